@@ -1,0 +1,68 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The rooms of the house, lowest first. A room may import only rooms above it in this list; `Tests/ArchitectureTests` checks the
+/// `import` lines against it, and ARCHITECTURE.md says what each room is for.
+let package = Package(
+  name: "freshet",
+  products: [.executable(name: "freshet", targets: ["freshet"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CRdkafka", providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+    .target(name: "Base"),
+    .target(name: "Configuration", dependencies: ["Base", .product(name: "Yams", package: "Yams")]),
+    .target(name: "Records", dependencies: ["Base"]),
+    .target(name: "Schema", dependencies: ["Base", "Configuration"]),
+    .target(name: "Codec", dependencies: ["Base", "Records"]),
+    .target(name: "Windowing", dependencies: ["Base", "Records"]),
+    .target(name: "Features", dependencies: ["Base", "Configuration", "Records", "Schema", "Windowing"]),
+    .target(name: "Generation", dependencies: ["Base", "Records", "Schema"]),
+    .target(name: "LocalTransport", dependencies: ["Base", "Features", "Records"]),
+    .target(
+      name: "RedisStore",
+      dependencies: ["Base", "CHiredis", "Features", "Records", .product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "KafkaTransport",
+      dependencies: ["Base", "CRdkafka", "Records", .product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "Processing",
+      dependencies: [
+        "Base", "Codec", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(
+      name: "Monitoring", dependencies: ["Base", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+    .executableTarget(
+      name: "freshet",
+      dependencies: [
+        "Base", "Codec", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport", "Monitoring",
+        "Processing", "Records", "RedisStore", "Schema", "Windowing",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .testTarget(name: "ArchitectureTests"),
+    .testTarget(name: "BaseTests", dependencies: ["Base"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Base", "Configuration"]),
+    .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"]),
+    .testTarget(name: "CodecTests", dependencies: ["Base", "Codec", "Records"]),
+    .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
+    .testTarget(
+      name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),
+    .testTarget(name: "GenerationTests", dependencies: ["Base", "Generation", "Records", "Schema"]),
+    .testTarget(name: "LocalTransportTests", dependencies: ["Base", "Features", "LocalTransport", "Records"]),
+    .testTarget(name: "RedisStoreTests", dependencies: ["Base", "Features", "Records", "RedisStore"]),
+    .testTarget(name: "KafkaTransportTests", dependencies: ["Base", "KafkaTransport", "Records"]),
+    .testTarget(
+      name: "ProcessingTests",
+      dependencies: [
+        "Base", "Codec", "Configuration", "Features", "LocalTransport", "Processing", "Records", "Schema", "Windowing",
+      ]),
+    .testTarget(name: "CommandTests", dependencies: ["Base"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,32 @@
+// The two clocks of the program, passed in wherever time is needed, so that a test moves time by hand.
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A source of wall-clock and monotonic time.
+public protocol Clock: AnyObject, Sendable {
+  /// Milliseconds since the Unix epoch, UTC.
+  var nowMilliseconds: Int64 { get }
+  /// Nanoseconds of a clock that never goes back; only differences mean anything.
+  var monotonicNanoseconds: UInt64 { get }
+}
+
+/// The machine's clocks.
+public final class SystemClock: Clock {
+  public init() {}
+
+  public var nowMilliseconds: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
+  public var monotonicNanoseconds: UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}

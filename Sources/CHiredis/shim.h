@@ -1,0 +1,4 @@
+// The C side of `RedisStore`: the synchronous hiredis client.
+#pragma once
+#include <sys/time.h>
+#include <hiredis/hiredis.h>

@@ -1,0 +1,57 @@
+// What is wrong with a file: every finding of one pass, in the order of the file, each with its place.
+
+import Base
+
+/// One finding: `features.yaml:28:9: error[unknown-field]: unknown field 'windw' in feature 'views_5m'; did you mean 'window'?`
+public struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
+  public enum Severity: String, Sendable {
+    case error
+    case warning
+  }
+
+  public var severity: Severity
+  /// A stable name for the kind of finding, in kebab case.
+  public var code: String
+  public var file: String
+  public var location: SourceLocation
+  public var message: String
+
+  public var description: String {
+    "\(file):\(location.line):\(location.column): \(severity.rawValue)[\(code)]: \(message)"
+  }
+}
+
+/// Collects the findings about one file, or about several that belong together.
+public final class Diagnostics {
+  /// The name shown for the file, as the user gave it.
+  public let file: String
+  private var found: [Diagnostic] = []
+
+  public init(file: String) { self.file = file }
+
+  public func error(_ code: String, at location: SourceLocation, _ message: String) {
+    found.append(Diagnostic(severity: .error, code: code, file: file, location: location, message: message))
+  }
+
+  public func warning(_ code: String, at location: SourceLocation, _ message: String) {
+    found.append(Diagnostic(severity: .warning, code: code, file: file, location: location, message: message))
+  }
+
+  /// Takes over the findings about another file.
+  public func merge(_ other: Diagnostics) { found += other.found }
+
+  /// All findings, in the order of the file.
+  public var all: [Diagnostic] {
+    found.enumerated().sorted { ($0.element.location, $0.offset) < ($1.element.location, $1.offset) }.map(\.element)
+  }
+
+  public var hasErrors: Bool { found.contains { $0.severity == .error } }
+}
+
+extension Diagnostics {
+  /// Ends the command when the file has errors: exit code 78, one line per finding.
+  public func throwIfErrors() throws(Failure) {
+    guard hasErrors else { return }
+    throw Failure(.badConfiguration, all.map(\.description).joined(separator: "\n"))
+  }
+}

@@ -1,0 +1,190 @@
+// The model of a pipeline: where events come from, which features are made of them, and where the rows go. `PipelineReader` makes it from
+// YAML and promises that it is sound: every reference resolves, windows fit their triggers, what is not built is refused by name.
+
+import Base
+import Records
+import Schema
+import Windowing
+
+public struct PipelineDefinition: Sendable {
+  public var name: String
+  public var sources: [SourceDefinition]
+  public var entities: [FeatureEntity]
+  public var views: [FeatureView]
+  /// Nil where the pipeline leaves it to the command line.
+  public var sink: RedisSinkDefinition?
+  public var checkpoint: CheckpointSettings
+
+  public init(
+    name: String, sources: [SourceDefinition], entities: [FeatureEntity], views: [FeatureView], sink: RedisSinkDefinition?,
+    checkpoint: CheckpointSettings
+  ) {
+    self.name = name
+    self.sources = sources
+    self.entities = entities
+    self.views = views
+    self.sink = sink
+    self.checkpoint = checkpoint
+  }
+}
+
+public struct SourceDefinition: Sendable {
+  public var name: String
+  public var kafka: KafkaSourceDefinition?
+  /// The event schema named by `schema:`, where there is one.
+  public var schema: EventSchema?
+  public var eventTime: EventTimeSettings
+  /// How far behind the largest event time the watermark stays, in ms.
+  public var latenessMilliseconds: Int64
+  /// After how long without a record a partition's watermark follows the wall clock, in ms; nil for never. Kafka only.
+  public var idleTimeoutMilliseconds: Int64?
+  public var errorAction: ErrorAction
+
+  public init(
+    name: String, kafka: KafkaSourceDefinition?, schema: EventSchema?, eventTime: EventTimeSettings, latenessMilliseconds: Int64,
+    idleTimeoutMilliseconds: Int64?, errorAction: ErrorAction
+  ) {
+    self.name = name
+    self.kafka = kafka
+    self.schema = schema
+    self.eventTime = eventTime
+    self.latenessMilliseconds = latenessMilliseconds
+    self.idleTimeoutMilliseconds = idleTimeoutMilliseconds
+    self.errorAction = errorAction
+  }
+}
+
+public struct KafkaSourceDefinition: Sendable {
+  /// `host:port`, comma-separated: `bootstrap.servers`.
+  public var brokers: String
+  public var topic: String
+  /// `group.id`.
+  public var group: String
+  /// Any other librdkafka property, in the order of the file.
+  public var properties: [(name: String, value: String)]
+
+  public init(brokers: String, topic: String, group: String, properties: [(name: String, value: String)]) {
+    self.brokers = brokers
+    self.topic = topic
+    self.group = group
+    self.properties = properties
+  }
+}
+
+public struct EventTimeSettings: Sendable {
+  public enum Format: String, Sendable, CaseIterable {
+    case rfc3339
+    case epochMilliseconds = "epoch_ms"
+    case epochSeconds = "epoch_s"
+    /// Kafka's record timestamp.
+    case record
+  }
+
+  /// Nil exactly for `.record`.
+  public var path: FieldPath?
+  public var format: Format
+
+  public init(path: FieldPath?, format: Format) {
+    self.path = path
+    self.format = format
+  }
+}
+
+/// What to do with a record that cannot be read.
+public enum ErrorAction: String, Sendable, CaseIterable {
+  /// Count it by reason and go on.
+  case skip
+  /// End the command.
+  case stop
+}
+
+public struct FeatureEntity: Sendable {
+  public var name: String
+  public var keyPath: FieldPath
+  /// How long rows outlive their last write, in ms.
+  public var timeToLiveMilliseconds: Int64?
+
+  public init(name: String, keyPath: FieldPath, timeToLiveMilliseconds: Int64?) {
+    self.name = name
+    self.keyPath = keyPath
+    self.timeToLiveMilliseconds = timeToLiveMilliseconds
+  }
+
+  /// The name of the key in printed rows: the last component of its path.
+  public var keyFieldName: String { keyPath.components.last! }
+}
+
+/// Features of one entity over one source.
+public struct FeatureView: Sendable {
+  public var name: String
+  /// Index into `PipelineDefinition.entities`; nil for `entity: all`, one key for everything.
+  public var entity: Int?
+  /// Index into `PipelineDefinition.sources`.
+  public var source: Int
+  public var emitEveryMilliseconds: Int64
+  public var trigger: Trigger
+  public var predicate: Expression?
+  public var features: [FeatureDefinition]
+
+  public init(
+    name: String, entity: Int?, source: Int, emitEveryMilliseconds: Int64, trigger: Trigger, predicate: Expression?,
+    features: [FeatureDefinition]
+  ) {
+    self.name = name
+    self.entity = entity
+    self.source = source
+    self.emitEveryMilliseconds = emitEveryMilliseconds
+    self.trigger = trigger
+    self.predicate = predicate
+    self.features = features
+  }
+}
+
+public struct FeatureDefinition: Sendable {
+  public var name: String
+  public var function: AggregateFunction
+  public var field: FieldPath?
+  public var predicate: Expression?
+  public var window: WindowSpecification
+  /// The value of an empty window; nil for null.
+  public var defaultValue: Scalar?
+
+  public init(
+    name: String, function: AggregateFunction, field: FieldPath?, predicate: Expression?, window: WindowSpecification,
+    defaultValue: Scalar?
+  ) {
+    self.name = name
+    self.function = function
+    self.field = field
+    self.predicate = predicate
+    self.window = window
+    self.defaultValue = defaultValue
+  }
+}
+
+public struct RedisSinkDefinition: Sendable {
+  /// As in the file, `${...}` filled in; may hold a user name, never a password.
+  public var url: String
+  public var prefix: String
+
+  public init(url: String, prefix: String) {
+    self.url = url
+    self.prefix = prefix
+  }
+}
+
+public struct CheckpointSettings: Sendable {
+  public enum Store: Sendable, Equatable {
+    /// Beside the rows, under `{prefix}:_freshet:`.
+    case redis
+    case directory(String)
+  }
+
+  public var everyMilliseconds: Int64
+  public var store: Store
+
+  public init(everyMilliseconds: Int64, store: Store) {
+    self.everyMilliseconds = everyMilliseconds
+    self.store = store
+  }
+}

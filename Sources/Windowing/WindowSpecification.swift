@@ -1,0 +1,86 @@
+// What is to be computed, in numbers: windows, aggregates, and the views they belong to. The rooms above translate a pipeline's words
+// into these; this room knows columns and predicates by index only.
+
+import Base
+
+/// How records are cut into windows; all times in ms, every window `[start, end)` and aligned to the epoch.
+public enum WindowSpecification: Hashable, Sendable {
+  case tumbling(size: Int64)
+  /// `size % hop == 0`.
+  case sliding(size: Int64, hop: Int64)
+  /// Everything a key has seen; ends with the key.
+  case unbounded
+
+  /// The length of the panes that windows of this kind are built from; nil where one pane holds everything.
+  public var paneLength: Int64? {
+    switch self {
+    case .tumbling(let size): size
+    case .sliding(_, let hop): hop
+    case .unbounded: nil
+    }
+  }
+
+  public var size: Int64? {
+    switch self {
+    case .tumbling(let size), .sliding(let size, _): size
+    case .unbounded: nil
+    }
+  }
+}
+
+public enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
+  /// Records, or, with a field, its non-null values.
+  case count
+  /// Integers add up as `Int64` until the first double; an overflow is reported and the value becomes null.
+  case sum
+  case min
+  case max
+  /// Always a double.
+  case mean
+  /// The value with the greatest event time; of equal times the one that arrived later.
+  case last
+}
+
+/// One aggregate of one view.
+public struct AggregateSpecification: Hashable, Sendable {
+  public var function: AggregateFunction
+  /// The column whose values are folded; nil only for `count`.
+  public var column: Int?
+  /// The predicate a record has to pass, nil for every record of the view.
+  public var predicate: Int?
+  public var window: WindowSpecification
+
+  public init(function: AggregateFunction, column: Int?, predicate: Int?, window: WindowSpecification) {
+    self.function = function
+    self.column = column
+    self.predicate = predicate
+    self.window = window
+  }
+}
+
+public enum Trigger: String, Hashable, Sendable, CaseIterable {
+  /// The current value, whenever it has changed.
+  case change
+  /// One row per key and closed window.
+  case close
+}
+
+public struct ViewSpecification: Hashable, Sendable {
+  /// The key of the view's rows: an index into the key columns, nil where one key stands for everything.
+  public var keyColumn: Int?
+  public var trigger: Trigger
+  /// The predicate that every record of the view has to pass.
+  public var predicate: Int?
+  /// With `.close` all share one window.
+  public var aggregates: [AggregateSpecification]
+  /// How long a key is kept after its last record, in ms of event time; nil keeps it for ever.
+  public var timeToLive: Int64?
+
+  public init(keyColumn: Int?, trigger: Trigger, predicate: Int?, aggregates: [AggregateSpecification], timeToLive: Int64?) {
+    self.keyColumn = keyColumn
+    self.trigger = trigger
+    self.predicate = predicate
+    self.aggregates = aggregates
+    self.timeToLive = timeToLive
+  }
+}

@@ -1,0 +1,31 @@
+// The program: one command per file in `Commands`, what they share in `Support`. Every command ends through `main`, so that each
+// failure prints one message on stderr and leaves with the exit code that the command line promises.
+
+import ArgumentParser
+import Base
+
+@main
+struct Freshet: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "freshet",
+    abstract: "Synthetic event streams, windowed features and their freshness.",
+    subcommands: [VersionCommand.self])
+
+  static func main() {
+    Terminal.ignoreBrokenPipe()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let failure as Failure {
+      Terminal.printError(failure.message)
+      _exit(failure.code)
+    } catch {
+      exit(withError: error)
+    }
+  }
+}
+
+struct VersionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
+  func run() { print("freshet 0.1.0") }
+}
