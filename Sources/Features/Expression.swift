@@ -24,3 +24,22 @@ public indirect enum Expression: Sendable, Hashable {
     case greaterOrEqual = ">="
   }
 }
+
+extension Expression {
+  /// The fields that the expression reads, each once, in the order of the text.
+  public var fieldPaths: [FieldPath] {
+    var paths: [FieldPath] = []
+    func visit(_ expression: Expression) {
+      switch expression {
+      case .field(let path): if !paths.contains(path) { paths.append(path) }
+      case .literal: break
+      case .isNull(let operand, _), .isIn(let operand, _, _), .not(let operand): visit(operand)
+      case .compare(_, let left, let right), .and(let left, let right), .or(let left, let right):
+        visit(left)
+        visit(right)
+      }
+    }
+    visit(self)
+    return paths
+  }
+}
