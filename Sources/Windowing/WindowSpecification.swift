@@ -28,7 +28,7 @@ public enum WindowSpecification: Hashable, Sendable {
   }
 }
 
-public enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
+public enum AggregateFunction: String, Hashable, BitwiseCopyable, Sendable, CaseIterable {
   /// Records, or, with a field, its non-null values.
   case count
   /// Integers add up as `Int64` until the first double; an overflow is reported and the value becomes null.
@@ -46,7 +46,7 @@ public struct AggregateSpecification: Hashable, Sendable {
   public var function: AggregateFunction
   /// The column whose values are folded; nil only for `count`.
   public var column: Int?
-  /// The predicate a record has to pass, nil for every record of the view.
+  /// The predicate a record has to pass, the view's own included; nil for every record.
   public var predicate: Int?
   public var window: WindowSpecification
 
@@ -66,6 +66,8 @@ public enum Trigger: String, Hashable, Sendable, CaseIterable {
 }
 
 public struct ViewSpecification: Hashable, Sendable {
+  /// What the view's rows carry in `FeatureRow.view`.
+  public var identifier: Int32
   /// The key of the view's rows: an index into the key columns, nil where one key stands for everything.
   public var keyColumn: Int?
   public var trigger: Trigger
@@ -73,10 +75,13 @@ public struct ViewSpecification: Hashable, Sendable {
   public var predicate: Int?
   /// With `.close` all share one window.
   public var aggregates: [AggregateSpecification]
-  /// How long a key is kept after its last record, in ms of event time; nil keeps it for ever.
+  /// How long values without a window are kept after their key's last record, in ms of event time; nil keeps them for ever.
   public var timeToLive: Int64?
 
-  public init(keyColumn: Int?, trigger: Trigger, predicate: Int?, aggregates: [AggregateSpecification], timeToLive: Int64?) {
+  public init(
+    identifier: Int32, keyColumn: Int?, trigger: Trigger, predicate: Int?, aggregates: [AggregateSpecification], timeToLive: Int64?
+  ) {
+    self.identifier = identifier
     self.keyColumn = keyColumn
     self.trigger = trigger
     self.predicate = predicate

@@ -1,0 +1,264 @@
+// The accumulators: fixed-size state in raw memory, all zero when empty, so that a node of many accumulators is made by one `memset` and
+// copied by one `memcpy`. Each can be folded with a value, merged with another, and read.
+//
+//   count   [ n 8 ]
+//   sum     [ Int64 or Double bits 8 | kind 1 | - 7 ]        kind: what the bits are (`ValueKind`); .null after only nulls
+//   min max [ Int64 or Double bits 8 | kind 1 | - 7 ]
+//   mean    [ sum Double 8 | n 8 | kind 1 | - 7 ]
+//   last    [ event time 8 | bits or pool offset 8 | byteCount 4 | kind 1 | - 3 ]
+
+import Base
+import Records
+
+/// What folding could not do, counted.
+struct FoldCounts {
+  /// Values of a type that the aggregate does not take.
+  var typeMismatches: Int64 = 0
+  /// Integer sums that left `Int64`; such a sum is null from then on.
+  var overflows: Int64 = 0
+}
+
+enum Accumulator {
+  static func byteCount(of function: AggregateFunction) -> Int {
+    switch function {
+    case .count: 8
+    case .sum, .min, .max: 16
+    case .mean, .last: 24
+    }
+  }
+
+  /// Whether the state refers to bytes in a `TextPool`.
+  static func holdsText(_ function: AggregateFunction) -> Bool { function == .last }
+
+  // MARK: Fold
+
+  /// Folds one value in. `hasColumn` is false for a `count` of records.
+  @inline(__always)
+  static func fold(
+    _ function: AggregateFunction, at state: UnsafeMutableRawPointer, _ value: ColumnValue, hasColumn: Bool, time: Int64,
+    text: TextPool,
+    counts: inout FoldCounts
+  ) {
+    switch function {
+    case .count:
+      if !hasColumn || !value.isNull { state.storeBytes(of: state.load(as: Int64.self) &+ 1, as: Int64.self) }
+    case .sum: foldSum(at: state, value, &counts)
+    case .min: foldExtreme(at: state, value, takesGreater: false, &counts)
+    case .max: foldExtreme(at: state, value, takesGreater: true, &counts)
+    case .mean: foldMean(at: state, value, &counts)
+    case .last: foldLast(at: state, value, time: time, text: text)
+    }
+  }
+
+  @inline(__always)
+  private static func foldSum(at state: UnsafeMutableRawPointer, _ value: ColumnValue, _ counts: inout FoldCounts) {
+    guard let kind = numberKind(of: value, at: state, kindOffset: 8, &counts) else { return }
+    addNumber(at: state, bits: value.bits, kind: kind, &counts)
+  }
+
+  /// Adds a number to a sum. A sum that has overflowed stays `.composite`, which no sum otherwise is, and reads as null.
+  @inline(__always)
+  private static func addNumber(at state: UnsafeMutableRawPointer, bits: UInt64, kind: ValueKind, _ counts: inout FoldCounts) {
+    let old = state.load(as: UInt64.self)
+    switch (kindByte(state, 8), kind) {
+    case (.missing, _), (.null, _):
+      state.storeBytes(of: bits, as: UInt64.self)
+      setKind(state, 8, kind)
+    case (.integer, .integer):
+      let (sum, overflow) = Int64(bitPattern: old).addingReportingOverflow(Int64(bitPattern: bits))
+      state.storeBytes(of: sum, as: Int64.self)
+      if overflow {
+        counts.overflows += 1
+        setKind(state, 8, .composite)
+      }
+    case (.integer, _), (.double, _):
+      state.storeBytes(of: double(old, kindByte(state, 8)) + double(bits, kind), as: Double.self)
+      setKind(state, 8, .double)
+    default: break
+    }
+  }
+
+  @inline(__always)
+  private static func foldExtreme(
+    at state: UnsafeMutableRawPointer, _ value: ColumnValue, takesGreater: Bool, _ counts: inout FoldCounts
+  ) {
+    guard let kind = numberKind(of: value, at: state, kindOffset: 8, &counts) else { return }
+    takeExtreme(at: state, bits: value.bits, kind: kind, takesGreater: takesGreater)
+  }
+
+  @inline(__always)
+  private static func takeExtreme(at state: UnsafeMutableRawPointer, bits: UInt64, kind: ValueKind, takesGreater: Bool) {
+    let oldKind = kindByte(state, 8)
+    if oldKind == .integer || oldKind == .double {
+      let old = state.load(as: UInt64.self)
+      let isGreater = isNumber(bits, kind, greaterThan: old, oldKind)
+      let isLess = isNumber(old, oldKind, greaterThan: bits, kind)
+      guard takesGreater ? isGreater : isLess else { return }
+    }
+    state.storeBytes(of: bits, as: UInt64.self)
+    setKind(state, 8, kind)
+  }
+
+  @inline(__always)
+  private static func foldMean(at state: UnsafeMutableRawPointer, _ value: ColumnValue, _ counts: inout FoldCounts) {
+    guard let kind = numberKind(of: value, at: state, kindOffset: 16, &counts) else { return }
+    state.storeBytes(of: state.load(as: Double.self) + double(value.bits, kind), as: Double.self)
+    state.storeBytes(of: state.load(fromByteOffset: 8, as: Int64.self) &+ 1, toByteOffset: 8, as: Int64.self)
+    setKind(state, 16, .double)
+  }
+
+  private static func foldLast(at state: UnsafeMutableRawPointer, _ value: ColumnValue, time: Int64, text: TextPool) {
+    let oldKind = kindByte(state, 20)
+    if value.isNull {
+      if oldKind == .missing { setKind(state, 20, .null) }
+      return
+    }
+    let isEmpty = oldKind == .missing || oldKind == .null
+    guard isEmpty || time >= state.load(as: Int64.self) else { return }
+    var bits = value.bits
+    if value.kind == .string || value.kind == .composite {
+      bits = (holdsText(kind: oldKind) ? text.replace(textReference(state), with: value.bytes) : text.store(value.bytes)).offset
+    } else if holdsText(kind: oldKind) {
+      text.release(textReference(state))
+    }
+    state.storeBytes(of: time, as: Int64.self)
+    state.storeBytes(of: bits, toByteOffset: 8, as: UInt64.self)
+    state.storeBytes(of: value.byteCount, toByteOffset: 16, as: UInt32.self)
+    setKind(state, 20, value.kind)
+  }
+
+  // MARK: Merge
+
+  /// Adds `other` to `state`. A merged `last` refers to the text of the one it took, and does not own it.
+  static func merge(
+    _ function: AggregateFunction, at state: UnsafeMutableRawPointer, _ other: UnsafeRawPointer, counts: inout FoldCounts
+  ) {
+    switch function {
+    case .count: state.storeBytes(of: state.load(as: Int64.self) &+ other.load(as: Int64.self), as: Int64.self)
+    case .sum:
+      switch kindByte(other, 8) {
+      case .missing: break
+      case .null: noteNull(state, 8)
+      case .composite: setKind(state, 8, .composite)
+      case let kind: addNumber(at: state, bits: other.load(as: UInt64.self), kind: kind, &counts)
+      }
+    case .min, .max:
+      switch kindByte(other, 8) {
+      case .missing: break
+      case .null: noteNull(state, 8)
+      case let kind: takeExtreme(at: state, bits: other.load(as: UInt64.self), kind: kind, takesGreater: function == .max)
+      }
+    case .mean:
+      guard kindByte(other, 16) == .double else { return noteNull(state, 16, if: kindByte(other, 16) == .null) }
+      state.storeBytes(of: state.load(as: Double.self) + other.load(as: Double.self), as: Double.self)
+      state.storeBytes(
+        of: state.load(fromByteOffset: 8, as: Int64.self) &+ other.load(fromByteOffset: 8, as: Int64.self), toByteOffset: 8,
+        as: Int64.self)
+      setKind(state, 16, .double)
+    case .last:
+      let kind = kindByte(other, 20)
+      guard kind != .missing, kind != .null else { return noteNull(state, 20, if: kind == .null) }
+      let oldKind = kindByte(state, 20)
+      if oldKind == .missing || oldKind == .null || other.load(as: Int64.self) > state.load(as: Int64.self) {
+        state.copyMemory(from: other, byteCount: 24)
+      }
+    }
+  }
+
+  // MARK: Read
+
+  /// The value; `.missing` where nothing was folded, but for `count`, which is 0. Text goes behind `bytes`.
+  static func result(_ function: AggregateFunction, at state: UnsafeRawPointer, text: TextPool, bytes: ByteBuffer) -> FeatureValue {
+    let bits = state.load(as: UInt64.self)
+    switch function {
+    case .count: return FeatureValue(kind: .integer, bits: bits)
+    case .sum, .min, .max:
+      let kind = kindByte(state, 8)
+      return kind == .composite
+        ? FeatureValue(kind: .null) : FeatureValue(kind: kind, bits: kind.rawValue > ValueKind.null.rawValue ? bits : 0)
+    case .mean:
+      let kind = kindByte(state, 16)
+      guard kind == .double else { return FeatureValue(kind: kind) }
+      let mean = Double(bitPattern: bits) / Double(state.load(fromByteOffset: 8, as: Int64.self))
+      return FeatureValue(kind: .double, bits: mean.bitPattern)
+    case .last:
+      let kind = kindByte(state, 20)
+      guard holdsText(kind: kind) else {
+        return FeatureValue(kind: kind, bits: state.load(fromByteOffset: 8, as: UInt64.self))
+      }
+      let start = bytes.count
+      let stored = text.bytes(textReference(state))
+      bytes.append(stored)
+      return FeatureValue(kind: kind, bits: UInt64(start), byteCount: UInt32(stored.count))
+    }
+  }
+
+  /// Gives back what the state holds in the pool.
+  static func releaseText(of function: AggregateFunction, at state: UnsafeMutableRawPointer, text: TextPool) {
+    guard function == .last, holdsText(kind: kindByte(state, 20)) else { return }
+    text.release(textReference(state))
+  }
+
+  // MARK: Parts
+
+  @inline(__always)
+  private static func kindByte(_ state: UnsafeRawPointer, _ offset: Int) -> ValueKind {
+    // Sound: only `setKind` writes this byte, and a zeroed state is `.missing`.
+    state.load(fromByteOffset: offset, as: ValueKind.self)
+  }
+
+  @inline(__always)
+  private static func setKind(_ state: UnsafeMutableRawPointer, _ offset: Int, _ kind: ValueKind) {
+    state.storeBytes(of: kind, toByteOffset: offset, as: ValueKind.self)
+  }
+
+  private static func noteNull(_ state: UnsafeMutableRawPointer, _ offset: Int, if isNull: Bool = true) {
+    if isNull, kindByte(state, offset) == .missing { setKind(state, offset, .null) }
+  }
+
+  private static func holdsText(kind: ValueKind) -> Bool { kind == .string || kind == .composite }
+
+  private static func textReference(_ state: UnsafeRawPointer) -> TextReference {
+    TextReference(
+      offset: state.load(fromByteOffset: 8, as: UInt64.self), byteCount: state.load(fromByteOffset: 16, as: UInt32.self))
+  }
+
+  /// The kind of a number; nil, with what that means noted, for anything else.
+  @inline(__always)
+  private static func numberKind(
+    of value: ColumnValue, at state: UnsafeMutableRawPointer, kindOffset: Int, _ counts: inout FoldCounts
+  ) -> ValueKind? {
+    if value.kind == .integer || value.kind == .double { return value.kind }
+    if !value.isNull { counts.typeMismatches += 1 }
+    noteNull(state, kindOffset)
+    return nil
+  }
+
+  @inline(__always)
+  private static func double(_ bits: UInt64, _ kind: ValueKind) -> Double {
+    kind == .integer ? Double(Int64(bitPattern: bits)) : Double(bitPattern: bits)
+  }
+
+  /// Compares exactly, also an `Int64` with a `Double` that cannot hold it.
+  @inline(__always)
+  private static func isNumber(_ a: UInt64, _ aKind: ValueKind, greaterThan b: UInt64, _ bKind: ValueKind) -> Bool {
+    switch (aKind, bKind) {
+    case (.integer, .integer): return Int64(bitPattern: a) > Int64(bitPattern: b)
+    case (.integer, _): return isDouble(Double(bitPattern: b), lessThan: Int64(bitPattern: a))
+    case (_, .integer): return isDouble(Double(bitPattern: a), greaterThan: Int64(bitPattern: b))
+    default: return Double(bitPattern: a) > Double(bitPattern: b)
+    }
+  }
+
+  private static func isDouble(_ double: Double, lessThan integer: Int64) -> Bool {
+    if double < -0x1p63 { return true }
+    if double >= 0x1p63 { return false }
+    return Int64(double.rounded(.down)) < integer
+  }
+
+  private static func isDouble(_ double: Double, greaterThan integer: Int64) -> Bool {
+    if double < -0x1p63 { return false }
+    if double >= 0x1p63 { return true }
+    return Int64(double.rounded(.up)) > integer
+  }
+}

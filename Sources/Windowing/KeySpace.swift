@@ -1,0 +1,131 @@
+// One key space of a partition: its keys, its pane groups, and which keys' values have changed since they were last drained.
+
+import Base
+import Records
+
+final class KeySpace {
+  let plan: KeySpacePlan
+  var table: KeyTable
+  let groups: [PaneGroup]
+  /// Per view: entries whose row must be written, each once (the entry's dirty word says which views already have it).
+  var dirtyKeys: [ContiguousArray<UInt32>]
+  /// The stream time at which idle keys are next looked for; `Int64.max` where nothing has to be swept.
+  private(set) var sweepAt: Int64 = .max
+  /// The `change` views, a bit each.
+  let changeViews: UInt64
+  private let eventTime: EventTime
+
+  init(_ plan: KeySpacePlan, eventTime: EventTime) {
+    self.plan = plan
+    self.eventTime = eventTime
+    table = KeyTable(groupCount: plan.groups.count)
+    groups = plan.groups.map { PaneGroup($0, eventTime: eventTime) }
+    dirtyKeys = plan.views.map { _ in [] }
+    changeViews = plan.views.enumerated().reduce(0) { $1.element.trigger == .change ? $0 | 1 << UInt64($1.offset) : $0 }
+  }
+
+  @inline(__always)
+  func head(_ entry: UnsafeMutableRawPointer, _ group: Int) -> UnsafeMutablePointer<UInt32> {
+    // Sound: an entry has a 4-byte head per group from `headsOffset` on, and nothing else is ever stored there.
+    (entry + KeyTable.headsOffset + 4 * group).assumingMemoryBound(to: UInt32.self)
+  }
+
+  /// Notes that the rows of `key` in these views (a bit each) have changed.
+  @inline(__always)
+  func markDirty(_ key: UInt32, _ entry: UnsafeMutableRawPointer, views: UInt64) {
+    let old = entry.load(fromByteOffset: 40, as: UInt64.self)
+    var new = views & ~old
+    guard new != 0 else { return }
+    entry.storeBytes(of: old | new, toByteOffset: 40, as: UInt64.self)
+    while new != 0 {
+      dirtyKeys[new.trailingZeroBitCount].append(key)
+      new &= new &- 1
+    }
+  }
+
+  /// Forgets a key that holds nothing any more and owes no row.
+  func removeIfEmpty(_ key: UInt32) {
+    let entry = table.entry(key)
+    guard entry.load(fromByteOffset: 40, as: UInt64.self) == 0 else { return }
+    for group in groups.indices where head(entry, group).pointee != 0 { return }
+    table.remove(key)
+  }
+
+  // MARK: Panes that leave
+
+  /// Lets panes leave the values of `change` views as the stream time says, and sweeps idle keys.
+  func leavePanes() {
+    let time = eventTime.watermark.streamTime
+    for (index, group) in groups.enumerated() where group.deadline <= time && group.plan.closing == nil {
+      for (reach, paneReach) in group.plan.reaches.enumerated() { leave(group, reach: reach, paneReach, at: time) }
+      let longest = group.plan.reaches.last!.reach
+      while let oldest = group.panes.first, (oldest.number + 1) * group.plan.paneLength + longest <= time {
+        for node in group.removeFirstPane() {
+          let key = PaneGroup.key(of: group.node(node))
+          group.free(node, head: head(table.entry(key), index), text: table.text)
+          removeIfEmpty(key)
+        }
+      }
+      group.updateDeadline()
+    }
+    if time >= sweepAt { sweep(at: time) }
+  }
+
+  private func leave(_ group: PaneGroup, reach: Int, _ paneReach: PaneReach, at time: Int64) {
+    for pane in group.panes where pane.number > group.leftThrough[reach] {
+      guard (pane.number + 1) * group.plan.paneLength + paneReach.reach <= time else { break }
+      for node in pane.nodes {
+        let key = PaneGroup.key(of: group.node(node))
+        markDirty(key, table.entry(key), views: paneReach.views)
+      }
+      group.leftThrough[reach] = pane.number
+    }
+  }
+
+  // MARK: Keys that have gone quiet
+
+  /// Plans the first sweep, once values without a window exist.
+  func scheduleSweep() {
+    guard sweepAt == .max, let timeToLive = plan.timeToLive, plan.groups.contains(where: \.isUnbounded) else { return }
+    sweepAt = eventTime.watermark.streamTime + max(timeToLive / 8, 1000)
+    eventTime.nextLeave = min(eventTime.nextLeave, sweepAt)
+  }
+
+  /// Drops the values without a window of keys that have been silent for longer than `timeToLive`. Visits every key, eight times per
+  /// `timeToLive`.
+  private func sweep(at time: Int64) {
+    sweepAt = .max
+    guard let timeToLive = plan.timeToLive else { return }
+    for (index, group) in groups.enumerated() where group.plan.isUnbounded && group.plan.closing == nil {
+      var freed = Set<UInt32>()
+      for key in 0..<UInt32(table.entryCount) where table.isLive(key) {
+        let entry = table.entry(key)
+        guard entry.load(fromByteOffset: 32, as: Int64.self) + timeToLive <= time else { continue }
+        let first = head(entry, index).pointee
+        guard first != 0 else { continue }
+        group.free(first - 1, head: head(entry, index), text: table.text)
+        freed.insert(first - 1)
+        removeIfEmpty(key)
+      }
+      group.filterUnboundedPane { !freed.contains($0) }
+    }
+    scheduleSweep()
+  }
+}
+
+extension KeySpace {
+  func save(to out: inout SnapshotWriter) {
+    out.write(UInt64(bitPattern: sweepAt))
+    for keys in dirtyKeys { out.write(keys) }
+    table.save(to: &out)
+    for group in groups { group.save(to: &out) }
+  }
+
+  func load(from input: inout SnapshotReader) throws(SnapshotError) {
+    sweepAt = Int64(bitPattern: try input.word())
+    eventTime.nextLeave = min(eventTime.nextLeave, sweepAt)
+    for view in dirtyKeys.indices { dirtyKeys[view] = try input.entryNumbers() }
+    try table.load(from: &input)
+    for group in groups { try group.load(from: &input) }
+  }
+}

@@ -1,0 +1,225 @@
+// All windows of one partition: feed it rows in the order of the partition, and it gives closed windows and changed values. A pure function of
+// the records: no clock, no I/O, and the same rows whatever the sizes of the batches.
+//
+// For each record, in this order: late check against the old watermark, fold, the watermark moves, windows close and panes leave.
+
+import Base
+import Records
+
+/// The decoded side of a batch, as far as windows need it. Pointers are indexed by row; every array lives as long as the call it is passed to.
+public struct WindowInput {
+  /// The rows of the partition, in its order.
+  public var rows: UnsafeBufferPointer<Int32>
+  /// Event times in ms since the epoch, within `Watermark.eventTimeRange`.
+  public var times: UnsafePointer<Int64>
+  public var columns: [UnsafePointer<ColumnValue>]
+  /// 1 where a predicate holds, else 0.
+  public var predicates: [UnsafePointer<UInt8>]
+
+  public init(
+    rows: UnsafeBufferPointer<Int32>, times: UnsafePointer<Int64>, columns: [UnsafePointer<ColumnValue>],
+    predicates: [UnsafePointer<UInt8>]
+  ) {
+    self.rows = rows
+    self.times = times
+    self.columns = columns
+    self.predicates = predicates
+  }
+}
+
+/// What became of the records that a view wanted but did not count, and of values that could not be folded.
+public struct WindowCounts: Equatable, Sendable {
+  /// Per view: records all of whose windows had closed.
+  public var late: [Int64]
+  /// Per view: records without a key (missing, null, or neither text nor integer).
+  public var keyless: [Int64]
+  /// Values of a type that their aggregate does not take (the record itself counted).
+  public var typeMismatches: Int64 = 0
+  /// Integer sums that left the range of 64 bits; they are null.
+  public var overflows: Int64 = 0
+}
+
+public final class WindowEngine {
+  let plan: WindowPlan
+  let eventTime: EventTime
+  let keySpaces: [KeySpace]
+  /// How often changes are emitted in event time, in ms; nil where the owner drains them by its own clock.
+  let emitEvery: Int64?
+  private var emitAt: Int64 = .max
+  private var hasStarted = false
+  public private(set) var counts: WindowCounts
+  var foldCounts = FoldCounts()
+  /// Event times of records folded into `change` views since they were last drained; only kept when `tracksTimes`.
+  public private(set) var foldedTimes: ContiguousArray<Int64> = []
+  private let tracksTimes: Bool
+  private let scratch: KeyScratch
+
+  /// - Parameters:
+  ///   - emitEvery: Emit changed values whenever the stream time passes a multiple of this many ms; nil leaves it to `drainChanges`.
+  ///   - tracksTimes: Keep the event time of every folded record in `foldedTimes`, for latency accounting.
+  public init(_ plan: WindowPlan, emitEvery: Int64? = nil, tracksTimes: Bool = false) {
+    self.plan = plan
+    self.emitEvery = emitEvery
+    self.tracksTimes = tracksTimes
+    let eventTime = EventTime(lateness: plan.lateness)
+    self.eventTime = eventTime
+    keySpaces = plan.keySpaces.map { KeySpace($0, eventTime: eventTime) }
+    counts = WindowCounts(
+      late: [Int64](repeating: 0, count: plan.viewCount), keyless: [Int64](repeating: 0, count: plan.viewCount))
+    scratch = KeyScratch()
+  }
+
+  public var watermark: Watermark { eventTime.watermark }
+
+  /// Live keys over all key spaces.
+  public var keyCount: Int { keySpaces.reduce(0) { $0 + $1.table.liveCount } }
+
+  /// Live nodes (key and pane) over all groups.
+  public var paneCount: Int { keySpaces.reduce(0) { $0 + $1.groups.reduce(0) { $0 + $1.liveCount } } }
+
+  // MARK: Feeding
+
+  /// Folds the rows of `input`; rows of windows that close on the way, and of changes that are due, go to `output`.
+  public func apply(_ input: WindowInput, into output: FeatureRowBatch) {
+    input.columns.withUnsafeBufferPointer { columns in
+      input.predicates.withUnsafeBufferPointer { predicates in
+        scratch.prepare(keySpaces, input.rows, columns)
+        for position in 0..<input.rows.count {
+          let row = Int(input.rows[position])
+          let time = input.times[row]
+          if time >= emitAt { emitDueChanges(at: time, into: output) }
+          for space in keySpaces.indices {
+            fold(
+              row, time: time, in: keySpaces[space], key: scratch.key(space, position), hash: scratch.hash(space, position),
+              columns: columns, predicates: predicates)
+          }
+          if eventTime.watermark.advance(streamTimeTo: time) { serveDeadlines(into: output) }
+          if !hasStarted { start(at: time) }
+        }
+      }
+    }
+    counts.typeMismatches = foldCounts.typeMismatches
+    counts.overflows = foldCounts.overflows
+  }
+
+  /// Moves event time without a record: for a partition that has been silent.
+  public func advance(streamTimeTo time: Int64, into output: FeatureRowBatch) {
+    if eventTime.watermark.advance(streamTimeTo: time) { serveDeadlines(into: output) }
+  }
+
+  /// The input has ended: gives what has changed, then closes every open window.
+  public func finish(into output: FeatureRowBatch) {
+    for view in 0..<plan.viewCount { drainChanges(ofView: view, asOf: eventTime.watermark.streamTime, into: output) }
+    closeWindows(through: Watermark.endOfTime, into: output)
+  }
+
+  @inline(__always)
+  private func serveDeadlines(into output: FeatureRowBatch) {
+    if eventTime.watermark.value >= eventTime.nextClose { closeWindows(through: eventTime.watermark.value, into: output) }
+    if eventTime.watermark.streamTime >= eventTime.nextLeave { leavePanes() }
+  }
+
+  @inline(__always)
+  private func fold(
+    _ row: Int, time: Int64, in space: KeySpace, key: ColumnValue, hash: UInt64,
+    columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,
+    predicates: UnsafeBufferPointer<UnsafePointer<UInt8>>
+  ) {
+    var wanted: UInt64 = 0
+    var accepted: UInt64 = 0
+    var entryNumber = UInt32.max
+    for groupIndex in space.groups.indices {
+      let group = space.groups[groupIndex]
+      var hits: UInt64 = 0
+      var views: UInt64 = 0
+      for index in 0..<group.accumulatorCount {
+        let predicate = group.accumulators[index].predicate
+        if predicate < 0 || predicates[Int(predicate)][row] != 0 {
+          hits |= 1 << UInt64(truncatingIfNeeded: index)
+          views |= group.accumulators[index].views
+        }
+      }
+      let pane = group.plan.isUnbounded ? 0 : floorDivide(time, group.plan.paneLength)
+      if let closing = group.plan.closing {
+        if let predicate = closing.predicate, predicates[predicate][row] == 0 { continue }
+        let bit: UInt64 = 1 << UInt64(truncatingIfNeeded: closing.view)
+        wanted |= bit
+        guard key.kind == .string else { continue }
+        let lastClose = pane &* group.plan.paneLength &+ closing.windowSize &- 1
+        if eventTime.watermark.value >= lastClose { continue }
+        accepted |= bit
+      } else {
+        guard hits != 0 else { continue }
+        wanted |= views
+        guard key.kind == .string else { continue }
+        let inReach = group.plan.isUnbounded ? views : viewsInReach(group, pane: pane) & views
+        if inReach == 0 { continue }
+        accepted |= inReach
+      }
+      if entryNumber == .max { entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
+      let entry = space.table.entry(entryNumber)
+      let node = group.findOrInsert(pane: pane, key: entryNumber, head: space.head(entry, groupIndex))
+      var rest = hits
+      while rest != 0 {
+        let accumulator = group.accumulators[rest.trailingZeroBitCount]
+        rest &= rest &- 1
+        let hasColumn = accumulator.column >= 0
+        Accumulator.fold(
+          accumulator.function, at: node + Int(accumulator.offset), hasColumn ? columns[Int(accumulator.column)][row] : .null,
+          hasColumn: hasColumn, time: time, text: space.table.text, counts: &foldCounts)
+      }
+    }
+    if accepted != wanted { countRefused(wanted & ~accepted, isKeyless: key.kind != .string, in: space) }
+    guard accepted != 0 else { return }
+    let entry = space.table.entry(entryNumber)
+    if time > entry.load(fromByteOffset: 32, as: Int64.self) { entry.storeBytes(of: time, toByteOffset: 32, as: Int64.self) }
+    let changed = accepted & space.changeViews
+    if changed != 0 {
+      space.markDirty(entryNumber, entry, views: changed)
+      if tracksTimes { foldedTimes.append(time) }
+    }
+  }
+
+  /// The views in whose values a record of `pane` can show at the present stream time.
+  @inline(__always)
+  private func viewsInReach(_ group: PaneGroup, pane: Int64) -> UInt64 {
+    let time = eventTime.watermark.streamTime
+    let paneEnd = (pane &+ 1) &* group.plan.paneLength
+    if paneEnd > time { return .max }
+    var views: UInt64 = 0
+    for reach in group.plan.reaches where paneEnd &+ reach.reach > time { views |= reach.views }
+    return views
+  }
+
+  @inline(never)
+  private func countRefused(_ views: UInt64, isKeyless: Bool, in space: KeySpace) {
+    var rest = views
+    while rest != 0 {
+      let position = space.plan.views[rest.trailingZeroBitCount].position
+      if isKeyless { counts.keyless[position] += 1 } else { counts.late[position] += 1 }
+      rest &= rest &- 1
+    }
+  }
+
+  // MARK: Emission by event time
+
+  /// The first record sets what is timed by event time going.
+  func start(at time: Int64) {
+    hasStarted = true
+    scheduleEmission(after: time)
+    for space in keySpaces { space.scheduleSweep() }
+  }
+
+  private func scheduleEmission(after time: Int64) {
+    guard let emitEvery else { return }
+    emitAt = (floorDivide(time, emitEvery) + 1) * emitEvery
+  }
+
+  private func emitDueChanges(at time: Int64, into output: FeatureRowBatch) {
+    for view in 0..<plan.viewCount { drainChanges(ofView: view, into: output) }
+    scheduleEmission(after: time)
+  }
+
+  /// Forgets the times in `foldedTimes`, once their rows have been written.
+  public func clearFoldedTimes() { foldedTimes.removeAll(keepingCapacity: true) }
+}
