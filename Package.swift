@@ -62,7 +62,9 @@ let package = Package(
       name: "ProcessingTests",
       dependencies: [
         "Base", "Codec", "Configuration", "Features", "LocalTransport", "Processing", "Records", "Schema", "Windowing",
-      ]),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      exclude: ["Golden"]),
     .testTarget(name: "CommandTests", dependencies: ["Base"]),
   ],
   swiftLanguageModes: [.v6]

@@ -75,6 +75,9 @@ public final class FeatureRowBatch {
     bytes.removeAll()
   }
 
+  /// Drops the rows for which `isDropped` holds; the others keep their order, and their values and bytes stay where they are.
+  public func removeRows(where isDropped: (FeatureRow) -> Bool) { rows.removeAll(where: isDropped) }
+
   /// The bytes of a row's key, nil for `entity: all`; valid until the next append.
   public func key(of row: FeatureRow) -> UnsafeBufferPointer<UInt8>? {
     guard row.keyCount >= 0 else { return nil }

@@ -92,8 +92,8 @@ extension WindowEngine {
   private static let formatVersion: UInt64 = 1
   private static let headerByteCount = 40
 
-  /// Appends the whole state to `buffer`. Rows that are due but not drained stay due in the copy.
-  public func save(to buffer: ByteBuffer) {
+  /// Appends the whole state to `buffer`, with the owner's `position` in the input. Rows that are due but not drained stay due in the copy.
+  public func save(to buffer: ByteBuffer, position: Int64) {
     let start = buffer.count
     var out = SnapshotWriter(buffer: buffer)
     out.write(Self.magic)
@@ -101,6 +101,7 @@ extension WindowEngine {
     out.write(plan.fingerprint)
     out.write(0)
     out.write(0)
+    out.write(UInt64(bitPattern: position))
     out.write(UInt64(bitPattern: eventTime.watermark.streamTime))
     for space in keySpaces { space.save(to: &out) }
     let bodyStart = start + Self.headerByteCount
@@ -110,8 +111,8 @@ extension WindowEngine {
     header.storeBytes(of: hash.littleEndian, toByteOffset: 32, as: UInt64.self)
   }
 
-  /// Takes over a saved state; the engine must not have seen a record yet.
-  public func load(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) {
+  /// Takes over a saved state and returns the position saved with it; the engine must not have seen a record yet.
+  public func load(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) -> Int64 {
     guard bytes.count >= Self.headerByteCount else { throw .damaged }
     var header = SnapshotReader(bytes)
     guard try header.word() == Self.magic else { throw .damaged }
@@ -125,9 +126,11 @@ extension WindowEngine {
       throw .damaged
     }
     var input = SnapshotReader(body)
+    let position = Int64(bitPattern: try input.word())
     let streamTime = Int64(bitPattern: try input.word())
     if streamTime != .min { eventTime.watermark.advance(streamTimeTo: streamTime) }
     for space in keySpaces { try space.load(from: &input) }
     if streamTime != .min { self.start(at: streamTime) }
+    return position
   }
 }

@@ -43,8 +43,10 @@ public final class WindowEngine {
   let plan: WindowPlan
   let eventTime: EventTime
   let keySpaces: [KeySpace]
-  /// How often changes are emitted in event time, in ms; nil where the owner drains them by its own clock.
-  let emitEvery: Int64?
+  /// Per view: how often its changes are emitted in event time, in ms; empty where the owner drains them by its own clock.
+  let emitEvery: [Int64]
+  /// Per view: the event time of its next emission, and the least of them.
+  private var emitTimes: [Int64] = []
   private var emitAt: Int64 = .max
   private var hasStarted = false
   public private(set) var counts: WindowCounts
@@ -55,9 +57,9 @@ public final class WindowEngine {
   private let scratch: KeyScratch
 
   /// - Parameters:
-  ///   - emitEvery: Emit changed values whenever the stream time passes a multiple of this many ms; nil leaves it to `drainChanges`.
+  ///   - emitEvery: Per view, emit changed values whenever the stream time passes a multiple of this many ms; empty leaves it to `drainChanges`.
   ///   - tracksTimes: Keep the event time of every folded record in `foldedTimes`, for latency accounting.
-  public init(_ plan: WindowPlan, emitEvery: Int64? = nil, tracksTimes: Bool = false) {
+  public init(_ plan: WindowPlan, emitEvery: [Int64] = [], tracksTimes: Bool = false) {
     self.plan = plan
     self.emitEvery = emitEvery
     self.tracksTimes = tracksTimes
@@ -211,13 +213,17 @@ public final class WindowEngine {
   }
 
   private func scheduleEmission(after time: Int64) {
-    guard let emitEvery else { return }
-    emitAt = (floorDivide(time, emitEvery) + 1) * emitEvery
+    guard !emitEvery.isEmpty else { return }
+    emitTimes = emitEvery.map { (floorDivide(time, $0) + 1) * $0 }
+    emitAt = emitTimes.min()!
   }
 
   private func emitDueChanges(at time: Int64, into output: FeatureRowBatch) {
-    for view in 0..<plan.viewCount { drainChanges(ofView: view, into: output) }
-    scheduleEmission(after: time)
+    for view in 0..<plan.viewCount where emitTimes[view] <= time {
+      drainChanges(ofView: view, into: output)
+      emitTimes[view] = (floorDivide(time, emitEvery[view]) + 1) * emitEvery[view]
+    }
+    emitAt = emitTimes.min()!
   }
 
   /// Forgets the times in `foldedTimes`, once their rows have been written.

@@ -8,7 +8,7 @@ import Base
 import Records
 
 /// One accumulator of a group's nodes.
-struct AccumulatorPlan: BitwiseCopyable {
+struct AccumulatorPlan: BitwiseCopyable, Sendable {
   var function: AggregateFunction
   /// -1 where records are counted.
   var column: Int32
@@ -22,13 +22,13 @@ struct AccumulatorPlan: BitwiseCopyable {
 
 /// How long a pane stays in the values of some windows: pane `p` of length `l` is in a value at stream time `t` while `(p + 1) * l + reach > t`.
 /// A sliding window of size `s` reaches `s`, a tumbling one 0.
-struct PaneReach {
+struct PaneReach: Sendable {
   var reach: Int64
   /// The views whose values change when a pane leaves.
   var views: UInt64
 }
 
-struct PaneGroupPlan {
+struct PaneGroupPlan: Sendable {
   static let headerByteCount = 16
 
   /// `Int64.max` where one pane, number 0, holds everything.
@@ -44,14 +44,14 @@ struct PaneGroupPlan {
 }
 
 /// Where a view's value comes from.
-struct ViewAggregate {
+struct ViewAggregate: Sendable {
   var group: Int
   var accumulator: Int
   /// See `PaneReach`; `Int64.max` for `.unbounded`, and for `close` views, which ask for panes by number.
   var reach: Int64
 }
 
-struct KeySpaceView {
+struct KeySpaceView: Sendable {
   var identifier: Int32
   /// The view's place in the engine's specification, for its counts.
   var position: Int
@@ -59,7 +59,7 @@ struct KeySpaceView {
   var aggregates: [ViewAggregate] = []
 }
 
-struct KeySpacePlan {
+struct KeySpacePlan: Sendable {
   var keyColumn: Int?
   var groups: [PaneGroupPlan] = []
   var views: [KeySpaceView] = []
@@ -68,7 +68,7 @@ struct KeySpacePlan {
 }
 
 /// The compiled form of all views over one source.
-public struct WindowPlan {
+public struct WindowPlan: Sendable {
   /// How many accumulators a group may hold: a record's hits are the bits of a word.
   static let accumulatorsPerGroup = 64
   /// How many `change` views a key space may hold: a key's dirty marks are the bits of a word.

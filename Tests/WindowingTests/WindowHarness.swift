@@ -32,7 +32,7 @@ struct TestRow: Hashable, CustomStringConvertible {
 
 /// Feeds `events` in batches of `batchSize`; returns every row in order.
 func run(
-  _ views: [ViewSpecification], lateness: Int64 = 0, emitEvery: Int64? = nil, batchSize: Int = 4096, _ events: [TestEvent],
+  _ views: [ViewSpecification], lateness: Int64 = 0, emitEvery: [Int64] = [], batchSize: Int = 4096, _ events: [TestEvent],
   finishes: Bool = true
 ) -> (rows: [TestRow], counts: WindowCounts) {
   let engine = WindowEngine(WindowPlan(views: views, lateness: lateness), emitEvery: emitEvery)

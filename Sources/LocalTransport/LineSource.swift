@@ -1,0 +1,135 @@
+// Lines of a file or a pipe as records. Bytes are read straight into the batch; a line that is cut off by the end of a read waits in front of
+// the next one. The offset of a record is the byte offset of its line.
+//
+//   batch bytes   [ rest of last read | newly read .................. ]
+//                   ^ line            ^ line          ^ cut line -> carried to the next batch
+
+import Base
+import Records
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+public final class LineSource: Source {
+  /// Longer lines end the run: they are no events, and a batch has to hold one whole.
+  public static let lineByteCountMax = 16 << 20
+
+  public let isBounded = true
+  public let name: String
+  private let descriptor: Int32
+  private let ownsDescriptor: Bool
+  private let readByteCount: Int
+  /// The beginning of a line whose end has not been read, and where it stands in the input.
+  private let carried = ByteBuffer(capacity: 1 << 16)
+  private var carriedOffset: Offset = 0
+  private var isAtEnd = false
+
+  /// Reads from a descriptor that stays open afterwards, such as standard input.
+  public init(descriptor: Int32, name: String, readByteCount: Int = 1 << 20) {
+    self.descriptor = descriptor
+    self.name = name
+    self.readByteCount = readByteCount
+    ownsDescriptor = false
+  }
+
+  /// Opens a file.
+  public init(path: String, readByteCount: Int = 1 << 20) throws(Failure) {
+    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Failure(.noInput, "cannot open '\(path)': \(String(cString: strerror(errno)))") }
+    name = "file:\(path)"
+    self.readByteCount = readByteCount
+    ownsDescriptor = true
+  }
+
+  deinit { if ownsDescriptor { _ = Glibc.close(descriptor) } }
+
+  /// `maximumCount` bounds nothing here: a batch holds the lines of one read.
+  public func poll(into batch: RecordBatch, maximumCount: Int, timeoutMilliseconds: Int) throws -> PollResult {
+    batch.removeAll()
+    guard !isAtEnd else { return .endOfInput }
+    batch.bytes.append(carried.bytes)
+    let searchStart = carried.count
+    carried.removeAll()
+    guard try waitUntilReadable(timeoutMilliseconds) else {
+      keep(batch, from: 0)
+      return .idle
+    }
+    let count = try readMore(into: batch.bytes)
+    if count == 0 {
+      isAtEnd = true
+      // The last line may lack its line feed.
+      if batch.bytes.count > 0 { addLine(batch, 0, batch.bytes.count) }
+      return batch.count > 0 ? .records : .endOfInput
+    }
+    let lineEnd = split(batch, searchFrom: searchStart)
+    let batchOffset = carriedOffset
+    carriedOffset = batchOffset + Int64(lineEnd)
+    keep(batch, from: lineEnd)
+    if carried.count > Self.lineByteCountMax {
+      throw Failure(
+        .badData,
+        "\(name): the line at byte \(carriedOffset) is longer than \(Self.lineByteCountMax) bytes; are these lines of JSON?")
+    }
+    return batch.count > 0 ? .records : .idle
+  }
+
+  public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {}
+  public func commit(_ positions: [PartitionOffset], waits: Bool) throws {}
+  public func lag(of partition: PartitionIndex) -> Int64? { nil }
+  public func close() throws {}
+
+  // MARK: Lines
+
+  /// Adds every whole line of the batch; returns where the first cut one begins.
+  private func split(_ batch: RecordBatch, searchFrom: Int) -> Int {
+    var lineStart = 0
+    var search = searchFrom
+    let end = batch.bytes.count
+    while search < end, let found = memchr(batch.bytes.base + search, 10, end - search) {
+      let lineEnd = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - UnsafePointer(batch.bytes.base)
+      addLine(batch, lineStart, lineEnd)
+      lineStart = lineEnd + 1
+      search = lineStart
+    }
+    return lineStart
+  }
+
+  /// Blank lines are no records.
+  private func addLine(_ batch: RecordBatch, _ start: Int, _ end: Int) {
+    var end = end
+    if end > start, batch.bytes.base[end - 1] == 13 { end -= 1 }
+    guard end > start else { return }
+    batch.append(RecordSlot(valueStart: UInt32(start), valueCount: UInt32(end - start), offset: carriedOffset + Int64(start)))
+  }
+
+  private func keep(_ batch: RecordBatch, from start: Int) {
+    carried.append(batch.bytes.base + start, count: batch.bytes.count - start)
+  }
+
+  // MARK: Reading
+
+  private func readMore(into bytes: ByteBuffer) throws(Failure) -> Int {
+    bytes.reserve(readByteCount)
+    while true {
+      let count = read(descriptor, bytes.base + bytes.count, readByteCount)
+      if count >= 0 {
+        bytes.count += count
+        return count
+      }
+      if errno == EINTR { continue }
+      let code: ExitCode = errno == EISDIR ? .noInput : .inputOutput
+      throw Failure(code, "cannot read \(name): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  /// Whether there is something to read, or the end, within the timeout. An interrupted wait counts as nothing.
+  private func waitUntilReadable(_ timeoutMilliseconds: Int) throws(Failure) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let code = Glibc.poll(&request, 1, Int32(timeoutMilliseconds))
+    if code < 0, errno != EINTR { throw Failure(.inputOutput, "cannot wait for \(name): \(String(cString: strerror(errno)))") }
+    return code > 0
+  }
+}

@@ -1,0 +1,211 @@
+// One batch from bytes to what windows read: columns, event times, predicates, and for each partition its rows in order. Records that cannot
+// be read are counted by reason, with the first of each kept as an example.
+
+import Base
+import Codec
+import Features
+import Records
+import Windowing
+
+final class BatchDecoder {
+  /// The rows of one partition in a batch.
+  struct PartitionRows {
+    var partition: PartitionIndex
+    var rows: ContiguousArray<Int32> = []
+    /// The offset after the last record of the batch, whether it could be read or not.
+    var nextOffset: Offset = 0
+    var firstOffset: Offset = 0
+  }
+
+  private let plan: ProcessingPlan
+  private let reader: JSONColumnReader
+  private let program: PredicateProgram
+  private let columns: Columns
+  private var times: ContiguousArray<Int64> = []
+  private var columnStarts: [UnsafePointer<ColumnValue>] = []
+  private var predicateStarts: [UnsafePointer<UInt8>] = []
+  /// The partitions of the batch, in the order in which they first came; those past `partitionCount` are kept for their memory.
+  private var partitions: [PartitionRows] = []
+  private(set) var partitionCount = 0
+  private let requiresRecordKey: Bool
+  private let sourceName: String
+
+  /// - Parameter requiresRecordKey: Every entity key must equal the record's key, because the topic has several partitions.
+  init(_ plan: ProcessingPlan, sourceName: String, requiresRecordKey: Bool) {
+    self.plan = plan
+    self.sourceName = sourceName
+    self.requiresRecordKey = requiresRecordKey
+    reader = JSONColumnReader(paths: plan.paths)
+    columns = Columns(columnCount: plan.paths.count)
+    let indices = Dictionary(uniqueKeysWithValues: plan.paths.enumerated().map { ($1, $0) })
+    program = PredicateProgram(plan.predicates) { indices[$0]! }
+  }
+
+  /// The partitions met in the last batch.
+  var decodedPartitions: ArraySlice<PartitionRows> { partitions[..<partitionCount] }
+
+  /// Decodes `batch`; the results stand until the batch is filled again.
+  func decode(_ batch: RecordBatch, counts: inout ProcessingCounts) throws(Failure) {
+    reader.decode(batch, into: columns)
+    let rowCount = batch.count
+    program.evaluate(columns, rowCount: rowCount)
+    if times.count < rowCount { times = ContiguousArray(repeating: 0, count: max(rowCount, times.count * 2)) }
+    columnStarts.removeAll(keepingCapacity: true)
+    for column in 0..<plan.paths.count { columnStarts.append(UnsafePointer(columns.column(column))) }
+    predicateStarts.removeAll(keepingCapacity: true)
+    for predicate in plan.predicates.indices { predicateStarts.append(program.results(predicate)) }
+    try assignRows(batch, &counts)
+    counts.records += Int64(rowCount)
+    for row in 0..<rowCount { counts.byteCount += Int64(batch.slots[row].valueCount) }
+    counts.comparisonMismatches = plan.predicates.indices.reduce(0) { $0 + Int64(program.typeMismatchCount($1)) }
+  }
+
+  /// Lends what an engine needs for the rows of one partition.
+  func withInput<Result>(of partition: PartitionRows, _ body: (WindowInput) throws -> Result) rethrows -> Result {
+    try partition.rows.withUnsafeBufferPointer { rows in
+      try times.withUnsafeBufferPointer { times in
+        try body(WindowInput(rows: rows, times: times.baseAddress!, columns: columnStarts, predicates: predicateStarts))
+      }
+    }
+  }
+
+  // MARK: Rows
+
+  private func assignRows(_ batch: RecordBatch, _ counts: inout ProcessingCounts) throws(Failure) {
+    partitionCount = 0
+    var current = -1
+    let timeValues = plan.timeColumn.map { columnStarts[$0] }
+    for row in 0..<batch.count {
+      let slot = batch.slots[row]
+      if current < 0 || partitions[current].partition != slot.partition { current = partitionSlot(slot) }
+      partitions[current].nextOffset = slot.offset + 1
+      let status = columns.statuses[row]
+      guard status == .valid else {
+        try reject(status == .empty ? .empty : status == .notAnObject ? .notAnObject : .malformed, row, batch, &counts)
+        continue
+      }
+      let time: EventTimeReading
+      if let timeValues {
+        time = EventTimeReading(timeValues[row], plan.source.eventTime.format)
+      } else {
+        time = EventTimeReading(record: slot)
+      }
+      guard case .time(let milliseconds) = time else {
+        try reject(time == .missing ? .missingEventTime : .invalidEventTime, row, batch, &counts)
+        continue
+      }
+      if requiresRecordKey { try checkRecordKey(row, batch) }
+      times[row] = milliseconds
+      partitions[current].rows.append(Int32(row))
+    }
+  }
+
+  private func partitionSlot(_ slot: RecordSlot) -> Int {
+    for index in 0..<partitionCount where partitions[index].partition == slot.partition { return index }
+    if partitionCount == partitions.count { partitions.append(PartitionRows(partition: slot.partition)) }
+    partitions[partitionCount].partition = slot.partition
+    partitions[partitionCount].firstOffset = slot.offset
+    partitions[partitionCount].rows.removeAll(keepingCapacity: true)
+    partitionCount += 1
+    return partitionCount - 1
+  }
+
+  /// Where the topic has several partitions, records of one entity must share one: Kafka puts equal keys together, so the entity's key has
+  /// to be the record's key.
+  private func checkRecordKey(_ row: Int, _ batch: RecordBatch) throws(Failure) {
+    for (entity, path, column) in plan.keyColumns {
+      let value = columnStarts[column][row]
+      let isSame: Bool
+      switch value.kind {
+      case .missing, .null: continue
+      case .string: isSame = batch.key(row).map { $0.elementsEqual(value.bytes) } ?? false
+      case .integer: isSame = batch.key(row).map { $0.elementsEqual("\(value.integer)".utf8) } ?? false
+      default: continue
+      }
+      if isSame { continue }
+      let key = batch.key(row).map { "'\(String(decoding: $0.prefix(80), as: UTF8.self))'" } ?? "no key"
+      throw Failure(
+        .badConfiguration,
+        "\(position(batch.slots[row])): the record has \(key), but entity '\(entity)' is keyed by '\(path)'; records of one entity would be "
+          + "spread over partitions. This needs repartitioning, which is not built in this version: "
+          + "produce with that field as the record's key, or read a topic with one partition")
+    }
+  }
+
+  // MARK: Rejections
+
+  private func reject(_ reason: RejectionReason, _ row: Int, _ batch: RecordBatch, _ counts: inout ProcessingCounts) throws(Failure)
+  {
+    counts.rejected[reason.rawValue] += 1
+    let isFirst = counts.rejectionExamples[reason.rawValue] == nil
+    guard isFirst || plan.source.errorAction == .stop else { return }
+    let text = "\(position(batch.slots[row])): \(explanation(reason, row, batch)): \(excerpt(batch.value(row)))"
+    if isFirst { counts.rejectionExamples[reason.rawValue] = text }
+    if plan.source.errorAction == .stop { throw Failure(.badData, "\(text) (on_error: stop)") }
+  }
+
+  private func explanation(_ reason: RejectionReason, _ row: Int, _ batch: RecordBatch) -> String {
+    switch reason {
+    case .malformed: reader.fault(in: batch.value(row)).map { "malformed JSON at \($0)" } ?? "malformed JSON"
+    case .notAnObject: "expected a JSON object"
+    case .empty: "the value is empty"
+    case .missingEventTime: "no event time in '\(plan.source.eventTime.path.map(\.description) ?? "the record's timestamp")'"
+    case .invalidEventTime:
+      "'\(plan.source.eventTime.path.map(\.description) ?? "timestamp")' is no \(plan.source.eventTime.format.rawValue) time"
+    }
+  }
+
+  private func position(_ slot: RecordSlot) -> String { "\(sourceName), partition \(slot.partition), offset \(slot.offset)" }
+
+  /// The beginning of a value, on one line.
+  private func excerpt(_ value: UnsafeBufferPointer<UInt8>) -> String {
+    let text = String(decoding: value.prefix(120), as: UTF8.self)
+    let line = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? "\u{FFFD}" : $0 }))
+    return value.count > 120 ? line + "..." : line
+  }
+}
+
+/// What a record says about when it happened.
+enum EventTimeReading: Equatable {
+  case time(Int64)
+  case missing
+  case invalid
+
+  @inline(__always)
+  init(_ value: ColumnValue, _ format: EventTimeSettings.Format) {
+    guard !value.isNull else {
+      self = .missing
+      return
+    }
+    let milliseconds: Int64?
+    switch format {
+    case .rfc3339: milliseconds = value.kind == .string ? TimeText.milliseconds(fromRFC3339: value.bytes) : nil
+    case .epochMilliseconds: milliseconds = Self.number(value, factor: 1)
+    case .epochSeconds: milliseconds = Self.number(value, factor: 1000)
+    case .record: milliseconds = nil
+    }
+    self = milliseconds.flatMap { Watermark.eventTimeRange.contains($0) ? .time($0) : nil } ?? .invalid
+  }
+
+  init(record slot: RecordSlot) {
+    if slot.timestamp == .min {
+      self = .missing
+    } else {
+      self = Watermark.eventTimeRange.contains(slot.timestamp) ? .time(slot.timestamp) : .invalid
+    }
+  }
+
+  /// Integers exactly, decimals rounded down to the millisecond.
+  private static func number(_ value: ColumnValue, factor: Int64) -> Int64? {
+    switch value.kind {
+    case .integer:
+      let (product, overflow) = value.integer.multipliedReportingOverflow(by: factor)
+      return overflow ? nil : product
+    case .double:
+      // A millisecond's worth of binary rounding must not lose the millisecond: 1700000000.001 s is ...001.0000002 or ...000.9999998.
+      let scaled = (value.double * Double(factor) + 1e-4).rounded(.down)
+      return abs(scaled) < 9e15 ? Int64(scaled) : nil
+    default: return nil
+    }
+  }
+}

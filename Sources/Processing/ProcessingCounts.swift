@@ -1,0 +1,98 @@
+// What a worker has done so far, and why records did not count: numbers that a progress line, a summary and a test read.
+
+import Base
+import Synchronization
+
+/// Why a record never reached a window.
+public enum RejectionReason: Int, CaseIterable, Sendable {
+  case malformed
+  case notAnObject
+  case empty
+  case missingEventTime
+  case invalidEventTime
+
+  /// How a summary names it.
+  public var name: String {
+    switch self {
+    case .malformed: "malformed JSON"
+    case .notAnObject: "not a JSON object"
+    case .empty: "empty value"
+    case .missingEventTime: "no event time"
+    case .invalidEventTime: "invalid event time"
+    }
+  }
+}
+
+public struct ProcessingCounts: Sendable {
+  /// Records read, and the bytes of their values.
+  public var records: Int64 = 0
+  public var byteCount: Int64 = 0
+  /// By `RejectionReason.rawValue`.
+  public var rejected = [Int64](repeating: 0, count: RejectionReason.allCases.count)
+  /// The first record rejected for each reason: where it stood and what was wrong.
+  public var rejectionExamples = [String?](repeating: nil, count: RejectionReason.allCases.count)
+  /// Per view of the pipeline: records all of whose windows had closed, and records without a key.
+  public var late: [Int64]
+  public var keyless: [Int64]
+  /// Values of a type that their aggregate does not take.
+  public var typeMismatches: Int64 = 0
+  /// Comparisons of values of different types in `where`.
+  public var comparisonMismatches: Int64 = 0
+  /// Integer sums that left the range of 64 bits.
+  public var overflows: Int64 = 0
+  /// Rows that the store has confirmed.
+  public var rowsWritten: Int64 = 0
+  public var flushes: Int64 = 0
+  public var checkpoints: Int64 = 0
+  /// Gauges.
+  public var partitions = 0
+  public var keys = 0
+  public var panes = 0
+  /// Records that still lie ahead, as far as the source knows.
+  public var lag: Int64?
+  /// The least watermark of the partitions; nil before the first record.
+  public var watermark: Int64?
+
+  public init(viewCount: Int) {
+    late = [Int64](repeating: 0, count: viewCount)
+    keyless = [Int64](repeating: 0, count: viewCount)
+  }
+
+  public var rejectedCount: Int64 { rejected.reduce(0, +) }
+
+  /// Adds the counts of another worker.
+  public mutating func add(_ other: ProcessingCounts) {
+    records += other.records
+    byteCount += other.byteCount
+    for reason in rejected.indices {
+      rejected[reason] += other.rejected[reason]
+      rejectionExamples[reason] = rejectionExamples[reason] ?? other.rejectionExamples[reason]
+    }
+    for view in late.indices {
+      late[view] += other.late[view]
+      keyless[view] += other.keyless[view]
+    }
+    typeMismatches += other.typeMismatches
+    comparisonMismatches += other.comparisonMismatches
+    overflows += other.overflows
+    rowsWritten += other.rowsWritten
+    flushes += other.flushes
+    checkpoints += other.checkpoints
+    partitions += other.partitions
+    keys += other.keys
+    panes += other.panes
+    if let otherLag = other.lag { lag = (lag ?? 0) + otherLag }
+    if let otherWatermark = other.watermark { watermark = min(watermark ?? .max, otherWatermark) }
+  }
+}
+
+/// The counts of a worker as others may read them while it runs; the worker publishes once per batch.
+public final class ProcessingStatus: Sendable {
+  private let counts: Mutex<ProcessingCounts>
+
+  public init(viewCount: Int) { counts = Mutex(ProcessingCounts(viewCount: viewCount)) }
+
+  public var current: ProcessingCounts { counts.withLock { $0 } }
+
+  func publish(_ new: ProcessingCounts) { counts.withLock { $0 = new } }
+}

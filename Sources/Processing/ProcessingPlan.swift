@@ -1,0 +1,101 @@
+// From the words of a pipeline to what one worker needs: which fields to decode, which predicates to evaluate, which windows to keep. Made
+// once per source before the first record; immutable and shared by all workers.
+
+import Base
+import Features
+import Records
+import Schema
+import Windowing
+
+public struct ProcessingPlan: Sendable {
+  public let pipelineName: String
+  public let source: SourceDefinition
+  /// The fields to decode; everything below speaks of them by index.
+  public let paths: [FieldPath]
+  /// The column of the event time; nil where the record's own timestamp is it.
+  public let timeColumn: Int?
+  public let predicates: [Expression]
+  public let windows: WindowPlan
+  /// The views over this source, by index in `PipelineDefinition.views`.
+  public let views: [Int]
+  /// Per view of `views`: how often its changes go out, in ms; nil for `close`.
+  public let emitEvery: [Int64?]
+  /// Per view of the pipeline, per feature: what stands for an empty window.
+  public let defaults: [[Scalar?]]
+  /// Columns of entity keys, with the entity's name: where a topic has several partitions they must equal the record's key.
+  public let keyColumns: [(entity: String, path: FieldPath, column: Int)]
+  /// Views with one key for everything, which a topic of several partitions cannot serve.
+  public let keylessViews: [String]
+
+  /// The plan of the views in `pipeline` that read source `index`, of those named in `viewNames` (nil: all).
+  public init(_ pipeline: PipelineDefinition, source index: Int, viewNames: Set<String>? = nil) throws(Failure) {
+    var columns = Interner<FieldPath>()
+    var predicates = Interner<Expression>()
+    pipelineName = pipeline.name
+    source = pipeline.sources[index]
+    views = pipeline.views.indices.filter {
+      pipeline.views[$0].source == index && viewNames?.contains(pipeline.views[$0].name) != false
+    }
+    var specifications: [ViewSpecification] = []
+    var keys: [Int: Int] = [:]
+    for view in views {
+      let definition = pipeline.views[view]
+      let keyColumn = definition.entity.map { columns.index(of: pipeline.entities[$0].keyPath) }
+      if let entity = definition.entity, let keyColumn { keys[entity] = keyColumn }
+      specifications.append(
+        ViewSpecification(
+          identifier: Int32(view), keyColumn: keyColumn, trigger: definition.trigger,
+          predicate: definition.predicate.map { predicates.index(of: $0) },
+          aggregates: definition.features.map { feature in
+            AggregateSpecification(
+              function: feature.function, column: feature.field.map { columns.index(of: $0) },
+              predicate: Self.conjunction(definition.predicate, feature.predicate).map { predicates.index(of: $0) },
+              window: feature.window)
+          }, timeToLive: definition.entity.flatMap { pipeline.entities[$0].timeToLiveMilliseconds }))
+    }
+    for predicate in predicates.values {
+      for path in predicate.fieldPaths { _ = columns.index(of: path) }
+    }
+    timeColumn = source.eventTime.path.map { columns.index(of: $0) }
+    paths = columns.values
+    self.predicates = predicates.values
+    windows = WindowPlan(views: specifications, lateness: source.latenessMilliseconds)
+    emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
+    defaults = pipeline.views.map { $0.features.map(\.defaultValue) }
+    keyColumns = keys.sorted { $0.key < $1.key }.map {
+      (pipeline.entities[$0.key].name, pipeline.entities[$0.key].keyPath, $0.value)
+    }
+    keylessViews = views.filter { pipeline.views[$0].entity == nil }.map { pipeline.views[$0].name }
+    guard !views.isEmpty else {
+      throw Failure(.badConfiguration, "no view of pipeline '\(pipeline.name)' reads source '\(source.name)'")
+    }
+  }
+
+  /// Refuses what several partitions would make wrong: one key for everything is spread over them, and no worker sees it whole.
+  public func checkPartitionCount(_ count: Int) throws(Failure) {
+    guard count > 1, let view = keylessViews.first else { return }
+    throw Failure(
+      .badConfiguration,
+      "view '\(view)' has one key for everything (entity: all), but the topic has \(count) partitions; "
+        + "this needs repartitioning, which is not built in this version. Read a topic with one partition, or leave the view out with --view"
+    )
+  }
+
+  private static func conjunction(_ a: Expression?, _ b: Expression?) -> Expression? {
+    guard let a, let b else { return a ?? b }
+    return .and(a, b)
+  }
+}
+
+/// Numbers equal values alike, in the order in which they first come.
+private struct Interner<Value: Hashable> {
+  private(set) var values: [Value] = []
+  private var indices: [Value: Int] = [:]
+
+  mutating func index(of value: Value) -> Int {
+    if let index = indices[value] { return index }
+    indices[value] = values.count
+    values.append(value)
+    return values.count - 1
+  }
+}
