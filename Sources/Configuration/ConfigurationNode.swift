@@ -1,9 +1,6 @@
 // A YAML document as nodes that know their line and column. YAML itself is read by Yams; scalars are kept as text, and it is the reader
 // of a field who says what it should be, so `NO` is a country where a string is wanted and an error where a boolean is.
 
-import Base
-import Yams
-
 /// A place in a file; line and column count from 1.
 public struct SourceLocation: Hashable, Comparable, Sendable {
   public var line: Int
@@ -22,6 +19,14 @@ public struct ScalarNode: Sendable {
   public var text: String
   /// Quoted scalars, and block scalars, are always strings.
   public var isQuoted: Bool
+  /// Where its first character stands, when the text stands in the file verbatim and on one line.
+  public var verbatimLocation: SourceLocation?
+
+  public init(text: String, isQuoted: Bool, verbatimLocation: SourceLocation? = nil) {
+    self.text = text
+    self.isQuoted = isQuoted
+    self.verbatimLocation = verbatimLocation
+  }
 }
 
 /// One node of a document.
@@ -41,7 +46,7 @@ public struct ConfigurationNode: Sendable {
     self.location = location
   }
 
-  /// How a message names what was found: `the mapping`, `the list`, `'10x'`.
+  /// How a message names what was found: `a mapping`, `a list`, `'10x'`.
   public var foundText: String {
     switch content {
     case .scalar(let scalar): scalar.text.isEmpty && !scalar.isQuoted ? "nothing" : "'\(scalar.text)'"

@@ -40,9 +40,13 @@ public final class Diagnostics {
   /// Takes over the findings about another file.
   public func merge(_ other: Diagnostics) { found += other.found }
 
-  /// All findings, in the order of the file.
+  /// All findings: this file's first, then those of the files that were taken over, each in the order of the file.
   public var all: [Diagnostic] {
-    found.enumerated().sorted { ($0.element.location, $0.offset) < ($1.element.location, $1.offset) }.map(\.element)
+    var files = [file: 0]
+    for finding in found where files[finding.file] == nil { files[finding.file] = files.count }
+    return found.enumerated().sorted { a, b in
+      (files[a.element.file]!, a.element.location, a.offset) < (files[b.element.file]!, b.element.location, b.offset)
+    }.map(\.element)
   }
 
   public var hasErrors: Bool { found.contains { $0.severity == .error } }
