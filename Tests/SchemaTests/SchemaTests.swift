@@ -1,1 +1,66 @@
+// The shipped schemas and what is read from them, and, field by field, what the reader makes of a small one.
+
+import Base
+import Configuration
+import Foundation
 import Testing
+
+@testable import Schema
+
+/// The directory of the package.
+let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  .path
+
+@Suite struct SchemaReaderTests {
+  @Test(arguments: ["clickstream", "page_views"])
+  func `the shipped schemas are read without findings`(_ name: String) throws {
+    let path = "\(packageDirectory)/Schemas/\(name).yaml"
+    let diagnostics = Diagnostics(file: path)
+    let schema = try SchemaReader.read(path: path, diagnostics: diagnostics)
+    #expect(diagnostics.all.map(\.description) == [])
+    #expect(schema?.name == name)
+  }
+
+  @Test func `the click stream is read as it is written`() throws {
+    let schema = try SchemaReader.load(path: "\(packageDirectory)/Schemas/clickstream.yaml")
+    #expect(schema.seed == 42)
+    #expect(schema.entities.map(\.name) == ["product", "user"])
+    #expect(
+      schema.events.map(\.name) == [
+        "page", "product_list_viewed", "product_viewed", "product_clicked", "product_added", "order_completed",
+      ])
+    #expect(schema.sessions.states.map(\.name) == ["landing", "listing", "click", "direct", "product", "cart", "checkout"])
+    #expect(schema.sessions.bindings.map(\.name) == ["current"])
+    #expect(schema.sessions.arrivalsPerSecond == 200)
+    #expect(schema.sessions.profile?.points.map(\.atMilliseconds) == [0, 32_400_000, 72_000_000])
+    #expect(schema.sessions.timeoutMilliseconds == 1_800_000)
+    #expect(schema.sessions.states[0].think == .lognormal(median: 3000, sigma: 0.7))
+    #expect(schema.output.keyPath == ["userId"])
+    #expect(schema.output.usesEventTimestamp)
+    #expect(schema.kinds(at: ["properties", "price"]) == [.double])
+    #expect(schema.kinds(at: ["properties"]) == [.object])
+    #expect(schema.kinds(at: ["nothing"]) == nil)
+    guard case .choice(let brands, _) = schema.entities[0].fields[2].generator else {
+      Issue.record("brand is no choice")
+      return
+    }
+    #expect(brands.count == 24)
+    #expect(brands.first == .string("Aldervane"))
+  }
+
+  @Test func `an event is laid over its base, objects field by field`() throws {
+    let schema = try SchemaReader.load(path: "\(packageDirectory)/Schemas/clickstream.yaml")
+    let added = try #require(schema.events.first { $0.name == "product_added" })
+    #expect(
+      added.fieldPaths == [
+        "messageId", "type", "timestamp", "sentAt", "userId", "session_id", "context", "context.country", "context.device", "event",
+        "properties", "properties.product_id", "properties.category", "properties.brand", "properties.price", "properties.currency",
+        "properties.position", "properties.quantity",
+      ])
+    guard case .const(let name)? = added.generator(at: ["event"]) else {
+      Issue.record("event is no constant")
+      return
+    }
+    #expect(name == .string("Product Added"))
+  }
+}
