@@ -1,6 +1,7 @@
 // All bytes to a file descriptor, or a reason why not.
 
 import Base
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -14,12 +15,13 @@ public struct ClosedPipe: Error {
 }
 
 /// Writes to a descriptor that it does not own, such as standard output, or to a file that it does.
-public final class FileDescriptorWriter {
+/// Several threads may share one: what a call writes stays together.
+public final class FileDescriptorWriter: Sendable {
   /// `stdout`, or `file:PATH`.
   public let name: String
   private let descriptor: Int32
   private let ownsDescriptor: Bool
-  public private(set) var writtenByteCount: Int64 = 0
+  private let written = Mutex<Int64>(0)
 
   public init(descriptor: Int32, name: String) {
     self.descriptor = descriptor
@@ -37,24 +39,34 @@ public final class FileDescriptorWriter {
 
   deinit { if ownsDescriptor { _ = Glibc.close(descriptor) } }
 
+  public var writtenByteCount: Int64 { written.withLock { $0 } }
+
   /// Writes every byte. Throws `ClosedPipe` when nobody reads any more, `Failure` with exit code 74 for anything else.
   public func write(_ bytes: UnsafeRawBufferPointer) throws {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-      if count < 0 {
-        if errno == EINTR { continue }
-        if errno == EAGAIN {
-          var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-          _ = poll(&request, 1, 100)
-          continue
+    try written.withLock { writtenByteCount in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        if count >= 0 {
+          writtenByteCount += Int64(count)
+          rest = rest.dropFirst(count)
+        } else {
+          try recover(from: errno, after: writtenByteCount)
         }
-        if errno == EPIPE { throw ClosedPipe() }
-        throw Failure(
-          .inputOutput, "cannot write to \(name) after \(writtenByteCount) bytes: \(String(cString: strerror(errno)))")
       }
-      writtenByteCount += Int64(count)
-      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Returns where the same write is worth another try.
+  private func recover(from code: Int32, after writtenByteCount: Int64) throws {
+    switch code {
+    case EINTR: return
+    case EAGAIN:
+      var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      _ = poll(&request, 1, 100)
+    case EPIPE: throw ClosedPipe()
+    default:
+      throw Failure(.inputOutput, "cannot write to \(name) after \(writtenByteCount) bytes: \(String(cString: strerror(code)))")
     }
   }
 

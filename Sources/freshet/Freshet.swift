@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Base
+import LocalTransport
 
 @main
 struct Freshet: ParsableCommand {
@@ -19,6 +20,9 @@ struct Freshet: ParsableCommand {
     } catch let failure as Failure {
       Terminal.printError(failure.message)
       _exit(failure.code)
+    } catch is ClosedPipe {
+      // `freshet ... | head`: the reader has had enough.
+      _exit(.success)
     } catch {
       exit(withError: error)
     }

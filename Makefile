@@ -1,0 +1,42 @@
+# The commands of the house. `make demo` and `make test` are all a newcomer needs; both install what is missing where apt can.
+
+SWIFT ?= swift
+PROGRAM = .build/release/freshet
+
+.PHONY: all build demo test bench lint format dependencies test-dependencies clean
+
+all: build
+
+## build: the release program, at .build/release/freshet
+build: dependencies
+	$(SWIFT) build -c release --product freshet
+
+## demo: everything at once, on this machine, in one minute
+demo: build
+	$(PROGRAM) demo $(DEMO_OPTIONS)
+
+## test: all tests, against real brokers and a real Redis in processes of their own
+test: test-dependencies
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+## bench: speed, as ratios to references measured in the same run
+bench: dependencies
+	$(SWIFT) build -c release --product freshet-bench
+	.build/release/freshet-bench $(BENCH_OPTIONS)
+
+## lint: the formatter's opinion, as errors
+lint:
+	$(SWIFT) format lint --recursive --strict Sources Tests Benchmarks Package.swift
+
+format:
+	$(SWIFT) format --in-place --recursive Sources Tests Benchmarks Package.swift
+
+dependencies:
+	@Scripts/install-dependencies.sh run
+
+test-dependencies:
+	@Scripts/install-dependencies.sh test
+
+clean:
+	$(SWIFT) package clean

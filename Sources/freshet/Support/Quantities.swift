@@ -1,0 +1,28 @@
+// Numbers as people read them: 1.23M, 45.6 MiB, 12.3 s.
+
+import Foundation
+
+enum Quantities {
+  /// `950`, `12.3k`, `4.56M`: three digits that matter.
+  static func count(_ value: Double) -> String {
+    switch value {
+    case ..<1000: return value == value.rounded() ? String(format: "%.0f", value) : String(format: "%.3g", value)
+    case ..<1e6: return String(format: "%.3gk", value / 1e3)
+    case ..<1e9: return String(format: "%.3gM", value / 1e6)
+    default: return String(format: "%.3gG", value / 1e9)
+    }
+  }
+
+  static func rate(_ perSecond: Double) -> String { count(perSecond) + "/s" }
+
+  static func bytes(_ value: Double) -> String {
+    switch value {
+    case ..<1024: return String(format: "%.0f B", value)
+    case ..<1_048_576: return String(format: "%.1f KiB", value / 1024)
+    case ..<1_073_741_824: return String(format: "%.1f MiB", value / 1_048_576)
+    default: return String(format: "%.2f GiB", value / 1_073_741_824)
+    }
+  }
+
+  static func seconds(_ nanoseconds: UInt64) -> String { String(format: "%.1f s", Double(nanoseconds) / 1e9) }
+}
