@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Computes Pipelines/shop_features.yaml a second time, from scratch, and compares.
+
+usage: shop_features.py EVENTS.ndjson ROWS.ndjson
+
+EVENTS is what `freshet generate Schemas/clickstream.yaml` printed (in order of event time, nothing late), ROWS what
+`freshet process Pipelines/shop_features.yaml --from EVENTS --to stdout` printed for it. Every closed window must be there once
+with the same values, and the last row of each user must hold the values at the end of the stream. Exits with 3 if anything differs.
+"""
+
+import json
+import math
+import sys
+from collections import defaultdict
+from datetime import datetime, timezone
+
+SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+# feature: (event, field or None for a count, aggregate, window size, hop, value of an empty window)
+SLIDING = {
+    "views_5m": ("Product Viewed", None, "count", 5 * MINUTE, 10 * SECOND, 0),
+    "purchases_1h": ("Order Completed", None, "count", HOUR, MINUTE, 0),
+    "spend_1h": ("Order Completed", "price", "sum", HOUR, MINUTE, 0),
+    "avg_price": ("Product Viewed", "price", "mean", HOUR, MINUTE, None),
+    "impressions_10m": ("Product List Viewed", "impressions", "sum", 10 * MINUTE, 30 * SECOND, 0),
+    "clicks_10m": ("Product Clicked", None, "count", 10 * MINUTE, 30 * SECOND, 0),
+}
+
+
+def milliseconds(text):
+    return round((datetime.fromisoformat(text.replace("Z", "+00:00")) - EPOCH).total_seconds() * 1000)
+
+
+def aggregate(kind, values, empty):
+    if kind == "count":
+        return len(values)
+    if not values:
+        return empty
+    return math.fsum(values) if kind == "sum" else math.fsum(values) / len(values)
+
+
+def same(a, b):
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
+    return a == b
+
+
+def main(events_path, rows_path):
+    by_user = defaultdict(list)  # user -> [(time, event, properties)]
+    windows = defaultdict(lambda: [0, []])  # (user, start) -> [views, prices of orders]
+    end = None
+    with open(events_path) as lines:
+        for line in lines:
+            record = json.loads(line)
+            time, user, event = milliseconds(record["timestamp"]), record["userId"], record.get("event")
+            properties = record.get("properties", {})
+            by_user[user].append((time, event, properties))
+            window = windows[user, time // (10 * SECOND) * 10 * SECOND]
+            window[0] += event == "Product Viewed"
+            if event == "Order Completed":
+                window[1].append(properties["price"])
+            end = time if end is None else max(end, time)
+
+    closed, current = {}, {}
+    differences = []
+    with open(rows_path) as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["view"] == "user_windows":
+                place = row["userId"], row["window_start"]
+                if place in closed:
+                    differences.append(f"window {place} closed twice")
+                closed[place] = row
+            else:
+                current[row["userId"]] = row
+
+    for place, (views, prices) in windows.items():
+        row = closed.pop(place, None)
+        expected = {"views": views, "revenue": math.fsum(prices) if prices else None}
+        if row is None:
+            differences.append(f"window {place} is missing, expected {expected}")
+            continue
+        for name, value in expected.items():
+            if not same(row[name], value):
+                differences.append(f"window {place}: {name} is {row[name]}, expected {value}")
+    differences += [f"window {place} holds no event" for place in closed]
+
+    for user, events in by_user.items():
+        row = current.get(user)
+        if row is None:
+            if any(event is not None for _, event, _ in events):
+                differences.append(f"user {user} has no row")
+            continue
+        for name, (event, field, kind, size, hop, empty) in SLIDING.items():
+            start = (end - size) // hop * hop
+            values = [p.get(field) if field else 1 for t, e, p in events if e == event and t >= start]
+            value = aggregate(kind, values, empty)
+            if not same(row[name], value):
+                differences.append(f"user {user}: {name} is {row[name]}, expected {value}")
+        categories = [p["category"] for _, _, p in events if p.get("category") is not None]
+        if row["last_category"] != (categories[-1] if categories else None):
+            differences.append(f"user {user}: last_category is {row['last_category']}, expected {categories[-1:]}")
+
+    for difference in differences[:20]:
+        print(difference)
+    print(f"{len(windows)} windows and {len(by_user)} users compared, {len(differences)} differences")
+    return 3 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))
