@@ -57,7 +57,10 @@ let package = Package(
     .testTarget(name: "GenerationTests", dependencies: ["Base", "Generation", "Records", "Schema"]),
     .testTarget(name: "LocalTransportTests", dependencies: ["Base", "Features", "LocalTransport", "Records"]),
     .testTarget(name: "RedisStoreTests", dependencies: ["Base", "Features", "Records", "RedisStore"]),
-    .testTarget(name: "KafkaTransportTests", dependencies: ["Base", "KafkaTransport", "Records"]),
+    .executableTarget(
+      name: "freshet-test-broker", dependencies: ["Base", "KafkaTransport"], path: "Tests/Support/TestBroker"),
+    .testTarget(
+      name: "KafkaTransportTests", dependencies: ["Base", "KafkaTransport", "Records", "freshet-test-broker"]),
     .testTarget(
       name: "ProcessingTests",
       dependencies: [

@@ -1,0 +1,154 @@
+// The group's side of `KafkaSource`: answers to rebalances, start positions, commits and lag.
+
+import Base
+import CRdkafka
+import Records
+
+extension KafkaSource {
+  /// Reading begins once every partition of the assignment has been started.
+  public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {
+    guard let client else { preconditionFailure("a closed source was started") }
+    for partition in partitions {
+      guard arriving.remove(partition) != nil else {
+        throw Failure(.failure, "\(name): partition \(partition) was started but is not newly assigned")
+      }
+      let offset = positions.first { $0.partition == partition }?.offset
+      arrivingPositions.append(PartitionOffset(partition: partition, offset: offset ?? Offset(RD_KAFKA_OFFSET_INVALID)))
+    }
+    guard arriving.isEmpty, !arrivingPositions.isEmpty else { return }
+    let list = TopicPartitionList(capacity: arrivingPositions.count)
+    for position in arrivingPositions {
+      list.add(topic, position.partition, position.offset)
+      setPosition(of: position.partition, position.offset >= 0 ? position.offset : -1)
+    }
+    arrivingPositions = []
+    try check(Self.answer(client.pointer, .assigned, list.pointer), "the assignment")
+  }
+
+  public func commit(_ positions: [PartitionOffset], waits: Bool) throws {
+    guard let client else { preconditionFailure("a closed source was committed to") }
+    guard !positions.isEmpty else { return }
+    let list = TopicPartitionList(capacity: positions.count)
+    for position in positions {
+      guard assignedPartitions.contains(position.partition) else {
+        throw Failure(
+          .failure, "\(name): offset \(position.offset) of partition \(position.partition) cannot be committed: not assigned")
+      }
+      list.add(topic, position.partition, position.offset)
+    }
+    try check(rd_kafka_commit(client.pointer, list.pointer, waits ? 0 : 1), "the commit")
+    if waits {
+      for entry in list.entries { try check(entry.err, "the commit of partition \(entry.partition)") }
+    }
+  }
+
+  /// How many commits that nobody waited for have failed, and the last reason. Recovery does not rest on committed offsets.
+  public var commitFailures: (count: Int, lastReason: String?) { client?.events.commitFailures ?? (0, nil) }
+
+  /// The group's committed offset of an assigned partition, nil where there is none. Asks a broker.
+  public func committedOffset(of partition: PartitionIndex, timeoutMilliseconds: Int = 8000) throws -> Offset? {
+    guard let client else { return nil }
+    let list = TopicPartitionList(topic, [partition])
+    try check(rd_kafka_committed(client.pointer, list.pointer, Int32(timeoutMilliseconds)), "the committed offset")
+    let entry = list.entries[0]
+    try check(entry.err, "the committed offset")
+    return entry.offset >= 0 ? entry.offset : nil
+  }
+
+  public func lag(of partition: PartitionIndex) -> Int64? {
+    guard let client else { return nil }
+    var low: Offset = -1
+    var high: Offset = -1
+    let error = rd_kafka_get_watermark_offsets(client.pointer, topic, partition, &low, &high)
+    guard error == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
+    var position = Int(partition) < positions.count ? positions[Int(partition)] : -1
+    if position < 0 {
+      // Nothing read yet: the group's committed offset, or the start of what there is.
+      position = (try? committedOffset(of: partition, timeoutMilliseconds: 1000)) ?? max(0, low)
+      setPosition(of: partition, position)
+    }
+    return max(0, high - position)
+  }
+
+  /// Ends in every case: a group that cannot be reached is left behind, and the broker notices by itself.
+  func closeGroup(_ client: KafkaHandle) {
+    client.events.startLeavingGroup()
+    if let leaving { answer(client, leaving) }
+    leaving = nil
+    if !arriving.isEmpty || !arrivingPositions.isEmpty {
+      // Announced and never started: librdkafka still waits for the answer.
+      let list = TopicPartitionList(topic, Array(arriving) + arrivingPositions.map(\.partition))
+      _ = Self.answer(client.pointer, .assigned, list.pointer)
+    }
+    while let rebalance = client.events.takeRebalance() { answer(client, rebalance) }
+    arriving = []
+    arrivingPositions = []
+    assignedPartitions = []
+    let error = rd_kafka_consumer_close(client.pointer)
+    if error != RD_KAFKA_RESP_ERR_NO_ERROR {
+      logger.debug("the consumer group was not left cleanly", metadata: ["kafka.reason": "\(error.text)"])
+    }
+  }
+
+  /// Gives up what the poll before this one announced.
+  func giveUpLeaving(_ client: KafkaHandle) throws {
+    guard let rebalance = leaving else { return }
+    leaving = nil
+    assignedPartitions.subtract(rebalance.partitions)
+    for partition in rebalance.partitions { setPosition(of: partition, -1) }
+    let list = TopicPartitionList(topic, rebalance.partitions)
+    try check(Self.answer(client.pointer, .revoked, list.pointer), "the revocation")
+  }
+
+  func announce(_ rebalance: Rebalance) -> PollResult {
+    switch rebalance.kind {
+    case .assigned:
+      assignedPartitions.formUnion(rebalance.partitions)
+      arriving = Set(rebalance.partitions)
+      if rebalance.partitions.isEmpty {
+        // Nothing to start: answer at once.
+        if let client { answer(client, rebalance) }
+        return .idle
+      }
+      return .assigned(rebalance.partitions)
+    case .revoked:
+      leaving = rebalance
+      return rebalance.partitions.isEmpty ? .idle : .revoked(rebalance.partitions)
+    case .lost:
+      // They belong to another already: nothing may be committed for them.
+      assignedPartitions.subtract(rebalance.partitions)
+      leaving = rebalance
+      return rebalance.partitions.isEmpty ? .idle : .lost(rebalance.partitions)
+    }
+  }
+
+  private func answer(_ client: KafkaHandle, _ rebalance: Rebalance) {
+    let list = TopicPartitionList(topic, rebalance.partitions)
+    _ = Self.answer(client.pointer, rebalance.kind, list.pointer)
+  }
+
+  /// Tells librdkafka that a rebalance has been dealt with, in the words of the group's protocol.
+  @discardableResult
+  static func answer(
+    _ client: OpaquePointer, _ kind: Rebalance.Kind, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
+  ) -> rd_kafka_resp_err_t {
+    let isCooperative = rd_kafka_rebalance_protocol(client).map { String(cString: $0) } == "COOPERATIVE"
+    guard isCooperative else { return rd_kafka_assign(client, kind == .assigned ? list : nil) }
+    let failure =
+      kind == .assigned ? rd_kafka_incremental_assign(client, list) : rd_kafka_incremental_unassign(client, list)
+    guard let failure else { return RD_KAFKA_RESP_ERR_NO_ERROR }
+    defer { rd_kafka_error_destroy(failure) }
+    return rd_kafka_error_code(failure)
+  }
+
+  func setPosition(of partition: PartitionIndex, _ offset: Offset) {
+    let index = Int(partition)
+    if index >= positions.count { positions.append(contentsOf: repeatElement(-1, count: index + 1 - positions.count)) }
+    positions[index] = offset
+  }
+
+  private func check(_ error: rd_kafka_resp_err_t, _ what: String) throws {
+    guard error != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+    throw Failure(.unavailable, "\(name): \(what) failed: \(error.text)", isRetryable: error.isRetryable)
+  }
+}

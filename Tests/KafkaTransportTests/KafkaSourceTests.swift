@@ -1,0 +1,106 @@
+import Base
+import Foundation
+import Records
+import Testing
+
+@testable import KafkaTransport
+
+struct KafkaSourceTests {
+  private func fill(_ cluster: TestCluster, _ count: Int) throws {
+    let sink = try KafkaSink(cluster.address)
+    try sink.write(RecordBatch((0..<count).map { TestRecord(key: "k\($0)", value: "\($0)") }))
+    try sink.finish(timeoutMilliseconds: 30_000)
+    #expect(sink.delivery.delivered == Int64(count))
+  }
+
+  @Test func `a group resumes where it committed`() throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    try fill(cluster, 100)
+    let first = try Reader(cluster, group: "g")
+    try first.poll { first.records.count >= 100 }
+    #expect(first.source.lag(of: 0) == 0)
+    try first.source.commit([PartitionOffset(partition: 0, offset: 40)], waits: true)
+    #expect(try first.source.committedOffset(of: 0) == 40)
+    try first.source.commit([PartitionOffset(partition: 0, offset: 60)], waits: false)
+    let end = Date().addingTimeInterval(30)
+    while try first.source.committedOffset(of: 0) != 60, Date() < end { try first.poll() }
+    try first.source.close()
+
+    let second = try Reader(cluster, group: "g")
+    try second.poll { second.records.count >= 40 }
+    #expect(second.records.first?.offset == 60)
+    #expect(second.source.commitFailures.count == 0)
+    try second.source.close()
+  }
+
+  @Test func `explicit positions win over committed ones`() throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    try fill(cluster, 100)
+    let reader = try Reader(cluster, group: "g")
+    reader.startPositions = [PartitionOffset(partition: 0, offset: 90)]
+    try reader.poll { reader.records.count >= 10 }
+    #expect(reader.records.map(\.offset) == Array(90..<100))
+    #expect(throws: Failure.self) { try reader.source.start([0], at: []) }
+    #expect(throws: Failure.self) { try reader.source.commit([PartitionOffset(partition: 5, offset: 0)], waits: true) }
+  }
+
+  @Test(arguments: ["cooperative-sticky", "range"])
+  func `partitions move to a second member only after the first was told`(assignor: String) throws {
+    let cluster = try TestCluster(partitionCount: 4)
+    try fill(cluster, 400)
+    let properties = [(name: "partition.assignment.strategy", value: assignor), (name: "session.timeout.ms", value: "6000")]
+    let first = try Reader(cluster, group: "g", properties: properties)
+    try first.poll { first.records.count >= 400 }
+    #expect(first.events == [.assigned([0, 1, 2, 3])])
+    let second = try Reader(cluster, group: "g", properties: properties)
+    let end = Date().addingTimeInterval(60)
+    while first.source.assignedPartitions.count != 2 || second.source.assignedPartitions.count != 2, Date() < end {
+      if case .revoked(let partitions) = try first.poll(20), assignor != "range" {
+        // Still ours: what was read can be committed until the next poll. (With an eager assignor the embedded broker, unlike Kafka,
+        // refuses commits while the group rebalances.)
+        try first.source.commit(partitions.map { PartitionOffset(partition: $0, offset: 50) }, waits: true)
+      }
+      try second.poll(20)
+    }
+    #expect(first.source.assignedPartitions.union(second.source.assignedPartitions) == [0, 1, 2, 3])
+    guard case .revoked(let partitions) = first.events[1] else {
+      Issue.record("expected a revocation, found \(first.events)")
+      return
+    }
+    #expect(partitions.count == (assignor == "range" ? 4 : 2))
+    try second.poll { !second.records.isEmpty }
+    if assignor != "range" { #expect(second.records.allSatisfy { $0.offset >= 50 }) }
+
+    // A member that leaves gives its partitions back.
+    try second.source.close()
+    try first.poll { first.source.assignedPartitions.count == 4 }
+    try first.source.close()
+  }
+
+  @Test func `a source that never started its partitions closes`() throws {
+    let cluster = try TestCluster(partitionCount: 2)
+    let source = try KafkaSource(cluster.address, group: "g")
+    #expect(try source.partitionCount() == 2)
+    let batch = RecordBatch()
+    let end = Date().addingTimeInterval(30)
+    while Date() < end {
+      if case .assigned = try source.poll(into: batch, maximumCount: 10, timeoutMilliseconds: 100) { break }
+    }
+    #expect(source.assignedPartitions == [0, 1])
+    try source.close()
+  }
+
+  @Test(.enabled(if: !TestCluster.isExternal))
+  func `a broker that goes down and comes back costs no record`() throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    try fill(cluster, 10)
+    let reader = try Reader(cluster, group: "g")
+    try reader.poll { reader.records.count >= 10 }
+    cluster.tell("down")
+    try reader.poll(200)
+    cluster.tell("up")
+    try fill(cluster, 10)
+    try reader.poll { reader.records.count >= 20 }
+    #expect(reader.records.map(\.offset) == Array(0..<20))
+  }
+}
