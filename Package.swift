@@ -15,12 +15,11 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CRdkafka", providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
-    .target(name: "CScan"),
     .target(name: "Base"),
     .target(name: "Configuration", dependencies: ["Base", .product(name: "Yams", package: "Yams")]),
     .target(name: "Records", dependencies: ["Base"]),
     .target(name: "Schema", dependencies: ["Base", "Configuration"]),
-    .target(name: "Codec", dependencies: ["Base", "CScan", "Records"]),
+    .target(name: "Codec", dependencies: ["Base", "Records"]),
     .target(name: "Windowing", dependencies: ["Base", "Records"]),
     .target(name: "Features", dependencies: ["Base", "Configuration", "Records", "Schema", "Windowing"]),
     .target(name: "Generation", dependencies: ["Base", "Records", "Schema"]),

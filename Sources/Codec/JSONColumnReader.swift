@@ -17,6 +17,7 @@ public final class JSONColumnReader {
   public let paths: [FieldPath]
   private let tree: JSONPathTree
   private let depths: UnsafeMutablePointer<Bool>
+  private let powers = PowersOfTen.allocate()
   private let scratch = ByteBuffer()
 
   /// A reader of the fields at `paths`, each of which stands once.
@@ -27,7 +28,10 @@ public final class JSONColumnReader {
     depths.initialize(repeating: false, count: Self.depthMax + 1)
   }
 
-  deinit { depths.deallocate() }
+  deinit {
+    depths.deallocate()
+    powers.deallocate()
+  }
 
   /// Gives `columns` one row per record of `batch`. Strings and composites point into the batch or into `columns.text`: they hold
   /// until either is filled again. A record that is not `.valid` has only missing values.
@@ -44,13 +48,13 @@ public final class JSONColumnReader {
     let values = columns.column(0)
     var scanner = JSONScanner(
       nodes: tree.nodes, depths: depths, values: values, stride: columns.columnCount > 1 ? columns.column(1) - values : 0,
-      text: columns.text)
+      powers: powers, text: columns.text.base)
     let base = UnsafePointer(batch.bytes.base)
     let statuses = columns.statuses
     for row in 0..<rowCount {
       let slot = batch.slots[row]
       let start = base + Int(slot.valueStart)
-      let textCount = columns.text.count
+      let textEnd = scanner.textEnd
       scanner.row = row
       scanner.end = start + Int(slot.valueCount)
       if slot.valueCount == 0 {
@@ -59,10 +63,11 @@ public final class JSONColumnReader {
         statuses[row] = .valid
       } else {
         scanner.clear(node: 0)
-        columns.text.count = textCount
+        scanner.textEnd = textEnd
         refuse(UnsafeBufferPointer(start: start, count: Int(slot.valueCount)), row, columns)
       }
     }
+    columns.text.count = scanner.textEnd - columns.text.base
   }
 
   /// What is wrong with a record's value, nil where it is a JSON text (an object or not). For messages: reads the value on its own.
@@ -72,7 +77,7 @@ public final class JSONColumnReader {
     // Zeros end any token, and no valid text holds one.
     for index in 0..<ByteBuffer.padding { scratch.base[scratch.count + index] = 0 }
     let start = UnsafePointer(scratch.base)
-    var scanner = JSONScanner(nodes: tree.nodes, depths: depths, values: nil, stride: 0, text: scratch)
+    var scanner = JSONScanner(nodes: tree.nodes, depths: depths, values: nil, stride: 0, powers: powers, text: scratch.base)
     scanner.end = start + value.count
     if scanner.anyValue(start) { return nil }
     return JSONFault(byteIndex: min(scanner.faultPosition - start, value.count), reason: scanner.faultReason)

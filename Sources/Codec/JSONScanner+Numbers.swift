@@ -2,7 +2,6 @@
 // path where both the digits and the power of ten are exact doubles (W. D. Clinger, "How to Read Floating Point Numbers Accurately",
 // 1990), and by the C library, which rounds correctly, where they are not.
 
-import CScan
 import Records
 
 #if canImport(Glibc)
@@ -11,6 +10,28 @@ import Records
   import Darwin
 #endif
 
+/// Tables of the powers of ten. In memory of their own, as a static array is checked for its first use on every use.
+struct PowersOfTen: BitwiseCopyable {
+  /// 10^0...10^22: all that are exact doubles.
+  let doubles: UnsafeMutablePointer<Double>
+  /// 10^0...10^8.
+  let integers: UnsafeMutablePointer<UInt64>
+
+  static func allocate() -> PowersOfTen {
+    let powers = PowersOfTen(doubles: .allocate(capacity: 23), integers: .allocate(capacity: 9))
+    powers.doubles[0] = 1
+    powers.integers[0] = 1
+    for exponent in 1..<23 { powers.doubles[exponent] = powers.doubles[exponent - 1] * 10 }
+    for exponent in 1..<9 { powers.integers[exponent] = powers.integers[exponent - 1] * 10 }
+    return powers
+  }
+
+  func deallocate() {
+    doubles.deallocate()
+    integers.deallocate()
+  }
+}
+
 extension JSONScanner {
   /// Reads a wanted number.
   @inline(__always)
@@ -18,7 +39,7 @@ extension JSONScanner {
     let isNegative = start[0] == UInt8(ascii: "-")
     let digits = isNegative ? start + 1 : start
     var mantissa: UInt64 = 0
-    var cursor = readDigits(digits, &mantissa)
+    var cursor = Self.readDigits(digits, end, powers, &mantissa)
     // At most 18 digits, so that the mantissa cannot have wrapped; no zero before another digit.
     guard cursor > digits, cursor - digits <= 18, digits[0] != 0x30 || cursor == digits + 1 else {
       return carefulNumber(start, into: value)
@@ -26,14 +47,14 @@ extension JSONScanner {
     var fractionCount = 0
     if cursor[0] == UInt8(ascii: ".") {
       let fraction = cursor + 1
-      cursor = readDigits(fraction, &mantissa)
+      cursor = Self.readDigits(fraction, end, powers, &mantissa)
       fractionCount = cursor - fraction
       // Of 19 digits the value stays below 2^64, and only 2^53 matters.
       guard fractionCount > 0, cursor - digits <= 19, cursor[0] | 0x20 != UInt8(ascii: "e"), mantissa <= 1 << 53 else {
         return carefulNumber(start, into: value)
       }
       // Both are exact, so the quotient is rounded once. There are at most 18 digits, so the power is below 10^22.
-      let magnitude = Double(mantissa) / cscan_power_of_ten(UInt32(truncatingIfNeeded: fractionCount))
+      let magnitude = Double(mantissa) / powers.doubles[fractionCount]
       value.pointee = ColumnValue(double: isNegative ? -magnitude : magnitude)
     } else {
       guard cursor[0] | 0x20 != UInt8(ascii: "e") else { return carefulNumber(start, into: value) }
@@ -47,11 +68,11 @@ extension JSONScanner {
   @inline(__always)
   mutating func skipNumber(_ start: Cursor) -> Cursor? {
     let digits = start[0] == UInt8(ascii: "-") ? start + 1 : start
-    var cursor = passDigits(digits)
+    var cursor = Self.passDigits(digits, end)
     guard cursor > digits, digits[0] != 0x30 || cursor == digits + 1 else { return carefulSkip(start) }
     if cursor[0] == UInt8(ascii: ".") {
       let fraction = cursor + 1
-      cursor = passDigits(fraction)
+      cursor = Self.passDigits(fraction, end)
       guard cursor > fraction else { return carefulSkip(start) }
     }
     // Only an exponent or very many digits leave the range of a double.
@@ -69,31 +90,31 @@ extension JSONScanner {
 
   /// Reads digits into `mantissa`, modulo 2^64. May pass `end` by up to 8 bytes.
   @inline(__always)
-  private func readDigits(_ start: Cursor, _ mantissa: inout UInt64) -> Cursor {
+  private static func readDigits(_ start: Cursor, _ end: Cursor, _ powers: PowersOfTen, _ mantissa: inout UInt64) -> Cursor {
     var cursor = start
     repeat {
       let digits = UInt64(littleEndian: UnsafeRawPointer(cursor).loadUnaligned(as: UInt64.self)) ^ 0x3030_3030_3030_3030
-      let count = Self.digitCount(digits)
+      let count = digitCount(digits)
       if count < 8 {
         guard count > 0 else { return cursor }
         // Shifting puts zeros before the digits, as if they had stood there.
         mantissa =
-          mantissa &* cscan_integer_power_of_ten(UInt32(truncatingIfNeeded: count))
-          &+ Self.eightDigits(digits &<< UInt64(64 &- 8 &* count))
+          mantissa &* powers.integers[count]
+          &+ eightDigits(digits &<< UInt64(64 &- 8 &* count))
         return cursor + count
       }
-      mantissa = mantissa &* 100_000_000 &+ Self.eightDigits(digits)
+      mantissa = mantissa &* 100_000_000 &+ eightDigits(digits)
       cursor += 8
     } while cursor < end
     return cursor
   }
 
   @inline(__always)
-  private func passDigits(_ start: Cursor) -> Cursor {
+  private static func passDigits(_ start: Cursor, _ end: Cursor) -> Cursor {
     var cursor = start
     repeat {
       let digits = UInt64(littleEndian: UnsafeRawPointer(cursor).loadUnaligned(as: UInt64.self)) ^ 0x3030_3030_3030_3030
-      let count = Self.digitCount(digits)
+      let count = digitCount(digits)
       cursor += count
       if count < 8 { return cursor }
     } while cursor < end
@@ -122,20 +143,20 @@ extension JSONScanner {
   private mutating func carefulNumber(_ start: Cursor, into value: UnsafeMutablePointer<ColumnValue>) -> Cursor? {
     let isNegative = start[0] == UInt8(ascii: "-")
     let digits = isNegative ? start + 1 : start
-    var cursor = passDigitsCarefully(digits)
+    var cursor = Self.passDigitsCarefully(digits, end)
     guard cursor > digits else { return fail(cursor, .number) }
     guard digits[0] != 0x30 || cursor == digits + 1 else { return fail(digits + 1, .number) }
     let integerEnd = cursor
     if cursor < end, cursor[0] == UInt8(ascii: ".") {
       let fraction = cursor + 1
-      cursor = passDigitsCarefully(fraction)
+      cursor = Self.passDigitsCarefully(fraction, end)
       guard cursor > fraction else { return fail(cursor, .number) }
     }
     if cursor < end, cursor[0] | 0x20 == UInt8(ascii: "e") {
       cursor += 1
       if cursor < end, cursor[0] == UInt8(ascii: "-") || cursor[0] == UInt8(ascii: "+") { cursor += 1 }
       let exponent = cursor
-      cursor = passDigitsCarefully(exponent)
+      cursor = Self.passDigitsCarefully(exponent, end)
       guard cursor > exponent else { return fail(cursor, .number) }
     }
     if cursor == integerEnd, let integer = Self.integer(digits, cursor, isNegative) {
@@ -148,7 +169,7 @@ extension JSONScanner {
     return cursor
   }
 
-  private func passDigitsCarefully(_ start: Cursor) -> Cursor {
+  private static func passDigitsCarefully(_ start: Cursor, _ end: Cursor) -> Cursor {
     var cursor = start
     while cursor < end, cursor[0] &- 0x30 < 10 { cursor += 1 }
     return cursor

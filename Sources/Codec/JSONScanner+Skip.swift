@@ -47,7 +47,7 @@ extension JSONScanner {
         guard depth <= JSONColumnReader.depthMax else { return fail(cursor, .depth) }
         let isObject = first == UInt8(ascii: "{")
         depths[depth] = isObject
-        cursor = skipWhitespace(cursor + 1)
+        cursor = Self.skipWhitespace(cursor + 1, end)
         // Closing brackets are their opening ones plus 2.
         if cursor[0] != first &+ 2 {
           if isObject {
@@ -65,10 +65,10 @@ extension JSONScanner {
       // Here a value has ended.
       while true {
         if depth == outerDepth { return cursor <= end ? cursor : fail(end, .truncated) }
-        cursor = skipWhitespace(cursor)
+        cursor = Self.skipWhitespace(cursor, end)
         let isObject = depths[depth]
         if cursor[0] == UInt8(ascii: ",") {
-          cursor = skipWhitespace(cursor + 1)
+          cursor = Self.skipWhitespace(cursor + 1, end)
           if isObject {
             guard let behind = skipKey(cursor) else { return nil }
             cursor = behind
@@ -102,8 +102,8 @@ extension JSONScanner {
     guard start[0] == UInt8(ascii: "\"") else { return fail(start, .keyExpected) }
     var escapes = false
     guard let behind = string(start + 1, &escapes) else { return nil }
-    let colon = skipWhitespace(behind)
+    let colon = Self.skipWhitespace(behind, end)
     guard colon[0] == UInt8(ascii: ":") else { return fail(colon, .colonExpected) }
-    return skipWhitespace(colon + 1)
+    return Self.skipWhitespace(colon + 1, end)
   }
 }

@@ -1,12 +1,11 @@
 // The scanner proper: recursive descent where fields are wanted, a flat loop everywhere else (`JSONScanner+Skip`).
 //
 // Every scanning function takes a cursor at or shortly behind `end` at the latest and returns the cursor behind what it read, or nil
-// after noting a fault. Bounds: a cursor passes `end` only over bytes of one token, each loop checks for `end` at least every 32 bytes,
+// after noting a fault. Bounds: a cursor passes `end` only over bytes of one token, each loop checks for `end` at least every 16 bytes,
 // and no load reaches further than 32 bytes ahead, so nothing leaves the batch's 64 bytes of padding. A record is valid only if the
 // cursor stands at `end` when it is through: bytes of a neighbour may have been looked at then, but none was believed.
 
 import Base
-import CScan
 import Records
 
 struct JSONScanner {
@@ -19,8 +18,9 @@ struct JSONScanner {
   let values: UnsafeMutablePointer<ColumnValue>?
   /// Values from one column to the next.
   let stride: Int
-  /// Takes strings whose escapes were undone; has room for all of them.
-  let text: ByteBuffer
+  let powers: PowersOfTen
+  /// Where the next string whose escapes were undone goes; there is room for all of them.
+  var textEnd: UnsafeMutablePointer<UInt8>
   /// Behind the record.
   var end: Cursor
   var row = 0
@@ -30,39 +30,40 @@ struct JSONScanner {
   init(
     nodes: UnsafeMutablePointer<JSONNode>, depths: UnsafeMutablePointer<Bool>, values: UnsafeMutablePointer<ColumnValue>?,
     stride: Int,
-    text: ByteBuffer
+    powers: PowersOfTen, text: UnsafeMutablePointer<UInt8>
   ) {
     self.nodes = nodes
     self.depths = depths
     self.values = values
     self.stride = stride
-    self.text = text
-    end = UnsafePointer(text.base)
+    self.powers = powers
+    textEnd = text
+    end = UnsafePointer(text)
     faultPosition = end
   }
 
   /// Reads the object from `start` to `end` into the row. False where that is not exactly one JSON object.
   @inline(__always)
   mutating func record(_ start: Cursor) -> Bool {
-    let opening = skipWhitespace(start)
+    let opening = Self.skipWhitespace(start, end)
     guard opening < end, opening[0] == UInt8(ascii: "{"), let closed = object(opening + 1, node: 0, depth: 1) else { return false }
     if closed == end { return true }
-    return skipWhitespace(closed) == end
+    return Self.skipWhitespace(closed, end) == end
   }
 
   /// Checks that `start` to `end` is exactly one JSON value of any kind.
   mutating func anyValue(_ start: Cursor) -> Bool {
-    let opening = skipWhitespace(start)
+    let opening = Self.skipWhitespace(start, end)
     guard opening < end else { return fail(end, .truncated) != nil }
     guard let closed = skipValue(opening, depth: 0) else { return false }
-    let behind = skipWhitespace(closed)
+    let behind = Self.skipWhitespace(closed, end)
     if behind < end { _ = fail(behind, .trailingBytes) }
     if behind > end { _ = fail(end, .truncated) }
     return behind == end
   }
 
   /// Makes the values of all fields below `node` missing.
-  func clear(node: Int) {
+  mutating func clear(node: Int) {
     guard let values else { return }
     let node = nodes[node]
     for index in 0..<node.columnCount { values[Int(node.columns[index]) &* stride &+ row] = ColumnValue(kind: .missing) }
@@ -75,7 +76,7 @@ struct JSONScanner {
     guard depth <= JSONColumnReader.depthMax else { return fail(start, .depth) }
     let node = nodes + nodeIndex
     let keys = node.pointee.keys
-    var cursor = skipWhitespace(start)
+    var cursor = Self.skipWhitespace(start, end)
     if cursor < end, cursor[0] == UInt8(ascii: "}") { return cursor + 1 }
     var previous = 0
     while cursor < end {
@@ -91,11 +92,11 @@ struct JSONScanner {
           previous = key
         }
       }
-      cursor = skipWhitespace(cursor)
+      cursor = Self.skipWhitespace(cursor, end)
       guard let behind = value(cursor, column: keys[key].column, child: keys[key].child, depth: depth) else { return nil }
-      cursor = skipWhitespace(behind)
+      cursor = Self.skipWhitespace(behind, end)
       if cursor[0] == UInt8(ascii: ",") {
-        cursor = skipWhitespace(cursor + 1)
+        cursor = Self.skipWhitespace(cursor + 1, end)
       } else if cursor < end, cursor[0] == UInt8(ascii: "}") {
         return cursor + 1
       } else {
@@ -114,14 +115,14 @@ struct JSONScanner {
     let byteCount = behind - start - 2
     if escapes {
       index = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: byteCount) { plain in
-        let plainCount = unescape(start + 1, byteCount, to: plain.baseAddress!)
+        let plainCount = Self.unescape(start + 1, byteCount, to: plain.baseAddress!)
         return node.pointee.find(plain.baseAddress!, plainCount)
       }
     } else {
       index = node.pointee.find(start + 1, byteCount)
       if index == 0 { index = node.pointee.learn(start + 1, byteCount) }
     }
-    let colon = skipWhitespace(behind)
+    let colon = Self.skipWhitespace(behind, end)
     guard colon[0] == UInt8(ascii: ":") else { return fail(colon, .colonExpected) }
     return colon + 1
   }
@@ -185,14 +186,15 @@ struct JSONScanner {
 
   // MARK: - Helpers
 
-  /// The first byte from `cursor` on that is not white space; `cursor` itself where that is at or behind `end`.
+  /// The first byte from `cursor` on that is not white space; `cursor` itself where that is at or behind `end`. Static, as calling a
+  /// method that does not mutate copies the scanner.
   @inline(__always)
-  func skipWhitespace(_ cursor: Cursor) -> Cursor {
-    cursor[0] > 0x20 ? cursor : skipManyWhitespace(cursor)
+  static func skipWhitespace(_ cursor: Cursor, _ end: Cursor) -> Cursor {
+    cursor[0] > 0x20 ? cursor : skipManyWhitespace(cursor, end)
   }
 
   @inline(never)
-  private func skipManyWhitespace(_ start: Cursor) -> Cursor {
+  private static func skipManyWhitespace(_ start: Cursor, _ end: Cursor) -> Cursor {
     var cursor = start
     while cursor < end, cursor[0] == 0x20 || cursor[0] == 0x0A || cursor[0] == 0x0D || cursor[0] == 0x09 { cursor += 1 }
     return cursor
