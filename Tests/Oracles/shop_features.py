@@ -22,7 +22,8 @@ SLIDING = {
     "views_5m": ("Product Viewed", None, "count", 5 * MINUTE, 10 * SECOND, 0),
     "purchases_1h": ("Order Completed", None, "count", HOUR, MINUTE, 0),
     "spend_1h": ("Order Completed", "price", "sum", HOUR, MINUTE, 0),
-    "avg_price": ("Product Viewed", "price", "mean", HOUR, MINUTE, None),
+    "avg_price_1h": ("Product Viewed", "price", "mean", HOUR, MINUTE, None),
+    "max_price_1h": ("Product Viewed", "price", "max", HOUR, MINUTE, None),
     "impressions_10m": ("Product List Viewed", "impressions", "sum", 10 * MINUTE, 30 * SECOND, 0),
     "clicks_10m": ("Product Clicked", None, "count", 10 * MINUTE, 30 * SECOND, 0),
 }
@@ -37,6 +38,8 @@ def aggregate(kind, values, empty):
         return len(values)
     if not values:
         return empty
+    if kind == "max":
+        return max(values)
     return math.fsum(values) if kind == "sum" else math.fsum(values) / len(values)
 
 
