@@ -35,8 +35,7 @@ public enum NumberText {
   @usableFromInline
   static func writeLong(_ value: UInt64, minimumDigits: Int, to out: UnsafeMutablePointer<UInt8>) -> Int {
     let upper = value / 100_000_000
-    let written = write(upper, minimumDigits: max(minimumDigits - 8, upper == 0 ? 1 : 1), to: out)
-    // With no upper part and few digits asked for, this is not reached: `write` handles those.
+    let written = write(upper, minimumDigits: max(minimumDigits - 8, 1), to: out)
     store(eightDigits(value % 100_000_000) | 0x3030_3030_3030_3030, to: out + written)
     return written + 8
   }
