@@ -23,6 +23,13 @@ public struct StoredView: Sendable {
   public var featureNames: [String]
   public var timeToLiveMilliseconds: Int64?
 
+  public init(name: String, keyFieldName: String?, featureNames: [String], timeToLiveMilliseconds: Int64?) {
+    self.name = name
+    self.keyFieldName = keyFieldName
+    self.featureNames = featureNames
+    self.timeToLiveMilliseconds = timeToLiveMilliseconds
+  }
+
   public init(_ view: FeatureView, entities: [FeatureEntity]) {
     name = view.name
     keyFieldName = view.entity.map { entities[$0].keyFieldName }

@@ -1,0 +1,73 @@
+// Reading back what was written: one hash, or the keys of a pattern.
+
+import Base
+
+/// Reads features and control keys.
+public final class RedisReader {
+  private let connection: RedisConnection
+
+  public init(_ connection: RedisConnection) { self.connection = connection }
+
+  /// All fields of a hash; empty where the key does not exist.
+  public func hash(_ key: String) throws -> [String: String] {
+    try connection.retrying {
+      let reply = try connection.command("HGETALL", key, what: "reading \(key)")
+      let texts = reply.texts ?? []
+      var fields: [String: String] = [:]
+      for index in stride(from: 0, to: texts.count - 1, by: 2) { fields[texts[index]] = texts[index + 1] }
+      return fields
+    }
+  }
+
+  /// The hashes of several keys in one round trip, in the order of `keys`.
+  public func hashes(_ keys: [String]) throws -> [[String: String]] {
+    try connection.retrying {
+      let buffer = ByteBuffer()
+      for key in keys { RESP.append(["HGETALL", key], to: buffer) }
+      try connection.send(buffer.bytes)
+      var results: [[String: String]] = []
+      var refusal: RedisError?
+      // Every answer is read, also after an error: the next command must find its own.
+      for _ in keys {
+        let reply = try connection.reply()
+        if let error = reply.error { refusal = refusal ?? RedisError(text: error) }
+        let texts = reply.texts ?? []
+        var fields: [String: String] = [:]
+        for index in stride(from: 0, to: texts.count - 1, by: 2) { fields[texts[index]] = texts[index + 1] }
+        results.append(fields)
+      }
+      if let refusal { throw refusal.failure(connection.name, "reading features") }
+      return results
+    }
+  }
+
+  /// Milliseconds until the key expires; nil where it does not exist or never does.
+  public func timeToLiveMilliseconds(of key: String) throws -> Int64? {
+    try connection.retrying {
+      let reply = try connection.command("PTTL", key, what: "reading \(key)")
+      return reply.integer.flatMap { $0 >= 0 ? $0 : nil }
+    }
+  }
+
+  /// Keys that match a glob pattern, each once, in no order; stops after `limit`.
+  public func keys(matching pattern: String, limit: Int = .max) throws -> [String] {
+    try connection.retrying {
+      var found: Set<String> = []
+      var cursor = "0"
+      repeat {
+        let reply = try connection.command("SCAN", cursor, "MATCH", pattern, "COUNT", "1000", what: "listing keys")
+        cursor = reply.text(at: 0) ?? "0"
+        found.formUnion(reply.texts(at: 1) ?? [])
+      } while cursor != "0" && found.count < limit
+      return Array(found.prefix(limit))
+    }
+  }
+
+  /// Removes all keys that match a glob pattern; returns how many there were.
+  @discardableResult
+  public func removeKeys(matching pattern: String) throws -> Int {
+    let keys = try keys(matching: pattern)
+    for key in keys { try connection.retrying { _ = try connection.command("UNLINK", key, what: "removing keys") } }
+    return keys.count
+  }
+}

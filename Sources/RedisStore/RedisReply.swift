@@ -1,0 +1,100 @@
+// One reply of Redis, owned from the moment hiredis hands it over, and what its errors mean to a user.
+
+import Base
+import CHiredis
+
+/// Owns a `redisReply`.
+struct RedisReply: ~Copyable {
+  private let pointer: UnsafeMutablePointer<redisReply>
+
+  init(_ pointer: UnsafeMutablePointer<redisReply>) { self.pointer = pointer }
+
+  deinit { freeReplyObject(pointer) }
+
+  /// The error's text, nil where the reply is no error.
+  var error: String? { pointer.pointee.type == REDIS_REPLY_ERROR ? Self.text(pointer) : nil }
+
+  var isNull: Bool { pointer.pointee.type == REDIS_REPLY_NIL }
+
+  var integer: Int64? { pointer.pointee.type == REDIS_REPLY_INTEGER ? Int64(pointer.pointee.integer) : nil }
+
+  /// A string's or a status' text; nil for anything else.
+  var text: String? { Self.isText(pointer) ? Self.text(pointer) : nil }
+
+  /// A string's bytes, valid inside `body`.
+  func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result? {
+    guard Self.isText(pointer), let start = pointer.pointee.str else { return nil }
+    let count = pointer.pointee.len
+    return try start.withMemoryRebound(to: UInt8.self, capacity: Int(count)) {
+      try body(UnsafeBufferPointer(start: $0, count: Int(count)))
+    }
+  }
+
+  /// The texts of an array of strings; nil where it is not one. A nil element is an empty text.
+  var texts: [String]? { Self.texts(pointer) }
+
+  /// The texts of the array that stands at `index` of this array.
+  func texts(at index: Int) -> [String]? { element(index).flatMap(Self.texts) }
+
+  /// The text that stands at `index` of this array.
+  func text(at index: Int) -> String? { element(index).flatMap { Self.isText($0) ? Self.text($0) : nil } }
+
+  private func element(_ index: Int) -> UnsafeMutablePointer<redisReply>? {
+    guard pointer.pointee.type == REDIS_REPLY_ARRAY, index < pointer.pointee.elements else { return nil }
+    return pointer.pointee.element[index]
+  }
+
+  private static func texts(_ pointer: UnsafeMutablePointer<redisReply>) -> [String]? {
+    guard pointer.pointee.type == REDIS_REPLY_ARRAY else { return nil }
+    return (0..<Int(pointer.pointee.elements)).map { index in
+      pointer.pointee.element[index].map { isText($0) ? text($0) : "" } ?? ""
+    }
+  }
+
+  private static func isText(_ pointer: UnsafeMutablePointer<redisReply>) -> Bool {
+    pointer.pointee.type == REDIS_REPLY_STRING || pointer.pointee.type == REDIS_REPLY_STATUS
+  }
+
+  private static func text(_ pointer: UnsafeMutablePointer<redisReply>) -> String {
+    guard let start = pointer.pointee.str else { return "" }
+    let bytes = UnsafeRawBufferPointer(start: start, count: Int(pointer.pointee.len))
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+/// What Redis answered instead of a result, sorted by what can be done about it.
+struct RedisError {
+  /// As Redis gave it, such as `WRONGTYPE Operation against a key holding the wrong kind of value`.
+  let text: String
+
+  /// A script that Redis has forgotten (restart, SCRIPT FLUSH): load it and try again.
+  var isForgottenScript: Bool { text.hasPrefix("NOSCRIPT") }
+
+  /// Redis will serve in a moment: it loads its data, or a replica takes over.
+  var isPassing: Bool {
+    ["LOADING", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "BUSY "].contains { text.hasPrefix($0) }
+  }
+
+  /// The failure to report; `what` says what was being done.
+  func failure(_ name: String, _ what: String) -> Failure {
+    let meaning: (explanation: String, code: ExitCode, isRetryable: Bool) =
+      if text.hasPrefix("OOM") || text.contains("OOM command not allowed") {
+        ("Redis is out of memory (maxmemory)", .unavailable, true)
+      } else if text.hasPrefix("READONLY") || text.contains("READONLY You can't write") {
+        ("Redis is a read-only replica", .unavailable, true)
+      } else if text.contains("WRONGTYPE") {
+        ("a key of this name holds another type; choose another prefix or delete it", .failure, false)
+      } else if text.hasPrefix("NOAUTH") || text.hasPrefix("WRONGPASS") || text.contains("without any password configured")
+        || text.contains("invalid password") || text.hasPrefix("NOPERM")
+      {
+        ("Redis refuses the login or the command", .unavailable, false)
+      } else if text.hasPrefix("MOVED") || text.hasPrefix("CROSSSLOT") {
+        ("Redis Cluster is not supported", .badConfiguration, false)
+      } else if text.hasPrefix("MISCONF") {
+        ("Redis cannot save to disk and refuses writes", .unavailable, true)
+      } else {
+        (isPassing ? "Redis is not ready" : "Redis refuses", isPassing ? .unavailable : .failure, isPassing)
+      }
+    return Failure(meaning.code, "\(name): \(what): \(meaning.explanation): \(text)", isRetryable: meaning.isRetryable)
+  }
+}
