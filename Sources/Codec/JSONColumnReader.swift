@@ -42,7 +42,9 @@ public final class JSONColumnReader {
     precondition(columns.columnCount == paths.count, "one column per path")
     let rowCount = batch.count
     // What unescaping writes is never longer than what it reads.
-    columns.reset(rowCount: rowCount, textByteCount: batch.bytes.count)
+    var valueByteCount = 0
+    for row in 0..<rowCount { valueByteCount += Int(batch.slots[row].valueCount) }
+    columns.reset(rowCount: rowCount, textByteCount: valueByteCount)
     guard rowCount > 0 else { return }
     for index in paths.indices { columns.column(index).update(repeating: ColumnValue(kind: .missing), count: rowCount) }
     let values = columns.column(0)

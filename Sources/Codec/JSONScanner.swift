@@ -1,9 +1,9 @@
 // The scanner proper: recursive descent where fields are wanted, a flat loop everywhere else (`JSONScanner+Skip`).
 //
-// Every scanning function takes a cursor at or shortly behind `end` at the latest and returns the cursor behind what it read, or nil
-// after noting a fault. Bounds: a cursor passes `end` only over bytes of one token, each loop checks for `end` at least every 16 bytes,
-// and no load reaches further than 32 bytes ahead, so nothing leaves the batch's 64 bytes of padding. A record is valid only if the
-// cursor stands at `end` when it is through: bytes of a neighbour may have been looked at then, but none was believed.
+// Every scanning function takes a cursor and returns the cursor behind what it read, or nil after noting a fault. Bounds: values and
+// objects end at `end` at the latest; behind it a cursor gets over a guessed key (32 bytes) and the digits of a number (8 before and 8 behind
+// its point), then every loop has met its check for `end`. So no load leaves the 64 bytes of padding behind a batch. A record is valid only
+// if the cursor stands at `end` when it is through: bytes of a neighbour may have been looked at then, but none was believed.
 
 import Base
 import Records
