@@ -45,6 +45,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(name: "CReference", path: "Benchmarks/CReference", cSettings: [.unsafeFlags(["-O3"])]),
+    .executableTarget(
+      name: "freshet-bench",
+      dependencies: [
+        "Base", "CReference", "Codec", "Features", "Generation", "LocalTransport", "Processing", "Records", "Schema", "Windowing",
+        .product(name: "Logging", package: "swift-log"),
+      ], path: "Benchmarks/FreshetBench"),
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "BaseTests", dependencies: ["Base"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Base", "Configuration"]),

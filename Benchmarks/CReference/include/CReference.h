@@ -1,0 +1,2 @@
+// References in C that the benchmarks measure against.
+#pragma once
