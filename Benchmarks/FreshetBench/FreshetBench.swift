@@ -22,7 +22,7 @@ struct BenchmarkScale {
 
 @main
 enum FreshetBench {
-  static let all: [Benchmark] = [processBenchmark]
+  static let all: [Benchmark] = [parseBenchmark, processBenchmark]
 
   static func main() throws {
     var names = CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("-") }
