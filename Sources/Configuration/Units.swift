@@ -15,6 +15,15 @@ public enum Units {
     return Int64(value)
   }
 
+  /// A duration in the largest unit that leaves no fraction: `5m`, `90s`, `250ms`.
+  public static func durationText(milliseconds: Int64) -> String {
+    let units: [(String, Int64)] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)]
+    guard milliseconds != 0, let (unit, length) = units.first(where: { milliseconds % $0.1 == 0 }) else {
+      return "\(milliseconds)ms"
+    }
+    return "\(milliseconds / length)\(unit)"
+  }
+
   /// Events per second of `5k/s`, `1.5M/s`, `200/m`, `0.2/s`, `1000/h`; nil where the text is no rate.
   public static func ratePerSecond(_ text: String) -> Double? {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)

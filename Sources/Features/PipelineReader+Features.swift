@@ -1,0 +1,203 @@
+// Single features: the aggregate, its field, its window and its default, and what they have to do with each other.
+
+import Base
+import Configuration
+import Records
+import Schema
+import Windowing
+
+extension PipelineReader {
+  private static let aggregatesNotBuilt = [
+    "variance", "stddev", "first", "elapsed", "distinct", "approx_distinct", "quantile", "top_k", "collect", "median", "avg",
+    "rate",
+  ]
+  private static let settingsNotBuilt = [
+    "expr", "q", "k", "n", "error", "limit", "on_divide_by_zero", "lanes", "type", "ttl", "description", "owner", "tags", "max_age",
+    "weight",
+  ]
+  /// Rows carry these beside the features.
+  private static let rowNames = ["view", "window_start", "window_end", "as_of"]
+  /// More panes than this in one window cost more memory per key than anyone has.
+  private static let paneCountMax: Int64 = 100_000
+  /// A record's hits in a closing window are the bits of one word.
+  private static let closingFeatureCountMax = 64
+
+  func readFeatures(_ reader: MappingReader, _ context: ViewContext) -> [FeatureDefinition] {
+    var features: [FeatureDefinition] = []
+    var first: (name: String, window: WindowSpecification)?
+    for pair in reader.pairs {
+      checkFeatureName(pair.name, pair.key.location, context)
+      guard let feature = MappingReader(pair.value, "feature '\(pair.name)'", values) else { continue }
+      let read = readFeature(pair.name, feature, context)
+      guard let window = read.window else { continue }
+      if context.trigger == .close {
+        if window == .unbounded {
+          diagnostics.error(
+            "wrong-value", at: feature.location,
+            "feature '\(pair.name)' has no window, and 'trigger: close' emits a row when a window closes; give it one, such as { tumbling: 10s }"
+          )
+        } else if let first, first.window != window {
+          diagnostics.error(
+            "wrong-value", at: feature.node("window")?.location ?? feature.location,
+            "with 'trigger: close' all features of a view share one window, but '\(first.name)' has \(first.window.text) and '\(pair.name)' has \(window.text)"
+          )
+        } else if first == nil {
+          first = (pair.name, window)
+        }
+      }
+      if let definition = read.definition { features.append(definition) }
+    }
+    if context.trigger == .close, reader.pairs.count > Self.closingFeatureCountMax {
+      diagnostics.error(
+        "wrong-value", at: reader.location,
+        "with 'trigger: close' a view has at most \(Self.closingFeatureCountMax) features, found \(reader.pairs.count); put the others into another view"
+      )
+    }
+    return features
+  }
+
+  private func checkFeatureName(_ name: String, _ location: SourceLocation, _ context: ViewContext) {
+    values.checkName(name, "the name of a feature", at: location)
+    if name.hasPrefix("_") {
+      diagnostics.error("wrong-value", at: location, "the name of a feature cannot begin with '_', found '\(name)'")
+    } else if Self.rowNames.contains(name) {
+      diagnostics.error("wrong-value", at: location, "a feature cannot be called '\(name)', which every row has already")
+    } else if name == context.keyFieldName {
+      diagnostics.error("wrong-value", at: location, "a feature cannot be called '\(name)', which is the name of the view's key")
+    }
+  }
+
+  private func readFeature(
+    _ name: String, _ reader: MappingReader, _ context: ViewContext
+  ) -> (definition: FeatureDefinition?, window: WindowSpecification?) {
+    let aggNode = reader.has("expr") && !reader.has("agg") ? reader.node("agg") : reader.required("agg")
+    let function = aggNode.flatMap { node -> AggregateFunction? in
+      if node.scalarText == "avg" {
+        values.mismatch(node, reader.what("agg"), expected: "an aggregate", code: "wrong-value", hint: "; did you mean 'mean'?")
+        return nil
+      }
+      return values.oneOf(
+        node, reader.what("agg"), AggregateFunction.self, notBuilt: Self.aggregatesNotBuilt)
+    }
+    let fieldNode = reader.node("field")
+    let field = fieldNode.flatMap { path($0, reader.what("field")) }
+    let predicate = self.predicate("where", reader, context.schema)
+    let window = reader.node("window").map { readWindow($0, reader) } ?? .unbounded
+    let defaultNode = reader.node("default")
+    // Settings of an aggregate that is not built need no finding of their own.
+    let settings = aggNode != nil && function == nil ? ["q", "k", "n", "error", "limit"] : []
+    if let function, function != .count, fieldNode == nil {
+      reader.reportMissing("field", hint: "; '\(function.rawValue)' needs one")
+    }
+    reader.finish(notBuilt: Self.settingsNotBuilt, ignoring: settings)
+    if let field, let fieldNode, let schema = context.schema { checkField(field, fieldNode, function, schema, reader) }
+    guard let function else { return (nil, window) }
+    let defaultValue = defaultNode.flatMap { self.defaultValue($0, function, reader) }
+    guard let window, function == .count || field != nil else { return (nil, window) }
+    return (
+      FeatureDefinition(
+        name: name, function: function, field: field, predicate: predicate, window: window, defaultValue: defaultValue), window
+    )
+  }
+
+  private func checkField(
+    _ field: FieldPath, _ node: ConfigurationNode, _ function: AggregateFunction?, _ schema: EventSchema, _ reader: MappingReader
+  ) {
+    guard checkField(field, in: schema, at: node.location, reader.what("field")), let function else { return }
+    guard [.sum, .min, .max, .mean].contains(function), let kinds = schema.kinds(at: field.components) else { return }
+    if kinds.isDisjoint(with: [.integer, .double]) {
+      diagnostics.error(
+        "wrong-type", at: node.location,
+        "\(reader.what("field")): '\(function.rawValue)' needs a number, and '\(field)' of schema '\(schema.name)' is \(Self.text(of: kinds))"
+      )
+    }
+  }
+
+  private static func text(of kinds: Set<GeneratedKind>) -> String {
+    if kinds.contains(.object) { return "an object" }
+    if kinds.contains(.string) { return "a text" }
+    return kinds.contains(.bool) ? "true or false" : "null"
+  }
+
+  // MARK: - Windows
+
+  private func readWindow(_ node: ConfigurationNode, _ feature: MappingReader) -> WindowSpecification? {
+    let what = feature.what("window")
+    guard case .mapping = node.content else {
+      if node.scalarText == "none" { return .unbounded }
+      if let text = node.scalarText, Units.wholeMilliseconds(text) != nil {
+        values.mismatch(node, what, expected: "a kind of window", hint: "; did you mean { tumbling: \(text) }?")
+      } else {
+        values.mismatch(node, what, expected: "{ tumbling: 10s }, { sliding: 5m, hop: 10s } or none")
+      }
+      return nil
+    }
+    guard let reader = MappingReader(node, what, values) else { return nil }
+    let tumbling = reader.node("tumbling")
+    let sliding = reader.node("sliding")
+    let hop = reader.node("hop")
+    let isOther = ["session", "cumulate"].contains { reader.has($0) }
+    if tumbling == nil, sliding == nil, !isOther {
+      reader.reportMissing("tumbling", hint: "; expected it, or 'sliding' with 'hop'")
+    }
+    if sliding != nil, hop == nil {
+      reader.reportMissing("hop", hint: "; a sliding window moves on by it, as in { sliding: 5m, hop: 10s }")
+    }
+    reader.finish(notBuilt: ["session", "cumulate", "step", "offset", "rows", "since"], ignoring: isOther ? ["step"] : [])
+    if let tumbling {
+      if sliding != nil || hop != nil {
+        let other = sliding != nil ? "sliding" : "hop"
+        diagnostics.error("wrong-value", at: reader.keyLocation(other), "\(what): 'tumbling' and '\(other)' do not go together")
+        return nil
+      }
+      return values.duration(tumbling, reader.what("tumbling")).map { .tumbling(size: $0) }
+    }
+    guard let sliding, let hop, let size = values.duration(sliding, reader.what("sliding")),
+      let hopLength = values.duration(hop, reader.what("hop"))
+    else { return nil }
+    guard size % hopLength == 0 else {
+      diagnostics.error(
+        "wrong-value", at: hop.location,
+        "\(what): \(sliding.scalarText ?? "") is no multiple of the hop \(hop.scalarText ?? ""), so its panes cannot be shared")
+      return nil
+    }
+    guard size / hopLength <= Self.paneCountMax else {
+      diagnostics.error(
+        "wrong-value", at: hop.location,
+        "\(what): \(size / hopLength) hops in one window, at most \(Self.paneCountMax); a longer hop costs less memory")
+      return nil
+    }
+    return .sliding(size: size, hop: hopLength)
+  }
+
+  // MARK: - Defaults
+
+  /// The value of an empty window, which has to be of the aggregate's own type.
+  private func defaultValue(_ node: ConfigurationNode, _ function: AggregateFunction, _ reader: MappingReader) -> Scalar? {
+    let what = reader.what("default")
+    guard let value = values.meaning(node, what).map(Scalar.init) else { return nil }
+    switch (function, value) {
+    case (_, .null): return nil
+    case (.last, _): return value
+    case (.count, .integer), (.sum, .integer), (.min, .integer), (.max, .integer): return value
+    case (.sum, .double), (.min, .double), (.max, .double), (.mean, .double): return value
+    case (.mean, .integer(let integer)): return .double(Double(integer))
+    default:
+      let expected = function == .count ? "a whole number, as 'count' gives," : "a number, as '\(function.rawValue)' gives,"
+      values.mismatch(node, what, expected: "\(expected) or null")
+      return nil
+    }
+  }
+}
+
+extension WindowSpecification {
+  /// As a pipeline states it: `sliding 5m hop 10s`.
+  var text: String {
+    switch self {
+    case .tumbling(let size): "tumbling \(Units.durationText(milliseconds: size))"
+    case .sliding(let size, let hop):
+      "sliding \(Units.durationText(milliseconds: size)) hop \(Units.durationText(milliseconds: hop))"
+    case .unbounded: "no window"
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// Sources: where records come from, how they are read, and which time counts.
+
+import Base
+import Configuration
+import Foundation
+import Records
+import Schema
+
+extension PipelineReader {
+  private enum SourceFormat: String, CaseIterable {
+    case json
+  }
+
+  private enum LateAction: String, CaseIterable {
+    case drop
+  }
+
+  func readSources(_ reader: MappingReader) {
+    for pair in reader.pairs {
+      values.checkName(pair.name, "the name of a source", at: pair.key.location)
+      sourceNames.append(pair.name)
+      guard let source = MappingReader(pair.value, "source '\(pair.name)'", values) else { continue }
+      let kafka = source.mapping("kafka").flatMap(readKafka)
+      _ = source.oneOf("format", SourceFormat.self, notBuilt: ["avro", "csv", "protobuf", "cloudevents"])
+      let schema = source.node("schema").flatMap { readSchema($0, source.what("schema")) }
+      let timeReader = source.required("event_time") != nil ? source.mapping("event_time") : nil
+      let eventTime = timeReader.flatMap { readEventTime($0, schema) }
+      let watermark = source.mapping("watermark").map(readWatermark)
+      if let late = source.mapping("late") {
+        if late.required("action") != nil { _ = late.oneOf("action", LateAction.self, notBuilt: ["side_output"]) }
+        late.finish(ignoring: ["topic"])
+      }
+      var errorAction = ErrorAction.skip
+      if let onError = source.mapping("on_error") {
+        if onError.required("action") != nil {
+          errorAction = onError.oneOf("action", ErrorAction.self, notBuilt: ["dead_letter"]) ?? .skip
+        }
+        onError.finish(ignoring: ["topic"])
+      }
+      source.finish(notBuilt: ["dedup", "file", "http", "stdin", "start", "parallelism", "filter", "decryption", "description"])
+      guard let eventTime else { continue }
+      sources.append(
+        SourceDefinition(
+          name: pair.name, kafka: kafka, schema: schema, eventTime: eventTime, latenessMilliseconds: watermark?.lateness ?? 0,
+          idleTimeoutMilliseconds: watermark?.idleTimeout, errorAction: errorAction))
+    }
+  }
+
+  /// Names that Freshet sets itself, and what to write instead.
+  private static let ownProperties = [
+    "bootstrap.servers": "write 'brokers'", "metadata.broker.list": "write 'brokers'", "group.id": "write 'group'",
+    "enable.auto.commit": "offsets follow the checkpoints", "enable.auto.offset.store": "offsets follow the checkpoints",
+    "auto.offset.reset": "where there is no checkpoint, reading begins at the start",
+  ]
+
+  private func readKafka(_ reader: MappingReader) -> KafkaSourceDefinition? {
+    let brokers = reader.required("brokers").flatMap { values.string($0, reader.what("brokers")) }
+    let topic = reader.required("topic").flatMap { values.topic($0, reader.what("topic")) }
+    let group = reader.required("group").flatMap { values.string($0, reader.what("group")) }
+    var properties: [(name: String, value: String)] = []
+    var ignoring: [String] = []
+    for pair in reader.pairs where !["brokers", "topic", "group"].contains(pair.name) {
+      // Every name with a dot is librdkafka's to know; of the few without one, those that look like ours are typing errors.
+      guard pair.name.contains(".") || Suggestion.nearest(to: pair.name, among: ["brokers", "topic", "group"]) == nil else {
+        continue
+      }
+      ignoring.append(pair.name)
+      if let instead = Self.ownProperties[pair.name] {
+        diagnostics.error("wrong-value", at: pair.key.location, "\(reader.what(pair.name)) is set by Freshet; \(instead)")
+      } else if let value = pair.value.scalarText {
+        properties.append((pair.name, value))
+      } else {
+        values.mismatch(pair.value, reader.what(pair.name), expected: "a text or a number")
+      }
+    }
+    reader.finish(ignoring: ignoring)
+    guard let brokers, let topic, let group else { return nil }
+    return KafkaSourceDefinition(brokers: brokers, topic: topic, group: group, properties: properties)
+  }
+
+  private func readSchema(_ node: ConfigurationNode, _ what: String) -> EventSchema? {
+    guard let name = values.string(node, what) else { return nil }
+    let path = ResourcePath.resolve(name, in: directory)
+    let findings = Diagnostics(file: path)
+    do {
+      let schema = try SchemaReader.read(path: path, loader: loader, diagnostics: findings)
+      diagnostics.merge(findings)
+      return schema
+    } catch {
+      diagnostics.error("missing-file", at: node.location, "\(what): \(error.message)")
+      return nil
+    }
+  }
+
+  private func readWatermark(_ reader: MappingReader) -> (lateness: Int64, idleTimeout: Int64?) {
+    let lateness = reader.duration("lateness", min: 0) ?? 0
+    let idleTimeout = reader.duration("idle_timeout")
+    reader.finish(notBuilt: ["alignment", "max_drift", "strategy"])
+    return (lateness, idleTimeout)
+  }
+
+  // MARK: - Event time
+
+  private func readEventTime(_ reader: MappingReader, _ schema: EventSchema?) -> EventTimeSettings? {
+    let fieldNode = reader.node("field")
+    let path = fieldNode.flatMap { self.path($0, reader.what("field")) }
+    let formatNode = reader.node("format")
+    let format = formatNode.map {
+      values.oneOf($0, reader.what("format"), EventTimeSettings.Format.self, notBuilt: ["epoch_us", "epoch_ns"])
+    }
+    if format == .record {
+      if fieldNode != nil {
+        diagnostics.error(
+          "wrong-value", at: reader.keyLocation("field"),
+          "\(reader.what("field")): the format 'record' takes Kafka's timestamp, no field")
+      }
+      reader.finish(notBuilt: ["timezone", "unit", "fallback"])
+      return EventTimeSettings(path: nil, format: .record)
+    }
+    if fieldNode == nil { reader.reportMissing("field") }
+    reader.finish(notBuilt: ["timezone", "unit", "fallback"])
+    // A format that could not be read has its finding.
+    guard let path, let fieldNode, let format = format ?? .some(.rfc3339) else { return nil }
+    if let schema, checkField(path, in: schema, at: fieldNode.location, reader.what("field")) {
+      checkFormat(format, of: path, in: schema, at: formatNode?.location ?? fieldNode.location, reader)
+    }
+    return EventTimeSettings(path: path, format: format)
+  }
+
+  private func checkFormat(
+    _ format: EventTimeSettings.Format, of path: FieldPath, in schema: EventSchema, at location: SourceLocation,
+    _ reader: MappingReader
+  ) {
+    for event in schema.events {
+      guard case .time(_, let written)? = event.generator(at: path.components) else { continue }
+      let expected: EventTimeSettings.Format =
+        switch written {
+        case .rfc3339Milliseconds: .rfc3339
+        case .epochMilliseconds: .epochMilliseconds
+        case .epochSeconds: .epochSeconds
+        }
+      guard expected != format else { continue }
+      diagnostics.error(
+        "wrong-value", at: location,
+        "\(reader.what("format")): schema '\(schema.name)' writes '\(path)' as \(written.rawValue), found '\(format.rawValue)'; did you mean '\(expected.rawValue)'?"
+      )
+      return
+    }
+  }
+}

@@ -1,0 +1,147 @@
+// Views: features of one entity over one source. What belongs to a single feature is in `PipelineReader+Features.swift`.
+
+import Base
+import Configuration
+import Records
+import Schema
+import Windowing
+
+extension PipelineReader {
+  private enum Lane: String, CaseIterable {
+    case nrt
+  }
+
+  private enum EntityReference {
+    case all
+    case entity(Int)
+
+    var index: Int? {
+      if case .entity(let index) = self { index } else { nil }
+    }
+  }
+
+  /// What a view's features are read with.
+  struct ViewContext {
+    var trigger: Trigger
+    var schema: EventSchema?
+    /// The name of the key in rows, nil for `entity: all` and where the entity is unknown.
+    var keyFieldName: String?
+  }
+
+  /// The views of a key that have changed are the bits of one word.
+  private static let viewsPerEntityMax = 64
+
+  func readViews(_ reader: MappingReader) {
+    for pair in reader.pairs {
+      values.checkName(pair.name, "the name of a view", at: pair.key.location)
+      if pair.name.hasPrefix("_") {
+        diagnostics.error("wrong-value", at: pair.key.location, "the name of a view cannot begin with '_', found '\(pair.name)'")
+      }
+      if let view = MappingReader(pair.value, "view '\(pair.name)'", values) { readView(pair.name, view) }
+    }
+  }
+
+  private func readView(_ name: String, _ reader: MappingReader) {
+    let entityNode = reader.required("entity")
+    let entity = entityNode.flatMap { self.entity($0, reader.what("entity")) }
+    let source = reader.required("source").flatMap { self.source($0, reader.what("source")) }
+    readLanes(reader)
+    var every: Int64 = 200
+    var trigger = Trigger.change
+    if let emit = reader.mapping("emit") {
+      every = emit.duration("every") ?? 200
+      trigger = emit.oneOf("trigger", Trigger.self, notBuilt: ["early", "count", "punctuation"]) ?? .change
+      emit.finish(notBuilt: ["max_rows", "offset", "jitter"])
+    }
+    let schema = source.flatMap { sources[$0].schema }
+    if let index = entity?.index, let source, let schema { checkKey(index, source, schema) }
+    let predicate = self.predicate("where", reader, schema)
+    let context = ViewContext(
+      trigger: trigger, schema: schema, keyFieldName: entity?.index.map { entities[$0].keyFieldName })
+    let featuresReader = reader.names("features")
+    let features = featuresReader.map { readFeatures($0, context) } ?? []
+    reader.finish(
+      notBuilt: [
+        "schedule", "inputs", "max_age", "ttl", "dedup", "join", "rows", "late", "description", "owner", "tags", "online",
+        "offline",
+      ])
+    guard let entity, let entityNode, let source else { return }
+    if views.count(where: { $0.entity == entity.index && $0.source == source }) == Self.viewsPerEntityMax {
+      diagnostics.error(
+        "wrong-value", at: entityNode.location, "more than \(Self.viewsPerEntityMax) views of one entity over one source")
+    }
+    viewEntityLocations.append(entityNode.location)
+    views.append(
+      FeatureView(
+        name: name, entity: entity.index, source: source, emitEveryMilliseconds: every, trigger: trigger, predicate: predicate,
+        features: features))
+  }
+
+  // MARK: - References
+
+  /// The entity that a view names; nil where there is none.
+  private func entity(_ node: ConfigurationNode, _ what: String) -> EntityReference? {
+    guard let name = values.string(node, what) else { return nil }
+    if name == "all" { return .all }
+    if let index = entities.firstIndex(where: { $0.name == name }) { return .entity(index) }
+    if !entityNames.contains(name) {
+      diagnostics.error(
+        "unknown-reference", at: node.location,
+        "\(what): no entity '\(name)'\(Suggestion.hint(for: name, among: entityNames + ["all"]))")
+    }
+    return nil
+  }
+
+  private func source(_ node: ConfigurationNode, _ what: String) -> Int? {
+    guard let name = values.string(node, what) else { return nil }
+    if let index = sources.firstIndex(where: { $0.name == name }) { return index }
+    if !sourceNames.contains(name) {
+      diagnostics.error(
+        "unknown-reference", at: node.location, "\(what): no source '\(name)'\(Suggestion.hint(for: name, among: sourceNames))")
+    }
+    return nil
+  }
+
+  private func readLanes(_ reader: MappingReader) {
+    guard let node = reader.node("lanes"), let items = values.list(node, reader.what("lanes"), min: 1) else { return }
+    for item in items { _ = values.oneOf(item, "an item in \(reader.what("lanes"))", Lane.self, notBuilt: ["rt", "batch"]) }
+  }
+
+  /// The key has to be in the schema's events, as a text or an integer.
+  private func checkKey(_ entity: Int, _ source: Int, _ schema: EventSchema) {
+    guard checkedKeys.insert([entity, source]).inserted else { return }
+    let what = "'key' of entity '\(entities[entity].name)'"
+    let path = entities[entity].keyPath
+    guard checkField(path, in: schema, at: keyLocations[entity], what), let kinds = schema.kinds(at: path.components) else {
+      return
+    }
+    if kinds.isDisjoint(with: [.string, .integer]) {
+      diagnostics.error(
+        "wrong-type", at: keyLocations[entity], "\(what): '\(path)' of schema '\(schema.name)' is neither a text nor an integer")
+    }
+  }
+
+  // MARK: - Expressions
+
+  /// The condition that a field states; its fields are checked against the schema.
+  func predicate(_ name: String, _ reader: MappingReader, _ schema: EventSchema?) -> Expression? {
+    guard let node = reader.node(name), let text = values.string(node, reader.what(name)) else { return nil }
+    do {
+      let expression = try ExpressionParser.parse(text)
+      if let schema {
+        for path in expression.fieldPaths { _ = checkField(path, in: schema, at: node.location, reader.what(name)) }
+      }
+      return expression
+    } catch {
+      diagnostics.error("expression", at: Self.place(of: error.byteOffset, in: node), "\(reader.what(name)): \(error.message)")
+      return nil
+    }
+  }
+
+  /// Where a byte of a scalar stands in the file; the scalar's own place where it does not stand there as one line.
+  private static func place(of byteOffset: Int, in node: ConfigurationNode) -> SourceLocation {
+    guard case .scalar(let scalar) = node.content, let start = scalar.verbatimLocation else { return node.location }
+    let before = String(decoding: scalar.text.utf8.prefix(byteOffset), as: UTF8.self)
+    return SourceLocation(line: start.line, column: start.column + before.unicodeScalars.count)
+  }
+}

@@ -1,0 +1,213 @@
+// From the YAML of a pipeline to a sound `PipelineDefinition`, every finding in one pass: sources and entities first, then the views that
+// refer to them, and with the views the fields that they read, where a source names its event schema.
+// The parts of the language that are read elsewhere: `+Sources`, `+Views`, `+Features`.
+
+import Base
+import Configuration
+import Foundation
+import Records
+import Schema
+import Windowing
+
+/// Reads pipelines. All entry points give nil exactly when the diagnostics hold an error.
+public final class PipelineReader {
+  let values: ValueReader
+  let loader: ConfigurationLoader
+  /// Where `schema:` looks.
+  let directory: String
+  var sources: [SourceDefinition] = []
+  var entities: [FeatureEntity] = []
+  var views: [FeatureView] = []
+  /// Names that are taken though what they name could not be read, so that one mistake is one finding.
+  var sourceNames: [String] = []
+  var entityNames: [String] = []
+  /// Where each entity's key and each view's entity stand.
+  var keyLocations: [SourceLocation] = []
+  var viewEntityLocations: [SourceLocation] = []
+  /// Keys that have been looked for in a schema, so that several views report one once.
+  var checkedKeys: Set<[Int]> = []
+  /// What `process` would read from Kafka has to be built.
+  private let checksKafkaKeys: Bool
+
+  var diagnostics: Diagnostics { values.diagnostics }
+
+  private init(directory: String, loader: ConfigurationLoader, checksKafkaKeys: Bool, diagnostics: Diagnostics) {
+    values = ValueReader(diagnostics, language: "pipeline language")
+    self.loader = loader
+    self.directory = directory
+    self.checksKafkaKeys = checksKafkaKeys
+  }
+
+  // MARK: - Entry points
+
+  /// Reads the pipeline at `path`, and the schemas that its sources name. Throws `.noInput` where the file cannot be read.
+  ///
+  /// With `checksKafkaKeys`, a view over Kafka whose key is not the topic's is an error, as it cannot be run on Kafka yet.
+  public static func read(
+    path: String, loader: ConfigurationLoader = ConfigurationLoader(), checksKafkaKeys: Bool = false, diagnostics: Diagnostics
+  ) throws(Failure) -> PipelineDefinition? {
+    guard let root = try loader.load(path: path, diagnostics: diagnostics) else { return nil }
+    let directory = (path as NSString).deletingLastPathComponent
+    return read(root, directory: directory, loader: loader, checksKafkaKeys: checksKafkaKeys, diagnostics: diagnostics)
+  }
+
+  /// Reads a pipeline that is not in a file; files it names are looked for in `directory`.
+  public static func read(
+    text: String, directory: String = "", loader: ConfigurationLoader = ConfigurationLoader(), checksKafkaKeys: Bool = false,
+    diagnostics: Diagnostics
+  ) -> PipelineDefinition? {
+    guard let root = loader.load(text: text, diagnostics: diagnostics) else { return nil }
+    return read(root, directory: directory, loader: loader, checksKafkaKeys: checksKafkaKeys, diagnostics: diagnostics)
+  }
+
+  /// Reads a pipeline from its root node.
+  public static func read(
+    _ root: ConfigurationNode, directory: String, loader: ConfigurationLoader = ConfigurationLoader(),
+    checksKafkaKeys: Bool = false,
+    diagnostics: Diagnostics
+  ) -> PipelineDefinition? {
+    let reader = PipelineReader(
+      directory: directory, loader: loader, checksKafkaKeys: checksKafkaKeys, diagnostics: diagnostics)
+    let definition = reader.pipeline(root)
+    return diagnostics.hasErrors ? nil : definition
+  }
+
+  /// Reads the pipeline at `path` or throws all its errors; warnings are handed over one by one.
+  public static func load(path: String, onWarning: (Diagnostic) -> Void = { _ in }) throws(Failure) -> PipelineDefinition {
+    let diagnostics = Diagnostics(file: path)
+    let definition = try read(path: path, diagnostics: diagnostics)
+    try diagnostics.throwIfErrors()
+    for finding in diagnostics.all { onWarning(finding) }
+    guard let definition else { throw Failure(.badConfiguration, "\(path): error[syntax]: the file cannot be read") }
+    return definition
+  }
+
+  // MARK: - The document
+
+  private func pipeline(_ root: ConfigurationNode) -> PipelineDefinition? {
+    guard let reader = MappingReader(root, nil, values) else { return nil }
+    if let node = reader.node("version") { _ = values.integer(node, "'version'", in: 1...1) }
+    if let node = reader.required("kind"), values.name(node, "'kind'", among: ["pipeline"]) == nil { return nil }
+    let name = reader.required("name").flatMap { values.identifier($0, "'name'") }
+    let sourcesReader = reader.names("sources")
+    let entitiesReader = reader.mapping("entities")
+    let viewsReader = reader.names("views")
+    let sink = reader.mapping("sink").flatMap(readSink)
+    let checkpoint =
+      reader.mapping("checkpoint").map(readCheckpoint) ?? CheckpointSettings(everyMilliseconds: 10_000, store: .redis)
+    reader.finish(notBuilt: [
+      "services", "archive", "slo", "tests", "imports", "schedule", "labels", "monitor", "description", "owner",
+    ])
+
+    if let sourcesReader { readSources(sourcesReader) }
+    if let entitiesReader { readEntities(entitiesReader) }
+    if let viewsReader { readViews(viewsReader) }
+    guard let name else { return nil }
+    let definition = PipelineDefinition(
+      name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint)
+    if checksKafkaKeys, !diagnostics.hasErrors {
+      for need in definition.keysThatNeedRepartitioning() {
+        diagnostics.error("not-built", at: viewEntityLocations[need.view], need.message(in: definition))
+      }
+    }
+    return definition
+  }
+
+  // MARK: - Entities
+
+  private func readEntities(_ reader: MappingReader) {
+    for pair in reader.pairs {
+      values.checkName(pair.name, "the name of an entity", at: pair.key.location)
+      entityNames.append(pair.name)
+      if pair.name == "all" {
+        diagnostics.error(
+          "wrong-value", at: pair.key.location, "an entity cannot be called 'all', which means one key for everything")
+      }
+      guard let entity = MappingReader(pair.value, "entity '\(pair.name)'", values) else { continue }
+      let keyNode = entity.required("key")
+      let key = keyNode.flatMap { path($0, entity.what("key")) }
+      let timeToLive = entity.duration("ttl")
+      entity.finish(notBuilt: ["keys", "description", "type", "hash", "owner"])
+      guard let keyNode, let key else { continue }
+      entities.append(FeatureEntity(name: pair.name, keyPath: key, timeToLiveMilliseconds: timeToLive))
+      keyLocations.append(keyNode.location)
+    }
+  }
+
+  // MARK: - Sink and checkpoint
+
+  private enum SinkLayout: String, CaseIterable {
+    case native
+  }
+
+  private func readSink(_ reader: MappingReader) -> RedisSinkDefinition? {
+    let redisNode = reader.required("redis")
+    reader.finish(notBuilt: ["kafka", "stdout", "file", "http", "postgres"])
+    guard let redisNode, let redis = MappingReader(redisNode, reader.what("redis"), values) else { return nil }
+    let url = redis.required("url").flatMap { redisURL($0, redis.what("url")) }
+    _ = redis.oneOf("layout", SinkLayout.self, notBuilt: ["feast"])
+    let prefix = redis.node("prefix").flatMap { self.prefix($0, redis.what("prefix")) } ?? "fv"
+    redis.finish(notBuilt: ["cluster", "sentinel", "tls", "pool", "timeout", "username"])
+    return url.map { RedisSinkDefinition(url: $0, prefix: prefix) }
+  }
+
+  private func prefix(_ node: ConfigurationNode, _ what: String) -> String? {
+    guard let text = values.string(node, what) else { return nil }
+    if text.unicodeScalars.allSatisfy({ !$0.properties.isWhitespace && $0.value >= 32 }) { return text }
+    values.mismatch(node, what, expected: "a text without spaces", code: "wrong-value")
+    return nil
+  }
+
+  private func redisURL(_ node: ConfigurationNode, _ what: String) -> String? {
+    guard let url = values.string(node, what) else { return nil }
+    guard ["redis://", "rediss://", "redis+unix://"].contains(where: { url.hasPrefix($0) && url != $0 }) else {
+      // What stands there may hold a password and is not repeated.
+      diagnostics.error("wrong-value", at: node.location, "\(what): expected an address like redis://127.0.0.1:6379/0")
+      return nil
+    }
+    let authority = url.components(separatedBy: "://").dropFirst().joined(separator: "://").prefix { $0 != "/" && $0 != "?" }
+    if let at = authority.lastIndex(of: "@"), authority[..<at].contains(":") {
+      diagnostics.error(
+        "secret", at: node.location,
+        "\(what): the address holds a password; name the user alone, and keep the secret in the environment or in a file of its own"
+      )
+      return nil
+    }
+    return url
+  }
+
+  private func readCheckpoint(_ reader: MappingReader) -> CheckpointSettings {
+    let every = reader.duration("every") ?? 10_000
+    var store = CheckpointSettings.Store.redis
+    if let node = reader.node("store"), let text = values.string(node, reader.what("store")), text != "redis" {
+      if text.contains("://") {
+        values.mismatch(node, reader.what("store"), expected: "'redis' or a directory", code: "wrong-value")
+      } else {
+        store = .directory(text)
+      }
+    }
+    reader.finish(notBuilt: ["retain", "keep", "incremental", "timeout"])
+    return CheckpointSettings(everyMilliseconds: every, store: store)
+  }
+
+  // MARK: - Paths
+
+  /// A dotted path to a field.
+  func path(_ node: ConfigurationNode, _ what: String) -> FieldPath? {
+    guard let text = values.string(node, what) else { return nil }
+    if let path = FieldPath(dotted: text) { return path }
+    values.mismatch(node, what, expected: "a field like userId or properties.price", code: "wrong-value")
+    return nil
+  }
+
+  /// Reports a field that no event of the source's schema has; false where it did.
+  func checkField(_ path: FieldPath, in schema: EventSchema, at location: SourceLocation, _ what: String) -> Bool {
+    if schema.kinds(at: path.components) != nil { return true }
+    // The last name alone may be right and only its place forgotten: `price` for `properties.price`.
+    let nested = schema.fieldPaths.first { $0.hasSuffix("." + path.description) }
+    let hint = nested.map { "; did you mean '\($0)'?" } ?? Suggestion.hint(for: path.description, among: schema.fieldPaths)
+    diagnostics.error(
+      "unknown-reference", at: location, "\(what): no event of schema '\(schema.name)' has a field '\(path)'\(hint)")
+    return false
+  }
+}
