@@ -9,7 +9,7 @@ import Yams
 public struct ConfigurationLoader {
   /// Bounds on what is read, so that no file can exhaust memory or the stack.
   public static let byteCountMax = 16 << 20
-  public static let nodeCountMax = 2_000_000
+  public static let nodeCountMax = 500_000
   public static let nestingDepthMax = 100
   /// How many duplicate keys are named before reading gives up.
   static let duplicateCountMax = 50
@@ -80,7 +80,8 @@ public struct ConfigurationLoader {
         // next attempt go on, and the tree then knows both places.
         let location = SourceLocation(context.mark)
         let name = duplicates.first ?? ""
-        guard renamedKeys.count < Self.duplicateCountMax, let renamed = lines.renamingKey(at: location) else {
+        guard renamedKeys.count < Self.duplicateCountMax, let renamed = lines.renamingKey(at: location, number: renamedKeys.count)
+        else {
           diagnostics.error("duplicate-key", at: location, "duplicate key '\(name)'; the same name stands again in this mapping")
           return nil
         }
@@ -119,19 +120,14 @@ public struct ConfigurationLoader {
 
   /// Where text stops being UTF-8.
   private static func firstInvalidByte(_ bytes: [UInt8]) -> SourceLocation {
-    // A prefix is valid up to the longest one that decodes; lines are short, so the line is found first.
-    var line = 1
-    for part in bytes.split(separator: 10, omittingEmptySubsequences: false) {
-      if String(validating: part, as: UTF8.self) == nil {
-        var count = 0
-        while count < part.count, String(decoding: part.prefix(count + 1), as: UTF8.self).unicodeScalars.last != "\u{fffd}" {
-          count += 1
-        }
-        return SourceLocation(line: line, column: String(decoding: part.prefix(count), as: UTF8.self).unicodeScalars.count + 1)
-      }
-      line += 1
+    var location = SourceLocation(line: 1, column: 1)
+    var decoder = UTF8()
+    var iterator = bytes.makeIterator()
+    while case .scalarValue(let scalar) = decoder.decode(&iterator) {
+      location.column += 1
+      if scalar == "\n" { location = SourceLocation(line: location.line + 1, column: 1) }
     }
-    return SourceLocation(line: line, column: 1)
+    return location
   }
 }
 

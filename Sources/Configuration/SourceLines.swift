@@ -23,9 +23,10 @@ struct SourceLines {
     return SourceLocation(line: location.line, column: location.column + (isQuoted ? 1 : 0))
   }
 
-  /// The text with the first character of the key at `location` replaced; nil where no plain or quoted key stands there.
-  func renamingKey(at location: SourceLocation) -> SourceLines? {
-    guard lines.indices.contains(location.line - 1) else { return nil }
+  /// The text with the first character of the key at `location` replaced by the private-use character of that number, which no sensible
+  /// key begins with; nil where no plain or quoted key stands there.
+  func renamingKey(at location: SourceLocation, number: Int) -> SourceLines? {
+    guard let marker = Unicode.Scalar(0xe000 + UInt32(number)), lines.indices.contains(location.line - 1) else { return nil }
     let line = lines[location.line - 1]
     guard var index = line.index(line.startIndex, offsetBy: location.column - 1, limitedBy: line.endIndex), index < line.endIndex
     else {
@@ -33,16 +34,13 @@ struct SourceLines {
     }
     if line[index] == "\"" || line[index] == "'" { index = line.index(after: index) }
     // Not an alias, an anchor, a tag, nor an explicit or an empty key.
-    guard index < line.endIndex, !"*&!?:\"'\\{[ ".unicodeScalars.contains(line[index]), line[index] != Self.marker else {
+    guard index < line.endIndex, !"*&!?:\"'\\{[ ".unicodeScalars.contains(line[index]) else {
       return nil
     }
     var scalars = text.unicodeScalars
-    scalars.replaceSubrange(index...index, with: CollectionOfOne(Self.marker))
+    scalars.replaceSubrange(index...index, with: CollectionOfOne(marker))
     return SourceLines(String(scalars))
   }
-
-  /// A private-use character, which no sensible key begins with.
-  private static let marker: Unicode.Scalar = "\u{e000}"
 
   /// The place of the character at `offset` from the start.
   func location(ofCharacter offset: Int) -> SourceLocation {

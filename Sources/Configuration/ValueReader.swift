@@ -71,9 +71,11 @@ public struct ValueReader {
     }
     guard range.contains(value) else {
       let expected =
-        range.upperBound == .max
-        ? "a whole number of at least \(range.lowerBound)"
-        : "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        range.lowerBound == range.upperBound
+        ? "\(range.lowerBound)"
+        : range.upperBound == .max
+          ? "a whole number of at least \(range.lowerBound)"
+          : "a whole number from \(range.lowerBound) to \(range.upperBound)"
       mismatch(node, what, expected: expected, code: "wrong-value")
       return nil
     }

@@ -10,6 +10,8 @@ struct EventDraft {
   /// The event that this one extends.
   var base: String?
   var definition: EventDefinition
+  /// Whether all events that it extends, directly or not, are known.
+  var hasWholeBase = true
   /// The rows that its fields read.
   var reads: [BindingRead]
 
@@ -33,6 +35,7 @@ extension SchemaReader {
         if own[base] != nil || eventNames.contains(base) {
           bases[pair.name] = (base, node.location)
         } else {
+          drafts[drafts.count - 1].hasWholeBase = false
           unknown(node, event.what("extends"), "no event '\(base)'", base, eventNames.filter { $0 != pair.name })
         }
       }
@@ -46,10 +49,16 @@ extension SchemaReader {
       }
       event.finish(notBuilt: ["faults", "optional", "topic", "key", "weight", "delay", "headers", "description", "deprecated"])
     }
-    reportCycles(bases)
+    let circular = reportCycles(bases)
     for index in drafts.indices {
       let merged = merged(drafts[index].name, own, bases, depth: 0)
       drafts[index].base = bases[drafts[index].name]?.name
+      var name = drafts[index].name
+      for _ in drafts {
+        guard let base = bases[name]?.name, let draft = drafts.first(where: { $0.name == base }) else { break }
+        if !draft.hasWholeBase || circular.contains(base) { drafts[index].hasWholeBase = false }
+        name = base
+      }
       drafts[index].definition.fields = merged.map(\.definition)
       drafts[index].reads = merged.flatMap(\.reads)
     }
@@ -81,18 +90,21 @@ extension SchemaReader {
   }
 
   /// Names every event that extends itself, over however many others.
-  private func reportCycles(_ bases: [String: (name: String, location: SourceLocation)]) {
+  private func reportCycles(_ bases: [String: (name: String, location: SourceLocation)]) -> Set<String> {
+    var circular: Set<String> = []
     for name in eventNames {
       var path = [name]
       while let base = bases[path[path.count - 1]]?.name, path.count <= bases.count {
         path.append(base)
         if base == name {
+          circular.insert(name)
           diagnostics.error(
             "cycle", at: bases[name]!.location, "event '\(name)' extends itself: \(path.joined(separator: " -> "))")
           break
         }
       }
     }
+    return circular
   }
 }
 

@@ -124,13 +124,14 @@ public final class SchemaReader {
   /// The key has to be in every emitted event, and to be a text or an integer there.
   private func checkKey(_ key: [String], _ node: ConfigurationNode, _ events: [EventDraft], _ sessions: SessionDraft?) {
     let emitted = events.filter { event in sessions?.states.contains { $0.event == event.name } ?? true }
-    let without = emitted.filter { $0.definition.generator(at: key) == nil }
+    // An event whose base is unknown has its finding, and fields that nobody knows.
+    let without = emitted.filter { $0.hasWholeBase && $0.definition.generator(at: key) == nil }
     let name = key.joined(separator: ".")
     if let first = without.first {
-      let others = without.count > 1 ? " and \(without.count - 1) more" : ""
+      let others = without.count > 1 ? " and \(without.count - 1) more have" : " has"
       diagnostics.error(
         "unknown-reference", at: node.location,
-        "'key' of 'output': event '\(first.name)'\(others) has no field '\(name)', and every event needs a key"
+        "'key' of 'output': event '\(first.name)'\(others) no field '\(name)', and every event needs a key"
           + Suggestion.hint(for: name, among: first.definition.fieldPaths))
       return
     }
