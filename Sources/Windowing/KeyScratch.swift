@@ -15,6 +15,10 @@ final class KeyScratch {
   @inline(__always)
   func hash(_ space: Int, _ position: Int) -> UInt64 { hashes[space][position] }
 
+  func withHashes(_ space: Int, _ range: Range<Int>, _ body: (UnsafeBufferPointer<UInt64>) -> Void) {
+    hashes[space].withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[range])) }
+  }
+
   func prepare(_ spaces: [KeySpace], _ rows: UnsafeBufferPointer<Int32>, _ columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>)
   {
     if keys.count < spaces.count {

@@ -7,6 +7,13 @@ final class KeySpace {
   let plan: KeySpacePlan
   var table: KeyTable
   let groups: [PaneGroup]
+  /// The same, for loops that must not pay for reference counts; sound as long as `groups` holds them, which it always does.
+  let groupPointers: UnsafeMutablePointer<Unmanaged<PaneGroup>>
+  let groupCount: Int
+  /// See `warm`.
+  let warmedEntries: UnsafeMutablePointer<UInt32>
+  /// Keeps the loads of `warm` from being optimised away.
+  var warmth: UInt64 = 0
   /// Per view: entries whose row must be written, each once (the entry's dirty word says which views already have it).
   var dirtyKeys: [ContiguousArray<UInt32>]
   /// The stream time at which idle keys are next looked for; `Int64.max` where nothing has to be swept.
@@ -20,8 +27,18 @@ final class KeySpace {
     self.eventTime = eventTime
     table = KeyTable(groupCount: plan.groups.count)
     groups = plan.groups.map { PaneGroup($0, eventTime: eventTime) }
+    groupCount = groups.count
+    groupPointers = .allocate(capacity: max(1, groupCount))
+    groupPointers.initialize(from: groups.map { Unmanaged.passUnretained($0) }, count: groupCount)
+    warmedEntries = .allocate(capacity: Self.blockCount)
+    warmedEntries.initialize(repeating: 0, count: Self.blockCount)
     dirtyKeys = plan.views.map { _ in [] }
     changeViews = plan.views.enumerated().reduce(0) { $1.element.trigger == .change ? $0 | 1 << UInt64($1.offset) : $0 }
+  }
+
+  deinit {
+    groupPointers.deallocate()
+    warmedEntries.deallocate()
   }
 
   @inline(__always)

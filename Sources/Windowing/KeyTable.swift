@@ -42,6 +42,18 @@ struct KeyTable: ~Copyable {
   @inline(__always)
   func entry(_ number: UInt32) -> UnsafeMutableRawPointer { entries + Int(number) * stride }
 
+  /// What stands at the home of `hash`: an entry number plus one, most likely the key's own; 0 where there is nothing.
+  @inline(__always)
+  func cell(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: index[Int(truncatingIfNeeded: hash) & indexMask]) }
+
+  /// Reads a word of a long key's text, to have it near.
+  @inline(__always)
+  func touchText(of entry: UnsafeMutableRawPointer) -> UInt64 {
+    guard entry.load(fromByteOffset: 24, as: UInt32.self) > 16 else { return 0 }
+    let offset = entry.load(fromByteOffset: 8, as: UInt64.self)
+    return UnsafeRawPointer(text.storage.base + Int(offset)).loadUnaligned(as: UInt64.self)
+  }
+
   /// The entry of a key, made if there is none. `hash` is `Hash.bytes` of the key.
   @inline(__always)
   mutating func findOrInsert(_ key: UnsafeBufferPointer<UInt8>, hash: UInt64) -> UInt32 {

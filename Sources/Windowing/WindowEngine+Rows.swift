@@ -84,7 +84,13 @@ extension WindowEngine {
       }
       let view = space.plan.views[index]
       let time = eventTime.watermark.streamTime
-      for key in space.dirtyKeys[index] {
+      let keys = space.dirtyKeys[index]
+      for (position, key) in keys.enumerated() {
+        if position % KeySpace.blockCount == 0 {
+          keys.withUnsafeBufferPointer {
+            space.warm(keys: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)))
+          }
+        }
         appendRow(of: view, key: key, in: space, asOf: asOf, into: output) { _ in
         } panes: { group, aggregate in
           guard !group.plan.isUnbounded else { return 0...0 }

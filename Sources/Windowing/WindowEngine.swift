@@ -87,6 +87,7 @@ public final class WindowEngine {
       input.predicates.withUnsafeBufferPointer { predicates in
         scratch.prepare(keySpaces, input.rows, columns)
         for position in 0..<input.rows.count {
+          if position % KeySpace.blockCount == 0 { warm(position, rowCount: input.rows.count) }
           let row = Int(input.rows[position])
           let time = input.times[row]
           if time >= emitAt { emitDueChanges(at: time, into: output) }
@@ -102,6 +103,11 @@ public final class WindowEngine {
     }
     counts.typeMismatches = foldCounts.typeMismatches
     counts.overflows = foldCounts.overflows
+  }
+
+  private func warm(_ start: Int, rowCount: Int) {
+    let end = min(start + KeySpace.blockCount, rowCount)
+    for (index, space) in keySpaces.enumerated() { scratch.withHashes(index, start..<end) { space.warm($0) } }
   }
 
   /// Moves event time without a record: for a partition that has been silent.
@@ -130,8 +136,8 @@ public final class WindowEngine {
     var wanted: UInt64 = 0
     var accepted: UInt64 = 0
     var entryNumber = UInt32.max
-    for groupIndex in space.groups.indices {
-      let group = space.groups[groupIndex]
+    for groupIndex in 0..<space.groupCount {
+      let group = space.groupPointers[groupIndex].takeUnretainedValue()
       var hits: UInt64 = 0
       var views: UInt64 = 0
       for index in 0..<group.accumulatorCount {

@@ -22,7 +22,9 @@ enum Interrupts {
       signal(number) { _ in
         // Only async-signal-safe calls here.
         let before = Interrupts.count.add(1, ordering: .relaxed).oldValue
-        if before > 1 || (before == 1 && !Interrupts.hasCleanups.load(ordering: .relaxed)) { Foundation._exit(ExitCode.forced.rawValue) }
+        if before > 1 || (before == 1 && !Interrupts.hasCleanups.load(ordering: .relaxed)) {
+          Foundation._exit(ExitCode.forced.rawValue)
+        }
       }
     }
   }
