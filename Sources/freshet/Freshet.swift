@@ -10,7 +10,7 @@ struct Freshet: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "freshet",
     abstract: "Synthetic event streams, windowed features and their freshness.",
-    subcommands: [ValidateCommand.self, VersionCommand.self])
+    subcommands: [ProcessCommand.self, ValidateCommand.self, VersionCommand.self])
 
   static func main() {
     Terminal.ignoreBrokenPipe()

@@ -1,0 +1,80 @@
+// `freshet process`: a pipeline's windows over a topic, a file or a pipe, into Redis or onto stdout.
+
+import ArgumentParser
+import Base
+import Configuration
+import Features
+import Foundation
+import LocalTransport
+import Processing
+import Records
+
+struct ProcessCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "process",
+    abstract: "Compute a pipeline's windowed features from a stream of events.",
+    discussion: """
+      Reads events from the pipeline's Kafka topic (or from --from), keeps the windows of every view in memory, and writes feature rows to \
+      Redis (or to --to). Offsets are committed only after the rows that depend on them have been confirmed.
+
+        freshet process Pipelines/shop_features.yaml
+        freshet generate Schemas/clickstream.yaml --count 1000000 | freshet process Pipelines/shop_features.yaml --from - --to stdout
+      """)
+
+  @Argument(help: "The pipeline, a YAML file.")
+  var pipeline: String
+
+  @Option(help: "Read from kafka (as the pipeline says), kafka://HOST:PORT[,HOST:PORT]/TOPIC, - (standard input) or file:PATH.")
+  var from: String?
+
+  @Option(help: "Write to redis (as the pipeline says), redis://[user@]HOST:PORT[/DB], redis+unix:///PATH, stdout or null.")
+  var to: String?
+
+  @Option(help: "Workers, each with its own consumer, thread and Redis connection; together they form one consumer group.")
+  var workers = 1
+
+  @Option(name: .customLong("view"), help: "Only this view; may be given several times.")
+  var views: [String] = []
+
+  @Option(help: "End when no event has arrived for this long, for example 10s.")
+  var untilIdle: String?
+
+  @Option(name: .customShort("X"), help: "A librdkafka property, as key=value; may be given several times.")
+  var kafkaProperties: [String] = []
+
+  @Flag(help: "Start every window anew, even where a checkpoint holds its state.")
+  var ignoreCheckpoints = false
+
+  func run() throws {
+    Interrupts.install()
+    var settings = WorkerSettings()
+    settings.untilIdleMilliseconds = try untilIdle.map { try Arguments.duration($0, "--until-idle") }
+    settings.ignoresCheckpoints = ignoreCheckpoints
+    guard (1...256).contains(workers) else { throw Failure(.usage, "--workers: expected 1 to 256, found \(workers)") }
+    let definition = try PipelineReader.load(path: pipeline) { Terminal.print(toError: $0.description) }
+    let run = ProcessingRun(
+      pipeline: definition,
+      endpoints: try ProcessingEndpoints(
+        definition, from: from ?? Arguments.environment("FROM"), to: to ?? Arguments.environment("TO"), properties: kafkaProperties),
+      viewNames: try viewNames(of: definition), workerCount: workers, settings: settings)
+    try run.start()
+    let started = SystemClock().monotonicNanoseconds
+    let progress = ProgressReporter { ProcessingReport.progress(run.counts, since: started) }
+    var failure: (any Error)?
+    do { try run.join() } catch { failure = error }
+    progress.stop()
+    if !(failure is ClosedPipe) { Terminal.print(toError: ProcessingReport.summary(run.counts, definition, since: started)) }
+    if let failure { throw failure }
+  }
+
+  private func viewNames(of definition: PipelineDefinition) throws(Failure) -> Set<String>? {
+    guard !views.isEmpty else { return nil }
+    let known = definition.views.map(\.name)
+    for name in views where !known.contains(name) {
+      throw Failure(
+        .usage,
+        "--view: pipeline '\(definition.name)' has no view '\(name)'; it has \(known.map { "'\($0)'" }.joined(separator: ", "))")
+    }
+    return Set(views)
+  }
+}

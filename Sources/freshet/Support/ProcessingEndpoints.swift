@@ -1,0 +1,126 @@
+// Where a processor reads and writes: what the command line says, else what the pipeline says. The one place that knows which transports a
+// pipeline can have.
+
+import Base
+import Features
+import Foundation
+import KafkaTransport
+import LocalTransport
+import Logging
+import Records
+import RedisStore
+
+/// One input that workers share.
+enum ProcessingInput: Sendable {
+  case kafka(KafkaAddress, group: String, KafkaProperties)
+  case standardInput
+  case file(String)
+
+  /// Whether several workers can share it.
+  var isPartitioned: Bool { if case .kafka = self { true } else { false } }
+
+  var topic: String { if case .kafka(let address, _, _) = self { address.topic } else { "" } }
+
+  /// A source for one worker, and how many partitions the input has; a topic that does not exist yet counts as one that has several.
+  func open() throws -> (source: any Source, partitionCount: Int) {
+    switch self {
+    case .kafka(let address, let group, let properties):
+      let source = try KafkaSource(address, group: group, properties: properties)
+      return (source, try source.partitionCount() ?? 2)
+    case .standardInput: return (LineSource(descriptor: STDIN_FILENO, name: "stdin"), 1)
+    case .file(let path): return (try LineSource(path: path), 1)
+    }
+  }
+}
+
+struct ProcessingEndpoints: Sendable {
+  private enum Output: Sendable {
+    case redis(RedisAddress, prefix: String)
+    case standardOutput(FileDescriptorWriter)
+    case null
+  }
+
+  private let givenInput: ProcessingInput?
+  private let output: Output
+  private let properties: KafkaProperties
+
+  /// Whether --from replaces the inputs of the pipeline.
+  var readsOneInput: Bool { givenInput != nil }
+
+  init(_ pipeline: PipelineDefinition, from: String?, to: String?, properties arguments: [String]) throws {
+    properties = try KafkaProperties(environment: ProcessInfo.processInfo.environment).overlaid(
+      with: KafkaProperties(arguments: arguments))
+    givenInput = try Self.input(from, pipeline, properties)
+    output = try Self.output(to, pipeline)
+  }
+
+  /// The input of a source: --from where it is given, else the source's own topic.
+  func input(for source: SourceDefinition) throws -> ProcessingInput {
+    if let givenInput { return givenInput }
+    guard let kafka = source.kafka else {
+      throw Failure(
+        .usage, "source '\(source.name)' has no 'kafka:'; say where to read with --from kafka://HOST:PORT/TOPIC, - or file:PATH")
+    }
+    return .kafka(
+      KafkaAddress(servers: kafka.brokers, topic: kafka.topic), group: kafka.group,
+      KafkaProperties(kafka.properties).overlaid(with: properties))
+  }
+
+  /// A store for one worker.
+  func store(_ pipeline: PipelineDefinition) throws -> any FeatureStore {
+    let views = pipeline.views.map { StoredView($0, entities: pipeline.entities) }
+    switch output {
+    case .redis(let address, let prefix): return RedisFeatureStore(try connect(address), prefix: prefix, views: views)
+    case .standardOutput(let writer): return NDJSONRowStore(views: views, output: writer)
+    case .null: return NullRowStore()
+    }
+  }
+
+  /// Where one worker keeps its partitions' state; nil where rows do not go to Redis and no directory is named, so nothing could be resumed.
+  func checkpoints(_ pipeline: PipelineDefinition, topic: String) throws -> (any CheckpointStore)? {
+    switch (pipeline.checkpoint.store, output) {
+    case (.directory(let path), _): return try DirectoryCheckpointStore(directory: path, prefix: "\(pipeline.name)-\(topic)")
+    case (.redis, .redis(let address, let prefix)):
+      return RedisCheckpointStore(try connect(address), prefix: prefix, pipeline: pipeline.name, topic: topic)
+    case (.redis, _): return nil
+    }
+  }
+
+  private func connect(_ address: RedisAddress) throws -> RedisConnection {
+    try RedisConnection(address, password: RedisAddress.password(environment: ProcessInfo.processInfo.environment))
+  }
+
+  private static func input(_ text: String?, _ pipeline: PipelineDefinition, _ properties: KafkaProperties) throws
+    -> ProcessingInput?
+  {
+    switch text {
+    case nil, "kafka": return nil
+    case "-", "stdin": return .standardInput
+    case let text? where text.hasPrefix("file:"): return .file(String(text.dropFirst(5)))
+    case let text? where KafkaAddress.isOne(text):
+      let known = pipeline.sources.compactMap(\.kafka).first
+      return .kafka(
+        try KafkaAddress(text), group: known?.group ?? pipeline.name,
+        KafkaProperties(known?.properties ?? []).overlaid(with: properties))
+    case let text?:
+      throw Failure(.usage, "--from: expected kafka, kafka://HOST:PORT[,HOST:PORT]/TOPIC, - or file:PATH, found '\(text)'")
+    }
+  }
+
+  private static func output(_ text: String?, _ pipeline: PipelineDefinition) throws -> Output {
+    let prefix = pipeline.sink?.prefix ?? "fv"
+    switch text {
+    case nil, "redis":
+      guard let sink = pipeline.sink else {
+        throw Failure(
+          .usage, "pipeline '\(pipeline.name)' has no 'sink:'; say where to write with --to redis://HOST:PORT, stdout or null")
+      }
+      return .redis(try RedisAddress(sink.url), prefix: prefix)
+    case "stdout", "-": return .standardOutput(FileDescriptorWriter(descriptor: STDOUT_FILENO, name: "stdout"))
+    case "null": return .null
+    case let text? where text.hasPrefix("redis"): return .redis(try RedisAddress(text), prefix: prefix)
+    case let text?:
+      throw Failure(.usage, "--to: expected redis, redis://HOST:PORT[/DB], redis+unix:///PATH, stdout or null, found '\(text)'")
+    }
+  }
+}

@@ -1,0 +1,104 @@
+// The workers of one pipeline: for each source its plan, for each worker a thread with a source, a store and a status of its own. The first
+// failure stops the others.
+
+import Base
+import Features
+import Foundation
+import Logging
+import Processing
+import Records
+import Synchronization
+
+final class ProcessingRun: Sendable {
+  private let pipeline: PipelineDefinition
+  private let endpoints: ProcessingEndpoints
+  private let viewNames: Set<String>?
+  private let workerCount: Int
+  private let settings: WorkerSettings
+  private let observeVisible: (@Sendable (Int64, Int) -> Void)?
+  private let isStopRequested: @Sendable () -> Bool
+  private let threads = Mutex<[JoinableThread]>([])
+  private let statuses = Mutex<[ProcessingStatus]>([])
+  private let hasFailed = Atomic<Bool>(false)
+
+  init(
+    pipeline: PipelineDefinition, endpoints: ProcessingEndpoints, viewNames: Set<String>? = nil, workerCount: Int,
+    settings: WorkerSettings, isStopRequested: @escaping @Sendable () -> Bool = { Interrupts.stopRequested },
+    observeVisible: (@Sendable (Int64, Int) -> Void)? = nil
+  ) {
+    self.pipeline = pipeline
+    self.endpoints = endpoints
+    self.viewNames = viewNames
+    self.workerCount = workerCount
+    self.settings = settings
+    self.isStopRequested = isStopRequested
+    self.observeVisible = observeVisible
+  }
+
+  /// The counts of all workers together.
+  var counts: ProcessingCounts {
+    statuses.withLock { $0 }.reduce(into: ProcessingCounts(viewCount: pipeline.views.count)) { $0.add($1.current) }
+  }
+
+  /// Opens everything and starts the workers; throws before the first record where something is wrong.
+  func start() throws {
+    let used = pipeline.sources.indices.filter { source in
+      pipeline.views.contains { $0.source == source && viewNames?.contains($0.name) != false }
+    }
+    if endpoints.readsOneInput, used.count > 1 {
+      throw Failure(
+        .usage, "--from names one input, but the views read \(used.count) sources; choose views of one source with --view")
+    }
+    for source in used {
+      let plan = try ProcessingPlan(pipeline, source: source, viewNames: viewNames)
+      let input = try endpoints.input(for: pipeline.sources[source])
+      guard workerCount == 1 || input.isPartitioned else {
+        throw Failure(.usage, "--workers: only Kafka can be read by several workers")
+      }
+      if input.isPartitioned { try refuseRepartitioning(of: plan) }
+      var settings = settings
+      settings.checkpointEveryMilliseconds = pipeline.checkpoint.everyMilliseconds
+      for _ in 0..<workerCount { try startWorker(plan, input, settings) }
+    }
+  }
+
+  private func refuseRepartitioning(of plan: ProcessingPlan) throws(Failure) {
+    guard let need = pipeline.keysThatNeedRepartitioning().first(where: { plan.views.contains($0.view) }) else { return }
+    throw Failure(.badConfiguration, need.message(in: pipeline))
+  }
+
+  /// Waits for all workers; throws the first failure.
+  func join() throws {
+    var failure: (any Error)?
+    for thread in threads.withLock({ $0 }) {
+      do { try thread.join() } catch { failure = failure ?? error }
+    }
+    if let failure { throw failure }
+  }
+
+  private func startWorker(_ plan: ProcessingPlan, _ input: ProcessingInput, _ settings: WorkerSettings) throws {
+    let status = ProcessingStatus(viewCount: pipeline.views.count)
+    statuses.withLock { $0.append(status) }
+    // Opened here, so that what cannot be reached is reported before anything runs; owned by the thread from then on.
+    let (source, partitionCount) = try input.open()
+    try plan.checkPartitionCount(partitionCount)
+    var settings = settings
+    settings.partitionCount = partitionCount
+    let store = try endpoints.store(pipeline)
+    let checkpoints = input.isPartitioned ? try endpoints.checkpoints(pipeline, topic: input.topic) : nil
+    nonisolated(unsafe) let worker = Worker(
+      plan: plan, source: source, store: store, checkpoints: checkpoints, clock: SystemClock(), settings: settings, status: status,
+      logger: Logger(label: "freshet.process"),
+      isStopRequested: { [self] in isStopRequested() || hasFailed.load(ordering: .relaxed) },
+      observeVisible: observeVisible)
+    let thread = JoinableThread { [self] in
+      do {
+        try worker.run()
+      } catch {
+        hasFailed.store(true, ordering: .relaxed)
+        throw error
+      }
+    }
+    threads.withLock { $0.append(thread) }
+  }
+}
