@@ -26,10 +26,14 @@ public final class Diagnostics {
   /// The name shown for the file, as the user gave it.
   public let file: String
   private var found: [Diagnostic] = []
+  private var unsetVariables: Set<SourceLocation> = []
 
   public init(file: String) { self.file = file }
 
   public func error(_ code: String, at location: SourceLocation, _ message: String) {
+    // What stands where a variable is not set is not what the user will have there.
+    guard !unsetVariables.contains(location) else { return }
+    if code == "unset-variable" { unsetVariables.insert(location) }
     found.append(Diagnostic(severity: .error, code: code, file: file, location: location, message: message))
   }
 
