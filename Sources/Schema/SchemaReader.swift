@@ -150,8 +150,9 @@ public final class SchemaReader {
     GeneratedKinds(entities: entities.map(\.definition), actor: actor ?? -1, bindings: bindings.map(\.entity))
   }
 
+  /// Warns of events that nobody needs, unless an error may have made them look so.
   private func reportUnused(_ events: [EventDraft], _ sessions: SessionDraft?) {
-    guard let sessions else { return }
+    guard let sessions, !diagnostics.hasErrors else { return }
     for event in events where !event.isBase {
       let isEmitted = sessions.states.contains { $0.event == event.name }
       let isExtended = events.contains { $0.base == event.name }

@@ -29,7 +29,8 @@ struct SessionGraph {
 
   func check() {
     let reached = search(from: starts) { next[$0] }
-    if hasInitial {
+    // A name that resolves to nothing makes the states behind it look unreachable.
+    if hasInitial, !diagnostics.hasErrors {
       for (index, state) in states.enumerated() where !reached[index] {
         diagnostics.warning("unreachable", at: state.location, "no session ever reaches state '\(state.name)'")
       }
