@@ -22,6 +22,8 @@ public struct ProcessingPlan: Sendable {
   public let emitEvery: [Int64?]
   /// Per view of the pipeline, per feature: what stands for an empty window.
   public let defaults: [[Scalar?]]
+  /// Per view of the pipeline: whether any of its features has a default.
+  let hasDefaults: [Bool]
   /// Columns of entity keys, with the entity's name: where a topic has several partitions they must equal the record's key.
   public let keyColumns: [(entity: String, path: FieldPath, column: Int)]
   /// Views with one key for everything, which a topic of several partitions cannot serve.
@@ -62,6 +64,7 @@ public struct ProcessingPlan: Sendable {
     windows = WindowPlan(views: specifications, lateness: source.latenessMilliseconds)
     emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
     defaults = pipeline.views.map { $0.features.map(\.defaultValue) }
+    hasDefaults = defaults.map { $0.contains { $0 != nil } }
     keyColumns = keys.sorted { $0.key < $1.key }.map {
       (pipeline.entities[$0.key].name, pipeline.entities[$0.key].keyPath, $0.value)
     }

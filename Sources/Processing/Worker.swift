@@ -220,9 +220,10 @@ public final class Worker {
   /// Puts the defaults of features where no record was in the window.
   private func fillDefaults() {
     for row in rows.rows {
+      guard plan.hasDefaults[Int(row.view)] else { continue }
       let defaults = plan.defaults[Int(row.view)]
       for (index, value) in defaults.enumerated() where rows.values[Int(row.firstValue) + index].kind == .missing {
-        rows.values[Int(row.firstValue) + index] = literal(value ?? .null)
+        rows.values[Int(row.firstValue) + index] = value.map(literal) ?? FeatureValue(kind: .null)
       }
     }
   }

@@ -46,8 +46,8 @@ public struct FeatureRow: BitwiseCopyable {
 public struct FeatureValue: BitwiseCopyable {
   public var bits: UInt64
   public var byteCount: UInt32
-  /// `.composite` is JSON text. `.missing` says that no record was in the window, and
-  /// stands only until the feature's default has been put in its place: a store never sees it.
+  /// `.composite` is JSON text. `.missing` says that no record was in the window and that the feature has no
+  /// default; a store writes it as null.
   public var kind: ValueKind
 
   @inlinable

@@ -1,42 +1,58 @@
 // The keys of a batch's rows, made uniform and hashed ahead of the fold: text stays where it is, integers become their decimal text, and
-// anything else is no key.
+// anything else is no key. One run of `capacity` keys and hashes per key space.
 
 import Base
 import Records
 
 final class KeyScratch {
-  private var keys: [ContiguousArray<ColumnValue>] = []
-  private var hashes: [ContiguousArray<UInt64>] = []
+  private let spaceCount: Int
+  private var capacity = 0
+  private var keys: UnsafeMutablePointer<ColumnValue>
+  private var hashes: UnsafeMutablePointer<UInt64>
   private let digits = ByteBuffer()
 
-  /// The key of the row at `position`: `.string`, or `.missing` where it has none.
-  @inline(__always)
-  func key(_ space: Int, _ position: Int) -> ColumnValue { keys[space][position] }
-  @inline(__always)
-  func hash(_ space: Int, _ position: Int) -> UInt64 { hashes[space][position] }
-
-  func withHashes(_ space: Int, _ range: Range<Int>, _ body: (UnsafeBufferPointer<UInt64>) -> Void) {
-    hashes[space].withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[range])) }
+  init(spaceCount: Int) {
+    self.spaceCount = spaceCount
+    keys = .allocate(capacity: 1)
+    hashes = .allocate(capacity: 1)
   }
+
+  deinit {
+    keys.deallocate()
+    hashes.deallocate()
+  }
+
+  /// The keys of a space, by position in the rows: `.string`, or `.missing` where a row has none.
+  @inline(__always)
+  func keys(_ space: Int) -> UnsafePointer<ColumnValue> { UnsafePointer(keys + space * capacity) }
+  @inline(__always)
+  func hashes(_ space: Int) -> UnsafePointer<UInt64> { UnsafePointer(hashes + space * capacity) }
 
   func prepare(_ spaces: [KeySpace], _ rows: UnsafeBufferPointer<Int32>, _ columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>)
   {
-    if keys.count < spaces.count {
-      keys = spaces.map { _ in [] }
-      hashes = spaces.map { _ in [] }
-    }
+    reserve(rows.count)
     digits.removeAll()
     // No append below may move the digits under the keys that point to them.
-    digits.reserve(rows.count * spaces.count * 20)
-    for (index, space) in spaces.enumerated() {
-      keys[index].removeAll(keepingCapacity: true)
-      hashes[index].removeAll(keepingCapacity: true)
-      for row in rows {
-        let key = space.plan.keyColumn.map { uniform(columns[$0][Int(row)]) } ?? ColumnValue(kind: .string)
-        keys[index].append(key)
-        hashes[index].append(key.bits == 0 ? 0 : Hash.bytes(key.bytes.baseAddress!, count: Int(key.byteCount)))
+    digits.reserve(rows.count * spaceCount * 20)
+    for (space, keySpace) in spaces.enumerated() {
+      let keys = keys + space * capacity
+      let hashes = hashes + space * capacity
+      let column = keySpace.plan.keyColumn.map { columns[$0] }
+      for position in 0..<rows.count {
+        let key = column.map { uniform($0[Int(rows[position])]) } ?? ColumnValue(kind: .string)
+        keys[position] = key
+        hashes[position] = key.bits == 0 ? 0 : Hash.bytes(key.bytes.baseAddress!, count: Int(key.byteCount))
       }
     }
+  }
+
+  private func reserve(_ rowCount: Int) {
+    guard rowCount > capacity else { return }
+    capacity = max(rowCount, capacity * 2)
+    keys.deallocate()
+    hashes.deallocate()
+    keys = .allocate(capacity: capacity * max(1, spaceCount))
+    hashes = .allocate(capacity: capacity * max(1, spaceCount))
   }
 
   @inline(__always)
@@ -45,7 +61,7 @@ final class KeyScratch {
     case .string: return value
     case .integer:
       let start = digits.count
-      digits.append(String(value.integer))
+      digits.count += NumberText.write(value.integer, to: digits.base + start)
       return ColumnValue(string: UnsafeBufferPointer(start: digits.base + start, count: digits.count - start))
     default: return ColumnValue(kind: .missing)
     }

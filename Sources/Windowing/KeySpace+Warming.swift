@@ -21,6 +21,18 @@ extension KeySpace {
     warmth = touched
   }
 
+  /// Touches what the keys of these nodes will need, their home in the index included: they may be removed.
+  @inline(never)
+  func warm(nodes: ContiguousArray<UInt32>.SubSequence, of group: PaneGroup) {
+    var touched: UInt64 = 0
+    for (index, node) in nodes.enumerated() { warmedEntries[index] = PaneGroup.key(of: group.node(node)) &+ 1 }
+    for index in 0..<nodes.count {
+      touched &+= UInt64(table.cell(table.entry(warmedEntries[index] &- 1).load(as: UInt64.self)))
+    }
+    touchBehindEntries(nodes.count, &touched)
+    warmth = touched
+  }
+
   /// Touches what a row of each of these keys will need; up to `blockCount` of them.
   @inline(never)
   func warm(keys: UnsafeBufferPointer<UInt32>) {

@@ -36,7 +36,8 @@ extension WindowEngine {
     let last = first + closing.windowSize / paneLength - 1
     for pane in group.panes where pane.number >= first {
       guard pane.number <= last else { break }
-      for node in pane.nodes {
+      for (position, node) in pane.nodes.enumerated() {
+        if position % KeySpace.blockCount == 0 { space.warm(nodes: pane.nodes[position...].prefix(KeySpace.blockCount), of: group) }
         // A key shows at the oldest of its panes in the window: the next of the chain is older.
         let older = PaneGroup.next(of: group.node(node))
         if older != 0, PaneGroup.pane(of: group.node(older - 1)) >= first { continue }
@@ -51,7 +52,9 @@ extension WindowEngine {
     }
     group.closedThrough = first
     while let oldest = group.panes.first, oldest.number <= first {
-      for node in group.removeFirstPane() {
+      let nodes = group.removeFirstPane()
+      for (position, node) in nodes.enumerated() {
+        if position % KeySpace.blockCount == 0 { space.warm(nodes: nodes[position...].prefix(KeySpace.blockCount), of: group) }
         let key = PaneGroup.key(of: group.node(node))
         group.free(node, head: space.head(space.table.entry(key), groupIndex), text: space.table.text)
         space.removeIfEmpty(key)

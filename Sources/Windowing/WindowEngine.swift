@@ -68,7 +68,7 @@ public final class WindowEngine {
     keySpaces = plan.keySpaces.map { KeySpace($0, eventTime: eventTime) }
     counts = WindowCounts(
       late: [Int64](repeating: 0, count: plan.viewCount), keyless: [Int64](repeating: 0, count: plan.viewCount))
-    scratch = KeyScratch()
+    scratch = KeyScratch(spaceCount: keySpaces.count)
   }
 
   public var watermark: Watermark { eventTime.watermark }
@@ -86,18 +86,8 @@ public final class WindowEngine {
     input.columns.withUnsafeBufferPointer { columns in
       input.predicates.withUnsafeBufferPointer { predicates in
         scratch.prepare(keySpaces, input.rows, columns)
-        for position in 0..<input.rows.count {
-          if position % KeySpace.blockCount == 0 { warm(position, rowCount: input.rows.count) }
-          let row = Int(input.rows[position])
-          let time = input.times[row]
-          if time >= emitAt { emitDueChanges(at: time, into: output) }
-          for space in keySpaces.indices {
-            fold(
-              row, time: time, in: keySpaces[space], key: scratch.key(space, position), hash: scratch.hash(space, position),
-              columns: columns, predicates: predicates)
-          }
-          if eventTime.watermark.advance(streamTimeTo: time) { serveDeadlines(into: output) }
-          if !hasStarted { start(at: time) }
+        for start in stride(from: 0, to: input.rows.count, by: KeySpace.blockCount) {
+          applyBlock(start..<min(start + KeySpace.blockCount, input.rows.count), input, columns, predicates, into: output)
         }
       }
     }
@@ -105,9 +95,27 @@ public final class WindowEngine {
     counts.overflows = foldCounts.overflows
   }
 
-  private func warm(_ start: Int, rowCount: Int) {
-    let end = min(start + KeySpace.blockCount, rowCount)
-    for (index, space) in keySpaces.enumerated() { scratch.withHashes(index, start..<end) { space.warm($0) } }
+  /// Folds the rows at `positions`, whose cache lines are fetched together.
+  private func applyBlock(
+    _ positions: Range<Int>, _ input: WindowInput, _ columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,
+    _ predicates: UnsafeBufferPointer<UnsafePointer<UInt8>>, into output: FeatureRowBatch
+  ) {
+    let spaceCount = keySpaces.count
+    for space in 0..<spaceCount {
+      keySpaces[space].warm(UnsafeBufferPointer(start: scratch.hashes(space) + positions.lowerBound, count: positions.count))
+    }
+    for position in positions {
+      let row = Int(input.rows[position])
+      let time = input.times[row]
+      if time >= emitAt { emitDueChanges(at: time, into: output) }
+      for space in 0..<spaceCount {
+        fold(
+          row, time: time, in: keySpaces[space], key: scratch.keys(space)[position], hash: scratch.hashes(space)[position],
+          columns: columns, predicates: predicates)
+      }
+      if eventTime.watermark.advance(streamTimeTo: time) { serveDeadlines(into: output) }
+      if !hasStarted { start(at: time) }
+    }
   }
 
   /// Moves event time without a record: for a partition that has been silent.
@@ -137,7 +145,8 @@ public final class WindowEngine {
     var accepted: UInt64 = 0
     var entryNumber = UInt32.max
     for groupIndex in 0..<space.groupCount {
-      let group = space.groupPointers[groupIndex].takeUnretainedValue()
+      // Not retained: the space holds its groups.
+      unowned(unsafe) let group = space.groupPointers[groupIndex]._withUnsafeGuaranteedRef { $0 }
       var hits: UInt64 = 0
       var views: UInt64 = 0
       for index in 0..<group.accumulatorCount {

@@ -114,8 +114,7 @@ final class MemoryStore: FeatureStore {
       for (index, name) in view.featureNames.enumerated() {
         let value = batch.values[Int(row.firstValue) + index]
         switch value.kind {
-        case .missing: values[name] = "missing"
-        case .null: values[name] = "null"
+        case .missing, .null: values[name] = "null"
         case .bool: values[name] = value.bits != 0 ? "true" : "false"
         case .integer: values[name] = "\(Int64(bitPattern: value.bits))"
         case .double: values[name] = "\(Double(bitPattern: value.bits))"
