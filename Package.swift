@@ -66,7 +66,7 @@ let package = Package(
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
     .testTarget(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),
-    .testTarget(name: "GenerationTests", dependencies: ["Base", "Generation", "Records", "Schema"]),
+    .testTarget(name: "GenerationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema"]),
     .testTarget(name: "LocalTransportTests", dependencies: ["Base", "Features", "LocalTransport", "Records"]),
     .testTarget(name: "RedisStoreTests", dependencies: ["Base", "Features", "Records", "RedisStore"]),
     .executableTarget(

@@ -76,7 +76,7 @@ public struct Random: BitwiseCopyable, Sendable {
 }
 
 /// The layers of the normal ziggurat; about 4 KiB, made once and held by whoever draws.
-public struct NormalTable: @unchecked Sendable {
+public struct NormalTable: BitwiseCopyable, @unchecked Sendable {
   /// Right edges of the layers, falling: `edges[0]` stands for the base layer with its tail, `edges[256]` is 0. Never written after
   /// `init`, never freed: there is one table in the process.
   @usableFromInline let edges: UnsafePointer<Double>

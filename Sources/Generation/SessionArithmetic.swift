@@ -1,0 +1,55 @@
+// What a session model gives on average: how many events a session has. The states are an absorbing Markov chain, so the expected visits v
+// solve v = initial + P^T v (Kemeny and Snell, "Finite Markov Chains", 1960); a pause beyond the timeout is one more way out.
+
+import Base
+import Schema
+
+enum SessionArithmetic {
+  /// Expected events per session, from the stationary odds of the model; at most 1e9.
+  static func expectedEventCount(_ model: SessionModel) -> Double {
+    let count = model.states.count
+    var rows = [[Double]](repeating: [Double](repeating: 0, count: count + 1), count: count)
+    for index in 0..<count { rows[index][index] = 1 }
+    for (from, state) in model.states.enumerated() {
+      let total = state.next.reduce(0) { $0 + $1.weight }
+      let stays = probability(of: state.think, atMost: model.timeoutMilliseconds)
+      for edge in state.next {
+        if let target = edge.state { rows[target][from] -= edge.weight / total * stays }
+      }
+    }
+    let total = model.initial.reduce(0) { $0 + $1.weight }
+    for start in model.initial { rows[start.state][count] += start.weight / total }
+    solve(&rows)
+    let sum = rows.reduce(0) { $0 + $1[count] }
+    return sum.isFinite && sum >= 1 ? min(sum, 1e9) : 1e9
+  }
+
+  /// The probability that a pause lasts no longer than the timeout.
+  static func probability(of think: Distribution, atMost timeoutMilliseconds: Int64?) -> Double {
+    guard let timeoutMilliseconds else { return 1 }
+    let limit = Double(timeoutMilliseconds)
+    switch think {
+    case .constant(let value): return value <= limit ? 1 : 0
+    case .exponential(let mean): return mean > 0 ? 1 - FloatMath.exp(-limit / mean) : 1
+    case .uniform(let low, let high): return high > low ? min(max((limit - low) / (high - low), 0), 1) : (low <= limit ? 1 : 0)
+    case .lognormal(let median, let sigma):
+      guard limit > 0, median > 0, sigma > 0 else { return median <= limit ? 1 : 0 }
+      return FloatMath.normalDistribution((FloatMath.log(limit) - FloatMath.log(median)) / sigma)
+    }
+  }
+
+  /// Gauss-Jordan elimination with row pivots; the right-hand sides are the last column, and become the solution.
+  private static func solve(_ rows: inout [[Double]]) {
+    let count = rows.count
+    for column in 0..<count {
+      let pivot = (column..<count).max { abs(rows[$0][column]) < abs(rows[$1][column]) } ?? column
+      rows.swapAt(column, pivot)
+      let divisor = rows[column][column]
+      for index in column...count { rows[column][index] /= divisor }
+      for other in 0..<count where other != column && rows[other][column] != 0 {
+        let factor = rows[other][column]
+        for index in column...count { rows[other][index] -= factor * rows[column][index] }
+      }
+    }
+  }
+}
