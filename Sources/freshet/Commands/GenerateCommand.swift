@@ -1,0 +1,88 @@
+// `freshet generate`: a schema becomes a stream of events, in real time or as fast as the sink takes it.
+
+import ArgumentParser
+import Base
+import Generation
+import LocalTransport
+import Records
+import Schema
+
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Generate the events of a schema.",
+    discussion: """
+      With --rate, or where the schema's clock is 'realtime' and no --count, --from or --until is given, events happen now: each is sent when it \
+      is due. Otherwise event time is simulated, as fast as the sink takes the events. The same schema, seed and --from give the same bytes.
+      """)
+
+  @Argument(help: "The event schema, a YAML file.")
+  var schema: String
+
+  @Option(help: "Where to: \(SinkChoice.expected). (default: stdout)")
+  var to: String?
+
+  @Option(help: "Events per second of event time, exactly: 5k/s, 200/m, 0.2/s. Takes the place of the schema's profile.")
+  var rate: String?
+
+  @Option(help: "End after this many events.")
+  var count: String?
+
+  @Option(name: .customLong("for"), help: "End after this length of event time: 250ms, 10s, 5m, 1h.")
+  var length: String?
+
+  @Option(help: "Seed in place of the schema's.")
+  var seed: String?
+
+  @Option(help: "Start of event time: RFC 3339 or epoch milliseconds.")
+  var from: String?
+
+  @Option(help: "End of event time, exclusive.")
+  var until: String?
+
+  @Option(name: [.customShort("X", allowingJoined: true)], help: "A librdkafka property for --to kafka://..., as key=value.")
+  var properties: [String] = []
+
+  func run() throws {
+    let clock = SystemClock()
+    let model = try SchemaReader.load(path: schema) { Terminal.print(toError: $0.description) }
+    let texts = GenerateOptions.Texts(
+      rate: rate ?? Arguments.environment("RATE"), count: count ?? Arguments.environment("COUNT"),
+      length: length ?? Arguments.environment("FOR"), seed: seed ?? Arguments.environment("SEED"),
+      from: from ?? Arguments.environment("FROM"), until: until ?? Arguments.environment("UNTIL"))
+    var options = try GenerateOptions(texts, schema: model, clock: clock)
+    let plan = GenerationPlan(model, seed: options.seed)
+    Interrupts.install()
+    let sink = try SinkChoice.open(
+      to ?? Arguments.environment("TO") ?? "stdout", properties: properties, output: model.output)
+    // To find a broker takes a moment: real time begins after it.
+    if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
+    let settings = GenerationSettings(startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond)
+    try generate(Generator(plan, settings), options, sink, clock)
+  }
+
+  private func generate(_ generator: Generator, _ options: GenerateOptions, _ sink: any Sink, _ clock: SystemClock) throws {
+    let progress = GenerationProgress()
+    let report = GenerationReport(options: options, sinkName: sink.name, started: clock.monotonicNanoseconds)
+    let reporter = ProgressReporter { report.progressLine(progress, SystemClock()) }
+    let loop = GenerationLoop(generator, options, to: sink, clock: clock, progress)
+    do {
+      try loop.run()
+      try sink.finish(timeoutMilliseconds: 30_000)
+    } catch {
+      reporter.stop()
+      if !(error is ClosedPipe) {
+        Terminal.print(toError: report.summary(sink.delivery, loop.lags, ended: clock.monotonicNanoseconds))
+      }
+      throw error
+    }
+    reporter.stop()
+    let delivery = sink.delivery
+    Terminal.print(toError: report.summary(delivery, loop.lags, ended: clock.monotonicNanoseconds))
+    let lost = delivery.written - delivery.delivered
+    guard lost == 0 else {
+      let reason = delivery.firstFailure.map { "; first: \($0)" } ?? ""
+      throw Failure(.unavailable, "\(lost) of \(delivery.written) events were not delivered to \(sink.name)\(reason)")
+    }
+  }
+}
