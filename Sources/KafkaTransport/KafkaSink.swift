@@ -36,7 +36,7 @@ public final class KafkaSink: Sink {
   private let clock = SystemClock()
 
   /// Librdkafka properties that differ from its defaults, and why.
-  static let defaults: [(name: String, value: String)] = [
+  public static let defaults: [(name: String, value: String)] = [
     ("enable.idempotence", "true"),
     ("acks", "all"),
     // How long a batch waits to fill. At 1000 records/s and more a batch fills by itself; below, this is latency.

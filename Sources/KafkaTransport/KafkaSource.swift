@@ -39,7 +39,7 @@ public final class KafkaSource: Source {
   private static let batchByteLimit = 256 << 20
 
   /// Librdkafka properties that differ from its defaults, and why.
-  static let defaults: [(name: String, value: String)] = [
+  public static let defaults: [(name: String, value: String)] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),

@@ -4,29 +4,29 @@ import Base
 import Features
 import Records
 
-/// The native layout of one view.
+/// The native layout of one view. The fields of a row are its features, `_as_of` and `_last_event`; `_written_at` is the chunk's.
 struct ViewLayout {
   /// `{prefix}:{view}`.
   private let keyStart: [UInt8]
-  /// Per feature: the field name as a RESP argument.
-  private let fields: [[UInt8]]
-  private let asOfField: [UInt8]
-  private let lastEventField: [UInt8]
-  private let writtenAtField: [UInt8]
-  private let timeToLive: [UInt8]
+  private let featureCount: Int
+  private let timeToLiveMilliseconds: Int64
+  /// The count and the names of the fields, as RESP arguments.
+  private let fields: [UInt8]
+
+  /// Arguments in front of the rows.
+  var leadingArgumentCount: Int { 3 + featureCount + 2 }
+  var argumentCountPerRow: Int { 1 + featureCount + 2 }
 
   init(_ view: StoredView, prefix: String) {
-    func argument(_ text: String) -> [UInt8] {
-      let buffer = ByteBuffer()
-      RESP.append(text, to: buffer)
-      return Array(buffer.bytes)
-    }
     keyStart = Array("\(prefix):\(view.name)".utf8)
-    fields = view.featureNames.map(argument)
-    asOfField = argument("_as_of")
-    lastEventField = argument("_last_event")
-    writtenAtField = argument("_written_at")
-    timeToLive = argument("\(view.timeToLiveMilliseconds ?? 0)")
+    featureCount = view.featureNames.count
+    timeToLiveMilliseconds = view.timeToLiveMilliseconds ?? 0
+    let buffer = ByteBuffer()
+    RESP.append(Int64(featureCount + 2), to: buffer)
+    for name in view.featureNames { RESP.append(name, to: buffer) }
+    RESP.append("_as_of", to: buffer)
+    RESP.append("_last_event", to: buffer)
+    fields = Array(buffer.bytes)
   }
 
   /// Appends the row's key as a RESP argument.
@@ -45,33 +45,37 @@ struct ViewLayout {
     RESP.append(scratch.bytes, to: out)
   }
 
-  /// Appends what the script wants of the row; returns how many arguments that is.
-  func appendArguments(of row: FeatureRow, in rows: FeatureRowBatch, _ writtenAt: Int64, to out: ByteBuffer) -> Int {
-    let first = Int(row.firstValue)
-    var nullCount = 0
-    for index in first..<first + fields.count where rows.values[index].kind.rawValue <= ValueKind.null.rawValue {
-      nullCount += 1
+  /// Appends the arguments in front of the rows.
+  func appendFields(_ writtenAt: Int64, to out: ByteBuffer) {
+    RESP.append(timeToLiveMilliseconds, to: out)
+    RESP.append(writtenAt, to: out)
+    fields.withUnsafeBufferPointer { out.append($0) }
+  }
+
+  /// Appends the row's nulls and its values.
+  func appendValues(of row: FeatureRow, in rows: FeatureRowBatch, to out: ByteBuffer) {
+    rows.values.withUnsafeBufferPointer { values in
+      let values = UnsafeBufferPointer(rebasing: values[Int(row.firstValue)..<Int(row.firstValue) + featureCount])
+      appendNulls(row, values, to: out)
+      for value in values { append(value, in: rows, to: out) }
+      append(milliseconds: row.asOf, to: out)
+      append(milliseconds: row.lastEvent, to: out)
     }
-    let stampCount = 1 + (row.asOf != .min ? 1 : 0) + (row.lastEvent != .min ? 1 : 0)
-    let setCount = 2 * (fields.count - nullCount + stampCount)
-    append(timeToLive, to: out)
-    RESP.append(Int64(setCount), to: out)
-    RESP.append(Int64(nullCount), to: out)
-    for index in 0..<fields.count {
-      let value = rows.values[first + index]
-      guard value.kind.rawValue > ValueKind.null.rawValue else { continue }
-      append(fields[index], to: out)
-      append(value, in: rows, to: out)
+  }
+
+  /// An empty argument where nothing is null, else a digit per field: 1 for null.
+  private func appendNulls(_ row: FeatureRow, _ values: UnsafeBufferPointer<FeatureValue>, to out: ByteBuffer) {
+    var hasNull = row.asOf == .min || row.lastEvent == .min
+    for value in values where Self.isNull(value) { hasNull = true }
+    guard hasNull else {
+      out.append("$0\r\n\r\n" as StaticString)
+      return
     }
-    if row.asOf != .min { append(asOfField, row.asOf, to: out) }
-    if row.lastEvent != .min { append(lastEventField, row.lastEvent, to: out) }
-    append(writtenAtField, writtenAt, to: out)
-    if nullCount > 0 {
-      for index in 0..<fields.count where rows.values[first + index].kind.rawValue <= ValueKind.null.rawValue {
-        append(fields[index], to: out)
-      }
-    }
-    return 3 + setCount + nullCount
+    RESP.appendLength(featureCount + 2, to: out)
+    for value in values { out.append(Self.isNull(value) ? UInt8(ascii: "1") : UInt8(ascii: "0")) }
+    out.append(row.asOf == .min ? UInt8(ascii: "1") : UInt8(ascii: "0"))
+    out.append(row.lastEvent == .min ? UInt8(ascii: "1") : UInt8(ascii: "0"))
+    out.append("\r\n" as StaticString)
   }
 
   private func append(_ value: FeatureValue, in rows: FeatureRowBatch, to out: ByteBuffer) {
@@ -80,14 +84,13 @@ struct ViewLayout {
     case .double: RESP.append(Double(bitPattern: value.bits), to: out)
     case .bool: out.append(value.bits != 0 ? "$4\r\ntrue\r\n" as StaticString : "$5\r\nfalse\r\n" as StaticString)
     case .string, .composite: RESP.append(rows.text(of: value), to: out)
-    case .missing, .null: preconditionFailure("a null value has no text")
+    case .missing, .null: out.append("$0\r\n\r\n" as StaticString)
     }
   }
 
-  private func append(_ field: [UInt8], _ milliseconds: Int64, to out: ByteBuffer) {
-    append(field, to: out)
-    RESP.append(milliseconds, to: out)
+  private func append(milliseconds: Int64, to out: ByteBuffer) {
+    if milliseconds == .min { out.append("$0\r\n\r\n" as StaticString) } else { RESP.append(milliseconds, to: out) }
   }
 
-  private func append(_ bytes: [UInt8], to out: ByteBuffer) { bytes.withUnsafeBufferPointer { out.append($0) } }
+  private static func isNull(_ value: FeatureValue) -> Bool { value.kind.rawValue <= ValueKind.null.rawValue }
 }
