@@ -31,12 +31,10 @@ public final class KafkaSource: Source {
   public internal(set) var assignedPartitions: Set<PartitionIndex> = []
   /// By partition: the offset after the last record that a poll returned; -1 where unknown.
   var positions: [Offset] = []
-  private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
+  let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
 
-  /// Messages moved per call into librdkafka.
-  private static let chunkCapacity = 1024
-  /// A batch that has grown past this takes no further chunk; offsets in a batch are 32 bits wide.
-  private static let batchByteLimit = 256 << 20
+  /// Messages moved per call into librdkafka: few enough that they are still in the cache when they are copied and freed.
+  static let chunkCapacity = 256
 
   /// Librdkafka properties that differ from its defaults, and why.
   public static let defaults: [(name: String, value: String)] = [
@@ -140,56 +138,6 @@ public final class KafkaSource: Source {
     if let rebalance = client.events.takeRebalance() { return announce(rebalance) }
     try checkErrors(client)
     return .idle
-  }
-
-  /// Moves what is in the local queue into the batch, without waiting.
-  private func fill(_ batch: RecordBatch, _ maximumCount: Int, _ queue: OpaquePointer) throws {
-    while batch.count < maximumCount, batch.bytes.count < Self.batchByteLimit {
-      let wanted = min(Self.chunkCapacity, maximumCount - batch.count)
-      let count = rd_kafka_consume_batch_queue(queue, 0, messages, wanted)
-      guard count > 0 else { return }
-      try append(to: batch, count: count)
-      // Fewer than asked: the queue is empty, or a rebalance stands in it.
-      if count < wanted { return }
-    }
-  }
-
-  /// Copies `messages` into the batch and frees them.
-  private func append(to batch: RecordBatch, count: Int) throws {
-    defer { for index in 0..<count { rd_kafka_message_destroy(messages[index]) } }
-    for index in 0..<count {
-      let message = messages[index]!
-      guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-        try note(message)
-        continue
-      }
-      let value = UnsafeBufferPointer(
-        start: message.pointee.payload?.assumingMemoryBound(to: UInt8.self), count: message.pointee.len)
-      let key = message.pointee.key.map {
-        UnsafeBufferPointer(start: $0.assumingMemoryBound(to: UInt8.self), count: message.pointee.key_len)
-      }
-      var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
-      let timestamp = rd_kafka_message_timestamp(message, &kind)
-      batch.append(
-        value: value, key: key, timestamp: kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? .min : timestamp,
-        offset: message.pointee.offset, partition: message.pointee.partition)
-      setPosition(of: message.pointee.partition, message.pointee.offset + 1)
-    }
-  }
-
-  /// An error that came in place of a record: fatal ones end the source, the others pass.
-  private func note(_ message: UnsafeMutablePointer<rd_kafka_message_t>) throws {
-    let error = message.pointee.err
-    let reason = rd_kafka_message_errstr(message).map { String(cString: $0) } ?? error.text
-    switch error {
-    case RD_KAFKA_RESP_ERR__PARTITION_EOF: return
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      logger.debug("the topic does not exist yet", metadata: ["kafka.topic": "\(topic)"])
-    default:
-      guard error.isRetryable else { throw Failure(.unavailable, "\(name): \(reason)") }
-      client?.events.note(error: error, reason: reason)
-      logger.warning("Kafka reports an error", metadata: ["kafka.topic": "\(topic)", "kafka.reason": "\(reason)"])
-    }
   }
 
   private func checkErrors(_ client: KafkaHandle) throws {

@@ -76,6 +76,11 @@ public final class RecordBatch {
     count += 1
   }
 
+  /// Makes room for `additional` more slots, so that a source may fill `slots` itself and set `count`.
+  public func reserveSlots(_ additional: Int) {
+    while count + additional > slotCapacity { growSlots() }
+  }
+
   /// Copies one record in.
   @inlinable
   public func append(
