@@ -51,12 +51,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
-    .target(name: "CReference", path: "Benchmarks/CReference", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(
+      name: "CReference", path: "Benchmarks/CReference", cSettings: [.unsafeFlags(["-O3"])],
+      linkerSettings: [.linkedLibrary("hiredis"), .linkedLibrary("rdkafka")]),
     .executableTarget(
       name: "freshet-bench",
       dependencies: [
-        "Base", "CReference", "Codec", "Features", "Generation", "LocalTransport", "Processing", "Records", "Schema", "Windowing",
-        .product(name: "Logging", package: "swift-log"),
+        "Base", "CReference", "Codec", "Features", "Generation", "KafkaTransport", "LocalTransport", "Processing", "Records",
+        "RedisStore", "Schema", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], path: "Benchmarks/FreshetBench"),
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "BaseTests", dependencies: ["Base"]),

@@ -22,9 +22,10 @@ struct BenchmarkScale {
 
 @main
 enum FreshetBench {
-  static let all: [Benchmark] = [parseBenchmark, processBenchmark]
+  static let all: [Benchmark] = [parseBenchmark, processBenchmark, kafkaBenchmark, redisBenchmark]
 
   static func main() throws {
+    if try BrokerProcess.serveIfAsked() { return }
     var names = CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("-") }
     let scale = BenchmarkScale(isTiny: CommandLine.arguments.contains("--tiny"))
     for name in names where !all.contains(where: { $0.name == name }) {
