@@ -50,6 +50,11 @@ let package = Package(
         "Processing", "Records", "RedisStore", "Schema", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+      ],
+      resources: [
+        // The demo's files, inside the program: links to the ones in Schemas/ and Pipelines/.
+        .embedInCode("Resources/clickstream.yaml"), .embedInCode("Resources/brands.txt"),
+        .embedInCode("Resources/shop_features.yaml"),
       ]),
     .target(
       name: "CReference", path: "Benchmarks/CReference", cSettings: [.unsafeFlags(["-O3"])],

@@ -42,6 +42,8 @@ public struct ProcessingCounts: Sendable {
   public var overflows: Int64 = 0
   /// Rows that the store has confirmed.
   public var rowsWritten: Int64 = 0
+  /// Those among them that were closed windows.
+  public var windowRowsWritten: Int64 = 0
   public var flushes: Int64 = 0
   public var checkpoints: Int64 = 0
   /// Gauges.
@@ -76,6 +78,7 @@ public struct ProcessingCounts: Sendable {
     comparisonMismatches += other.comparisonMismatches
     overflows += other.overflows
     rowsWritten += other.rowsWritten
+    windowRowsWritten += other.windowRowsWritten
     flushes += other.flushes
     checkpoints += other.checkpoints
     partitions += other.partitions

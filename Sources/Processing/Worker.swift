@@ -210,6 +210,7 @@ public final class Worker {
       fillDefaults()
       try store.write(rows)
       counts.rowsWritten += Int64(rows.rows.count)
+      for row in rows.rows where row.isWindow { counts.windowRowsWritten += 1 }
       counts.flushes += 1
       rows.removeAll()
       noteVisible()

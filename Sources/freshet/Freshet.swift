@@ -10,7 +10,7 @@ struct Freshet: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "freshet",
     abstract: "Synthetic event streams, windowed features and their freshness.",
-    subcommands: [GenerateCommand.self, ProcessCommand.self, ValidateCommand.self, VersionCommand.self])
+    subcommands: [DemoCommand.self, GenerateCommand.self, ProcessCommand.self, ValidateCommand.self, VersionCommand.self])
 
   static func main() {
     Terminal.ignoreBrokenPipe()

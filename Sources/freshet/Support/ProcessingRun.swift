@@ -20,6 +20,7 @@ final class ProcessingRun: Sendable {
   private let threads = Mutex<[JoinableThread]>([])
   private let statuses = Mutex<[ProcessingStatus]>([])
   private let hasFailed = Atomic<Bool>(false)
+  private let endedCount = Atomic<Int>(0)
 
   init(
     pipeline: PipelineDefinition, endpoints: ProcessingEndpoints, viewNames: Set<String>? = nil, workerCount: Int,
@@ -39,6 +40,9 @@ final class ProcessingRun: Sendable {
   var counts: ProcessingCounts {
     statuses.withLock { $0 }.reduce(into: ProcessingCounts(viewCount: pipeline.views.count)) { $0.add($1.current) }
   }
+
+  /// Whether every worker has ended, by itself or by a failure.
+  var hasEnded: Bool { endedCount.load(ordering: .relaxed) == threads.withLock(\.count) }
 
   /// Opens everything and starts the workers; throws before the first record where something is wrong.
   func start() throws {
@@ -92,6 +96,7 @@ final class ProcessingRun: Sendable {
       isStopRequested: { [self] in isStopRequested() || hasFailed.load(ordering: .relaxed) },
       observeVisible: observeVisible)
     let thread = JoinableThread { [self] in
+      defer { endedCount.add(1, ordering: .relaxed) }
       do {
         try worker.run()
       } catch {

@@ -36,15 +36,16 @@ final class ProgressReporter: Sendable {
 
 extension Terminal {
   static func printProgress(_ line: String) {
-    if errorIsTerminal {
-      FileHandle.standardError.write(Data("\r\(line.prefix(columnCount - 1))\u{1b}[K".utf8))
-    } else {
-      print(toError: line)
-    }
+    if errorIsTerminal { printTransientProgress(line) } else { print(toError: line) }
+  }
+
+  /// Progress that only a terminal can take back.
+  static func printTransientProgress(_ line: String) {
+    if errorIsTerminal { write(toError: "\r\(line.prefix(columnCount - 1))\u{1b}[K") }
   }
 
   static func clearProgress() {
-    if errorIsTerminal { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
+    if errorIsTerminal { write(toError: "\r\u{1b}[K") }
   }
 
   /// The width of the terminal on stderr.

@@ -10,9 +10,9 @@ enum Terminal {
   static let errorIsTerminal = isatty(STDERR_FILENO) == 1
   static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
 
-  static func print(toError text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
-  }
+  static func print(toError text: String) { write(toError: text + "\n") }
+
+  static func write(toError text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
   /// `message` as it stands when it is a list of diagnostics (each has its own `error[...]`), else with `freshet: error:` in front.
   static func printError(_ message: String) {

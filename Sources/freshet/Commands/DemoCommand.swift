@@ -1,0 +1,38 @@
+// `freshet demo`: everything at once with nothing running. An embedded Kafka broker, a private redis-server, the generator and the processor; a
+// live table, and at the end what a few real users' features are in Redis.
+//
+//   generator thread -> Kafka (4 partitions, over TCP) -> worker thread -> Redis (unix socket)      main thread: the table
+
+import ArgumentParser
+import Base
+import Configuration
+import Foundation
+import Monitoring
+
+struct DemoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo",
+    abstract: "Show everything at once, on this machine, with nothing running.",
+    discussion: """
+      Starts an embedded Kafka broker and a private redis-server in a temporary folder, generates click streams, computes features, and shows \
+      how long an event takes until it is visible in Redis. Leaves no process and no file behind. Ctrl-C ends it early, with the summary.
+      """)
+
+  @Option(help: "Events per second.")
+  var rate = "2k/s"
+
+  @Option(name: .customLong("for"), help: "How long.")
+  var length = "60s"
+
+  func run() throws {
+    Interrupts.install()
+    guard let eventsPerSecond = Units.ratePerSecond(rate), eventsPerSecond > 0 else {
+      throw Failure(.usage, "--rate: expected a rate like 2k/s, 200/m or 0.2/s, found '\(rate)'")
+    }
+    _ = eventsPerSecond
+    let demo = try Demo(rate: rate, length: length, lengthMilliseconds: Arguments.duration(length, "--for"))
+    defer { demo.tearDown() }
+    try demo.run()
+    try demo.printSummary()
+  }
+}
