@@ -62,8 +62,8 @@ let package = Package(
     .executableTarget(
       name: "freshet-bench",
       dependencies: [
-        "Base", "CReference", "Codec", "Features", "Generation", "KafkaTransport", "LocalTransport", "Processing", "Records",
-        "RedisStore", "Schema", "Windowing", .product(name: "Logging", package: "swift-log"),
+        "Base", "CReference", "Codec", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport", "Processing",
+        "Records", "RedisStore", "Schema", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], path: "Benchmarks/FreshetBench"),
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "BaseTests", dependencies: ["Base"]),
