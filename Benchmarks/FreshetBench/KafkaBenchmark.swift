@@ -36,6 +36,43 @@ let kafkaBenchmark = Benchmark(name: "kafka") { scale in
   printFigure("kafka consume, KafkaSource", seconds: consumeLeast[1], events: count)
   printRatio("  of the bare loop's speed", consumeLeast[0] / consumeLeast[1], target: "0.85 or more")
   printFigure("kafka consume, KafkaSource, wall time", seconds: consumeWall, events: count)
+  let timed = try measure {
+    try load.produce(BrokerProcess(topic: load.topic, partitionCount: load.partitionCount), usesEventTimestamp: true)
+  }
+  printFigure("kafka produce, KafkaSink, event time as timestamp", seconds: timed.cpu, events: count)
+  try printLatency(recordCount: scale.isTiny ? 100 : 2000)
+}
+
+/// From `write` to the return of `poll`, records one by one, each when the one before it has arrived.
+private func printLatency(recordCount: Int) throws {
+  let broker = try BrokerProcess(topic: "latency", partitionCount: 1)
+  let address = KafkaAddress(servers: broker.servers, topic: "latency")
+  let sink = try KafkaSink(address)
+  let source = try KafkaSource(address, group: "bench")
+  let sent = RecordBatch()
+  let received = RecordBatch()
+  withUnsafeBytes(of: UInt8(ascii: "1")) {
+    sent.append(value: $0.bindMemory(to: UInt8.self), key: nil, timestamp: .min, offset: 0, partition: 0)
+  }
+  var milliseconds: [Double] = []
+  var start = 0.0
+  var isReading = false
+  while milliseconds.count < recordCount {
+    switch try source.poll(into: received, maximumCount: 10, timeoutMilliseconds: 100) {
+    case .assigned(let partitions):
+      try source.start(partitions, at: [])
+      isReading = true
+    case .records: milliseconds.append((wallSeconds() - start) * 1000)
+    default:
+      if start > 0 { continue }
+    }
+    guard isReading else { continue }
+    start = wallSeconds()
+    try sink.write(sent)
+  }
+  milliseconds.sort()
+  let percentiles = [50, 99].map { String(format: "p%d %.1f ms", $0, milliseconds[milliseconds.count * $0 / 100]) }
+  print("  kafka, write to poll, one record at a time: \(percentiles.joined(separator: ", "))")
 }
 
 private struct Spent {
@@ -77,8 +114,8 @@ private final class KafkaLoad {
     }
   }
 
-  func produce(_ broker: BrokerProcess) throws {
-    let sink = try KafkaSink(KafkaAddress(servers: broker.servers, topic: topic))
+  func produce(_ broker: BrokerProcess, usesEventTimestamp: Bool = false) throws {
+    let sink = try KafkaSink(KafkaAddress(servers: broker.servers, topic: topic), usesEventTimestamp: usesEventTimestamp)
     for _ in 0..<recordCount / chunkCount { try sink.write(batch) }
     try sink.finish(timeoutMilliseconds: 60_000)
     precondition(sink.delivery.delivered == recordCount, "every record was delivered")

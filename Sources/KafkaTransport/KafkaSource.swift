@@ -52,7 +52,7 @@ public final class KafkaSource: Source {
     // Answer as soon as there is anything: latency before batch size. Under load there always is enough.
     ("fetch.min.bytes", "1"),
     // An idle fetch comes back this often; the embedded broker answers a waiting fetch only then.
-    ("fetch.wait.max.ms", "20"),
+    ("fetch.wait.max.ms", "10"),
     // Offsets past the end of a truncated log are an error that must be seen, unless the reset says otherwise.
     ("enable.partition.eof", "false"),
     ("socket.nagle.disable", "true"),
