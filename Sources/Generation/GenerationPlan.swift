@@ -24,6 +24,7 @@ public final class GenerationPlan: @unchecked Sendable {
 
   public let seed: UInt64
   public let expectedEventsPerSession: Double
+  let expectedSessionMilliseconds: Double
   let arrivalsPerSecond: Double
   let profile: Profile?
 
@@ -63,6 +64,7 @@ public final class GenerationPlan: @unchecked Sendable {
     maximumRecordByteCount = compiler.maximumByteCount
     hasKey = schema.output.keyPath != nil
     expectedEventsPerSession = SessionArithmetic.expectedEventCount(model)
+    expectedSessionMilliseconds = SessionArithmetic.expectedMilliseconds(model)
     arrivalsPerSecond = model.arrivalsPerSecond
     profile = model.profile
     self.memory = memory

@@ -30,14 +30,17 @@ public struct GenerationSettings: Sendable {
 /// An endless stream of events, taken in batches. Belongs to one thread.
 public final class Generator {
   private let plan: GenerationPlan
-  private let startNanoseconds: Int64
-  private let eventsPerSecond: Double?
+  /// Of event time.
+  private var startNanoseconds: Int64
+  /// Of the simulation: what the heap's keys count from. Earlier than the start of event time under a rate.
+  private let originNanoseconds: Int64
+  private var eventsPerSecond: Double?
   private let sessionSeed: UInt64
   private var arrivals: ArrivalProcess
   private var heap = RadixHeap()
   private var pool: SessionPool
   private var context: EventContext
-  /// What comes next: due at `head.key` nanoseconds after the start, `arrivalSlot` for a new session.
+  /// What comes next: due at `head.key` nanoseconds after the origin, `arrivalSlot` for a new session.
   private var head: HeapItem
   private let timeTexts: UnsafeMutablePointer<UInt8>
   private var escapedKeys: [(index: Int, start: Int, count: Int)] = []
@@ -52,13 +55,13 @@ public final class Generator {
     precondition(settings.eventsPerSecond ?? 1 > 0, "a rate must be positive")
     self.plan = plan
     startNanoseconds = settings.startMilliseconds * 1_000_000
-    eventsPerSecond = settings.eventsPerSecond
+    originNanoseconds = startNanoseconds - (settings.eventsPerSecond.map { Self.warmUpNanoseconds(plan, $0) } ?? 0)
     sessionSeed = GenerationSeeds.sessions(plan.seed)
     // A rate replaces the profile: the sessions that it takes arrive evenly.
     arrivals = ArrivalProcess(
       seed: GenerationSeeds.arrivals(plan.seed),
       perSecond: settings.eventsPerSecond.map { $0 / plan.expectedEventsPerSession } ?? plan.arrivalsPerSecond,
-      profile: settings.eventsPerSecond == nil ? plan.profile : nil, startNanoseconds: startNanoseconds)
+      profile: settings.eventsPerSecond == nil ? plan.profile : nil, startNanoseconds: originNanoseconds)
     pool = SessionPool(rowCount: plan.rowCount)
     timeTexts = .allocate(capacity: 128)
     timeTexts.initialize(repeating: 0, count: 128)
@@ -66,6 +69,10 @@ public final class Generator {
       normals: .shared, timeText: timeTexts, sentText: timeTexts, scratchRow: plan.rowCount - 1, keyStart: timeTexts)
     head = HeapItem(key: 0, order: 0, slot: Self.arrivalSlot)
     head.key = key(arrivals.time)
+    if let rate = settings.eventsPerSecond {
+      warmUp()
+      eventsPerSecond = rate
+    }
   }
 
   deinit {
@@ -180,6 +187,36 @@ public final class Generator {
     if !escapedKeys.isEmpty { appendEscapedKeys(to: batch) }
   }
 
+  // MARK: - Under a rate
+
+  /// The most events that a warm-up draws: a fraction of a second of work.
+  private static let warmUpEventLimit = 1_000_000.0
+
+  /// With nobody alive at the start, an exact rate would hurry the first sessions through their pauses. So the simulation begins earlier,
+  /// by a few lengths of a session where that is not too many events.
+  private static func warmUpNanoseconds(_ plan: GenerationPlan, _ eventsPerSecond: Double) -> Int64 {
+    Int64(min(4e6 * plan.expectedSessionMilliseconds, warmUpEventLimit / eventsPerSecond * 1e9, 1e17))
+  }
+
+  private func warmUp() {
+    let batch = RecordBatch(slotCapacity: 1024)
+    var count = 0
+    repeat {
+      fill(batch, maximumCount: 1024, before: startNanoseconds)
+      count += batch.count
+    } while batch.count > 0 && count < Int(2 * Self.warmUpEventLimit)
+    context.sequence = 0
+  }
+
+  /// Lets event time start at another moment than the one given, before the first event is taken. Only a stream under a rate can: its times
+  /// are those of the rate, whatever the simulation's are. Returns whether it did.
+  public func moveStart(toMilliseconds milliseconds: Int64) -> Bool {
+    guard eventsPerSecond != nil, context.sequence == 0, GenerationSettings.representableMilliseconds.contains(milliseconds)
+    else { return false }
+    startNanoseconds = milliseconds * 1_000_000
+    return true
+  }
+
   // MARK: - Sessions
 
   /// Fills the slot of a session that arrives now.
@@ -212,21 +249,22 @@ public final class Generator {
 
   // MARK: - Time
 
-  /// Nanoseconds after the start.
+  /// Nanoseconds after the origin.
   @inline(__always)
-  private func key(_ time: Int64) -> UInt64 { UInt64(bitPattern: time &- startNanoseconds) }
+  private func key(_ time: Int64) -> UInt64 { UInt64(bitPattern: time &- originNanoseconds) }
 
   /// The time that event number `index` (from 0) bears.
   @inline(__always)
   private func time(of item: HeapItem, _ index: UInt64) -> Int64 {
-    let elapsed: Int64
+    let time: Int64
+    let isOver: Bool
     if let eventsPerSecond {
-      // At most 1e9 of a double's steps of rounding: exact to the nanosecond for years.
-      elapsed = Int64(min(Double(index) * 1e9 / eventsPerSecond + 0.5, 9e18))
+      // One rounding of a double, which is below a nanosecond for the first hundred days.
+      let elapsed = Int64(min(Double(index) * 1e9 / eventsPerSecond + 0.5, 9e18))
+      (time, isOver) = startNanoseconds.addingReportingOverflow(elapsed)
     } else {
-      elapsed = Int64(bitPattern: min(item.key, UInt64(Int64.max)))
+      (time, isOver) = originNanoseconds.addingReportingOverflow(Int64(bitPattern: min(item.key, UInt64(Int64.max))))
     }
-    let (time, isOver) = startNanoseconds.addingReportingOverflow(elapsed)
     return isOver ? .max : time
   }
 

@@ -1,12 +1,28 @@
-// What a session model gives on average: how many events a session has. The states are an absorbing Markov chain, so the expected visits v
+// What a session model gives on average: how many events a session has, and how long it lasts. The states are an absorbing Markov chain, so the expected visits v
 // solve v = initial + P^T v (Kemeny and Snell, "Finite Markov Chains", 1960); a pause beyond the timeout is one more way out.
 
 import Base
 import Schema
 
 enum SessionArithmetic {
-  /// Expected events per session, from the stationary odds of the model; at most 1e9.
+  /// Expected events per session; at most 1e9.
   static func expectedEventCount(_ model: SessionModel) -> Double {
+    let sum = expectedVisits(model).reduce(0, +)
+    return sum.isFinite && sum >= 1 ? min(sum, 1e9) : 1e9
+  }
+
+  /// Expected milliseconds from the first event of a session to its last, without regard to the timeout.
+  static func expectedMilliseconds(_ model: SessionModel) -> Double {
+    zip(model.states, expectedVisits(model)).reduce(0) { sum, element in
+      let (state, visits) = element
+      let total = state.next.reduce(0) { $0 + $1.weight }
+      let goesOn = state.next.reduce(0) { $0 + ($1.state == nil ? 0 : $1.weight / total) }
+      return sum + visits * goesOn * mean(of: state.think)
+    }
+  }
+
+  /// How often a session enters each state, on average.
+  private static func expectedVisits(_ model: SessionModel) -> [Double] {
     let count = model.states.count
     var rows = [[Double]](repeating: [Double](repeating: 0, count: count + 1), count: count)
     for index in 0..<count { rows[index][index] = 1 }
@@ -20,8 +36,16 @@ enum SessionArithmetic {
     let total = model.initial.reduce(0) { $0 + $1.weight }
     for start in model.initial { rows[start.state][count] += start.weight / total }
     solve(&rows)
-    let sum = rows.reduce(0) { $0 + $1[count] }
-    return sum.isFinite && sum >= 1 ? min(sum, 1e9) : 1e9
+    return rows.map { $0[count] }
+  }
+
+  private static func mean(of distribution: Distribution) -> Double {
+    switch distribution {
+    case .constant(let value): return value
+    case .lognormal(let median, let sigma): return median * FloatMath.exp(sigma * sigma / 2)
+    case .exponential(let mean): return mean
+    case .uniform(let low, let high): return (low + high) / 2
+    }
   }
 
   /// The probability that a pause lasts no longer than the timeout.

@@ -84,8 +84,8 @@ import Testing
     let generator = Generating.generator(try Generating.clickstream(), rate: 300)
     var clicked: [String: Int64] = [:]
     var pauses: [Int64] = []
-    // Past the first minute, when as many sessions live as will.
-    for object in try Generating.objects(generator, count: 36_000).suffix(18_000) {
+    // From the first event on: as many sessions live then as ever will.
+    for object in try Generating.objects(generator, count: 18_000) {
       let session = object["session_id"] as! String
       let time = TimeText.milliseconds(fromRFC3339: object["timestamp"] as! String)!
       if let since = clicked.removeValue(forKey: session) { pauses.append(time - since) }
@@ -93,6 +93,17 @@ import Testing
     }
     pauses.sort()
     #expect(abs(Double(pauses[pauses.count / 2]) / 400 - 1) < 0.1)
+  }
+
+  @Test func `a rate finds its sessions in full walk at the start, and counts its events from there`() throws {
+    let generator = Generating.generator(try Generating.clickstream(), rate: 200)
+    let atStart = generator.liveSessionCount
+    #expect(generator.eventCount == 0)
+    #expect(generator.moveStart(toMilliseconds: Generating.start + 500))
+    #expect(generator.nextTimeNanoseconds == (Generating.start + 500) * 1_000_000)
+    _ = Generating.bytes(generator, count: 24_000)
+    #expect(generator.eventCount == 24_000)
+    #expect(abs(Double(atStart) / Double(generator.liveSessionCount) - 1) < 0.2)
   }
 
   @Test func `the heap pops as a sorted list does`() {

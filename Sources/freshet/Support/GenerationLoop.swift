@@ -20,7 +20,7 @@ final class GenerationProgress: Sendable {
 /// Drives one generator into one sink.
 final class GenerationLoop {
   private let generator: Generator
-  private let options: GenerateOptions
+  private var options: GenerateOptions
   private let sink: any Sink
   private let clock: SystemClock
   private let progress: GenerationProgress
@@ -61,6 +61,12 @@ final class GenerationLoop {
   }
 
   private func runInRealTime() throws {
+    // To find a broker and to warm up took a moment: what is timed by a rate begins after it.
+    let now = clock.nowMilliseconds
+    if generator.moveStart(toMilliseconds: now) {
+      options.untilMilliseconds = options.untilMilliseconds.map { $0 + (now - options.startMilliseconds) }
+      options.startMilliseconds = now
+    }
     let origin = clock.monotonicNanoseconds
     var pacer = Pacer(
       startNanoseconds: options.startMilliseconds * 1_000_000, untilNanoseconds: options.untilNanoseconds, origin: origin)
