@@ -2,10 +2,13 @@
 // copied by one `memcpy`. Each can be folded with a value, merged with another, and read.
 //
 //   count   [ n 8 ]
-//   sum     [ Int64 or Double bits 8 | kind 1 | - 7 ]        kind: what the bits are (`ValueKind`); .null after only nulls
+//   sum     [ Int64 or Double bits 8 | kind 1 | - 7 | correction Double 8 ]    kind: what the bits are (`ValueKind`); .null after only nulls
 //   min max [ Int64 or Double bits 8 | kind 1 | - 7 ]
-//   mean    [ sum Double 8 | n 8 | kind 1 | - 7 ]
+//   mean    [ sum Double 8 | kind 1 | - 7 | correction Double 8 | n 8 ]
 //   last    [ event time 8 | bits or pool offset 8 | byteCount 4 | kind 1 | - 3 ]
+//
+// Doubles are added with Neumaier's compensation ("Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974), so that
+// prices add up to what people expect, and the cut into panes does not show in the last digits.
 
 import Base
 import Records
@@ -19,11 +22,14 @@ struct FoldCounts {
 }
 
 enum Accumulator {
+  static let byteCountMax = 32
+
   static func byteCount(of function: AggregateFunction) -> Int {
     switch function {
     case .count: 8
-    case .sum, .min, .max: 16
-    case .mean, .last: 24
+    case .min, .max: 16
+    case .sum, .last: 24
+    case .mean: 32
     }
   }
 
@@ -72,10 +78,29 @@ enum Accumulator {
         setKind(state, 8, .composite)
       }
     case (.integer, _), (.double, _):
-      state.storeBytes(of: double(old, kindByte(state, 8)) + double(bits, kind), as: Double.self)
+      if kindByte(state, 8) == .integer { state.storeBytes(of: double(old, .integer), as: Double.self) }
+      addDouble(at: state, double(bits, kind))
       setKind(state, 8, .double)
     default: break
     }
+  }
+
+  /// Adds to the sum at 0 with its correction at 16.
+  @inline(__always)
+  private static func addDouble(at state: UnsafeMutableRawPointer, _ value: Double) {
+    let old = state.load(as: Double.self)
+    let sum = old + value
+    let lost = abs(old) >= abs(value) ? (old - sum) + value : (value - sum) + old
+    state.storeBytes(of: sum, as: Double.self)
+    // An overflow has no correction: infinity minus infinity is no number.
+    if lost.isFinite {
+      state.storeBytes(of: state.load(fromByteOffset: 16, as: Double.self) + lost, toByteOffset: 16, as: Double.self)
+    }
+  }
+
+  @inline(__always)
+  private static func corrected(_ state: UnsafeRawPointer) -> Double {
+    state.load(as: Double.self) + state.load(fromByteOffset: 16, as: Double.self)
   }
 
   @inline(__always)
@@ -101,10 +126,10 @@ enum Accumulator {
 
   @inline(__always)
   private static func foldMean(at state: UnsafeMutableRawPointer, _ value: ColumnValue, _ counts: inout FoldCounts) {
-    guard let kind = numberKind(of: value, at: state, kindOffset: 16, &counts) else { return }
-    state.storeBytes(of: state.load(as: Double.self) + double(value.bits, kind), as: Double.self)
-    state.storeBytes(of: state.load(fromByteOffset: 8, as: Int64.self) &+ 1, toByteOffset: 8, as: Int64.self)
-    setKind(state, 16, .double)
+    guard let kind = numberKind(of: value, at: state, kindOffset: 8, &counts) else { return }
+    addDouble(at: state, double(value.bits, kind))
+    state.storeBytes(of: state.load(fromByteOffset: 24, as: Int64.self) &+ 1, toByteOffset: 24, as: Int64.self)
+    setKind(state, 8, .double)
   }
 
   private static func foldLast(at state: UnsafeMutableRawPointer, _ value: ColumnValue, time: Int64, text: TextPool) {
@@ -140,7 +165,9 @@ enum Accumulator {
       case .missing: break
       case .null: noteNull(state, 8)
       case .composite: setKind(state, 8, .composite)
-      case let kind: addNumber(at: state, bits: other.load(as: UInt64.self), kind: kind, &counts)
+      case let kind:
+        addNumber(at: state, bits: other.load(as: UInt64.self), kind: kind, &counts)
+        if kind == .double { mergeCorrection(at: state, other) }
       }
     case .min, .max:
       switch kindByte(other, 8) {
@@ -149,12 +176,13 @@ enum Accumulator {
       case let kind: takeExtreme(at: state, bits: other.load(as: UInt64.self), kind: kind, takesGreater: function == .max)
       }
     case .mean:
-      guard kindByte(other, 16) == .double else { return noteNull(state, 16, if: kindByte(other, 16) == .null) }
-      state.storeBytes(of: state.load(as: Double.self) + other.load(as: Double.self), as: Double.self)
+      guard kindByte(other, 8) == .double else { return noteNull(state, 8, if: kindByte(other, 8) == .null) }
+      addDouble(at: state, other.load(as: Double.self))
+      mergeCorrection(at: state, other)
       state.storeBytes(
-        of: state.load(fromByteOffset: 8, as: Int64.self) &+ other.load(fromByteOffset: 8, as: Int64.self), toByteOffset: 8,
+        of: state.load(fromByteOffset: 24, as: Int64.self) &+ other.load(fromByteOffset: 24, as: Int64.self), toByteOffset: 24,
         as: Int64.self)
-      setKind(state, 16, .double)
+      setKind(state, 8, .double)
     case .last:
       let kind = kindByte(other, 20)
       guard kind != .missing, kind != .null else { return noteNull(state, 20, if: kind == .null) }
@@ -172,14 +200,17 @@ enum Accumulator {
     let bits = state.load(as: UInt64.self)
     switch function {
     case .count: return FeatureValue(kind: .integer, bits: bits)
-    case .sum, .min, .max:
-      let kind = kindByte(state, 8)
-      return kind == .composite
-        ? FeatureValue(kind: .null) : FeatureValue(kind: kind, bits: kind.rawValue > ValueKind.null.rawValue ? bits : 0)
+    case .sum:
+      switch kindByte(state, 8) {
+      case .composite: return FeatureValue(kind: .null)
+      case .double: return FeatureValue(kind: .double, bits: corrected(state).bitPattern)
+      case let kind: return FeatureValue(kind: kind, bits: bits)
+      }
+    case .min, .max: return FeatureValue(kind: kindByte(state, 8), bits: bits)
     case .mean:
-      let kind = kindByte(state, 16)
+      let kind = kindByte(state, 8)
       guard kind == .double else { return FeatureValue(kind: kind) }
-      let mean = Double(bitPattern: bits) / Double(state.load(fromByteOffset: 8, as: Int64.self))
+      let mean = corrected(state) / Double(state.load(fromByteOffset: 24, as: Int64.self))
       return FeatureValue(kind: .double, bits: mean.bitPattern)
     case .last:
       let kind = kindByte(state, 20)
@@ -200,6 +231,12 @@ enum Accumulator {
   }
 
   // MARK: Parts
+
+  @inline(__always)
+  private static func mergeCorrection(at state: UnsafeMutableRawPointer, _ other: UnsafeRawPointer) {
+    let sum = state.load(fromByteOffset: 16, as: Double.self) + other.load(fromByteOffset: 16, as: Double.self)
+    state.storeBytes(of: sum, toByteOffset: 16, as: Double.self)
+  }
 
   @inline(__always)
   private static func kindByte(_ state: UnsafeRawPointer, _ offset: Int) -> ValueKind {

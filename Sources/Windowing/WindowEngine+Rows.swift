@@ -140,9 +140,9 @@ extension WindowEngine {
     text: TextPool,
     bytes: ByteBuffer
   ) -> FeatureValue {
-    withUnsafeTemporaryAllocation(byteCount: 24, alignment: 8) { scratch in
+    withUnsafeTemporaryAllocation(byteCount: Accumulator.byteCountMax, alignment: 8) { scratch in
       let merged = scratch.baseAddress!
-      merged.initializeMemory(as: UInt8.self, repeating: 0, count: 24)
+      merged.initializeMemory(as: UInt8.self, repeating: 0, count: Accumulator.byteCountMax)
       var current = head.pointee
       while current != 0 {
         let node = group.node(current - 1)

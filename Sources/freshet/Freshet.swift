@@ -14,6 +14,7 @@ struct Freshet: ParsableCommand {
 
   static func main() {
     Terminal.ignoreBrokenPipe()
+    StandardErrorLog.install()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -119,6 +119,20 @@ private func count(_ window: WindowSpecification) -> AggregateSpecification {
     #expect(sums.map(\.values) == [[.double(1.5), .double(0.75)]])
   }
 
+  @Test func `prices add up to what people expect, in one pane and over several`() {
+    let events = (0..<1000).map { TestEvent(time: Int64($0 * 10), key: "a", value: .double(0.1)) }
+    let (rows, _) = run([closeView(.tumbling(size: 10_000), [.sum, .mean])], events)
+    #expect(rows.map(\.values) == [[.double(100), .double(0.1)]])
+    let (panes, _) = run([closeView(.sliding(size: 10_000, hop: 100), [.sum, .mean])], events)
+    #expect(panes.first { $0.start == 0 }?.values == [.double(100), .double(0.1)])
+    let (big, _) = run(
+      [closeView(.tumbling(size: 10), [.sum])],
+      [1e100, 1, -1e100].map { TestEvent(time: 1, key: "a", value: .double($0)) } + [
+        TestEvent(time: 1, key: "b", value: .double(.greatestFiniteMagnitude))
+      ])
+    #expect(big.map(\.values) == [[.double(1)], [.double(.greatestFiniteMagnitude)]])
+  }
+
   @Test func `text in a sum counts as a type mismatch and folds as nothing`() {
     let (rows, counts) = run([closeView(.tumbling(size: 10), [.count, .sum])], [TestEvent(time: 1, key: "a", value: .text("12"))])
     #expect(rows.map(\.values) == [[.integer(1), .null]])
