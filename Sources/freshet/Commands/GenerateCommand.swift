@@ -76,9 +76,10 @@ struct GenerateCommand: ParsableCommand {
       }
       throw error
     }
+    let ended = clock.monotonicNanoseconds
     reporter.stop()
     let delivery = sink.delivery
-    Terminal.print(toError: report.summary(delivery, loop.lags, ended: clock.monotonicNanoseconds))
+    Terminal.print(toError: report.summary(delivery, loop.lags, ended: ended))
     let lost = delivery.written - delivery.delivered
     guard lost == 0 else {
       let reason = delivery.firstFailure.map { "; first: \($0)" } ?? ""
