@@ -70,6 +70,7 @@ let package = Package(
     .testTarget(name: "ConfigurationTests", dependencies: ["Base", "Configuration"]),
     .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"]),
     .testTarget(name: "CodecTests", dependencies: ["Base", "Codec", "Records"]),
+    .testTarget(name: "MonitoringTests", dependencies: ["Monitoring"]),
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
     .testTarget(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),

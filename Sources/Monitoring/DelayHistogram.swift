@@ -8,14 +8,14 @@ public final class DelayHistogram: Sendable {
   private let histogram: Mutex<Histogram<UInt64>>
 
   public init() {
-    var histogram = Histogram<UInt64>(highestTrackableValue: 3_600_000, numberOfSignificantValueDigits: .three)
+    var histogram = Histogram<UInt64>(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
     histogram.autoResize = true
     self.histogram = Mutex(histogram)
   }
 
-  /// Notes `count` delays of `milliseconds`. A negative one (a clock that is ahead) counts as none.
-  public func record(milliseconds: Int64, count: Int = 1) {
-    histogram.withLock { _ = $0.record(UInt64(max(milliseconds, 0)), count: UInt64(count)) }
+  /// Notes `count` delays of `nanoseconds`. A negative one (a clock that is ahead, an event that is early) counts as none.
+  public func record(nanoseconds: Int64, count: Int = 1) {
+    histogram.withLock { _ = $0.record(UInt64(max(nanoseconds, 0)), count: UInt64(count)) }
   }
 
   /// What was recorded so far; nil where nothing was.
@@ -29,7 +29,7 @@ public final class DelayHistogram: Sendable {
   }
 }
 
-/// Percentiles in ms.
+/// Percentiles in ns.
 public struct DelaySummary: Equatable, Sendable {
   public var count: UInt64
   public var p50: UInt64

@@ -200,15 +200,4 @@ private final class HandClock: Base.Clock, @unchecked Sendable {
     #expect(pacer.next(now: clock.monotonicNanoseconds, nextEventTime: 1_000_000) == .fill(beforeNanoseconds: 2_000_000))
     #expect(pacer.next(now: clock.monotonicNanoseconds, nextEventTime: 2_000_000) == .end)
   }
-
-  @Test func `lags keep their percentiles within three percent`() {
-    var histogram = LagHistogram()
-    for value in 1...100_000 as ClosedRange<Int64> { histogram.record(nanoseconds: value * 1000) }
-    histogram.record(nanoseconds: -5)
-    #expect(histogram.count == 100_001)
-    #expect(abs(Double(histogram.quantile(0.5)) / 50_000_000 - 1) < 0.035)
-    #expect(abs(Double(histogram.quantile(0.99)) / 99_000_000 - 1) < 0.035)
-    #expect(histogram.maximumNanoseconds == 100_000_000)
-    #expect(histogram.quantile(1) == 100_000_000)
-  }
 }

@@ -26,10 +26,9 @@ struct DemoCommand: ParsableCommand {
 
   func run() throws {
     Interrupts.install()
-    guard let eventsPerSecond = Units.ratePerSecond(rate), eventsPerSecond > 0 else {
+    guard Units.ratePerSecond(rate) ?? 0 > 0 else {
       throw Failure(.usage, "--rate: expected a rate like 2k/s, 200/m or 0.2/s, found '\(rate)'")
     }
-    _ = eventsPerSecond
     let demo = try Demo(rate: rate, length: length, lengthMilliseconds: Arguments.duration(length, "--for"))
     defer { demo.tearDown() }
     try demo.run()

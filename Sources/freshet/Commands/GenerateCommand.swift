@@ -72,14 +72,14 @@ struct GenerateCommand: ParsableCommand {
     } catch {
       reporter.stop()
       if !(error is ClosedPipe) {
-        Terminal.print(toError: report.summary(sink.delivery, loop.lags, ended: clock.monotonicNanoseconds))
+        Terminal.print(toError: report.summary(sink.delivery, loop.lags.summary, ended: clock.monotonicNanoseconds))
       }
       throw error
     }
     let ended = clock.monotonicNanoseconds
     reporter.stop()
     let delivery = sink.delivery
-    Terminal.print(toError: report.summary(delivery, loop.lags, ended: ended))
+    Terminal.print(toError: report.summary(delivery, loop.lags.summary, ended: ended))
     let lost = delivery.written - delivery.delivered
     guard lost == 0 else {
       let reason = delivery.firstFailure.map { "; first: \($0)" } ?? ""

@@ -4,6 +4,7 @@
 import Base
 import Foundation
 import Generation
+import Monitoring
 import Records
 import Synchronization
 
@@ -28,7 +29,7 @@ final class GenerationLoop {
   private let times: UnsafeMutablePointer<Int64>
   private var rest: Int64
   /// Meaningful in real time.
-  private(set) var lags = LagHistogram()
+  let lags = DelayHistogram()
 
   /// Records per batch: enough to make what is done per batch cheap, few enough to stay in the second cache.
   private static let batchCount = 1024

@@ -3,6 +3,7 @@
 import Base
 import Foundation
 import Generation
+import Monitoring
 import Records
 
 struct GenerationReport: Sendable {
@@ -19,23 +20,23 @@ struct GenerationReport: Sendable {
       rates(Double(events) / elapsed),
     ]
     if options.isRealTime {
-      parts.append("lag \(Self.milliseconds(UInt64(max(0, progress.lagNanoseconds.load(ordering: .relaxed)))))")
+      parts.append("lag \(Quantities.milliseconds(UInt64(max(0, progress.lagNanoseconds.load(ordering: .relaxed)))))")
     } else if events > 0 {
       parts.append("event time \(TimeText.rfc3339(progress.eventTimeMilliseconds.load(ordering: .relaxed)))")
     }
     return parts.joined(separator: ", ")
   }
 
-  func summary(_ delivery: DeliveryCounts, _ lags: LagHistogram, ended: UInt64) -> String {
+  func summary(_ delivery: DeliveryCounts, _ lags: DelaySummary?, ended: UInt64) -> String {
     let elapsed = ended - started
     let seconds = max(Double(elapsed) / 1e9, 1e-6)
     var line = "generated \(delivery.written) events (\(Quantities.bytes(Double(delivery.writtenByteCount)))) to \(sinkName)"
     line += " in \(Quantities.seconds(elapsed)), \(rates(Double(delivery.written) / seconds))"
     var lines = [line]
-    if options.isRealTime, lags.count > 0 {
+    if options.isRealTime, let lags {
       lines.append(
-        "  behind schedule: p50 \(Self.milliseconds(lags.quantile(0.5))), p99 \(Self.milliseconds(lags.quantile(0.99))), max "
-          + Self.milliseconds(lags.maximumNanoseconds))
+        "  behind schedule: p50 \(Quantities.milliseconds(lags.p50)), p99 \(Quantities.milliseconds(lags.p99)), max "
+          + Quantities.milliseconds(lags.max))
     }
     if sinkName.hasPrefix("kafka:") {
       lines.append("  delivered \(delivery.delivered), failed \(delivery.failed)")
@@ -47,10 +48,5 @@ struct GenerationReport: Sendable {
   private func rates(_ achieved: Double) -> String {
     guard let asked = options.eventsPerSecond else { return "achieved \(Quantities.rate(achieved))" }
     return "asked \(Quantities.rate(asked))\(options.isRealTime ? "" : " of event time"), achieved \(Quantities.rate(achieved))"
-  }
-
-  private static func milliseconds(_ nanoseconds: UInt64) -> String {
-    let value = Double(nanoseconds) / 1e6
-    return value < 10_000 ? String(format: value < 10 ? "%.2f ms" : "%.0f ms", value) : String(format: "%.1f s", value / 1000)
   }
 }
