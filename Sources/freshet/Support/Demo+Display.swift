@@ -91,8 +91,9 @@ extension Demo {
     guard let view = pipeline.views.first(where: { $0.trigger == .change }) else { return }
     let reader = RedisReader(try RedisConnection(redis.address))
     let prefix = "\(pipeline.sink?.prefix ?? "fv"):\(view.name):"
-    let keys = try reader.keys(matching: "\(prefix)*", limit: 5000)
-    let hashes = Array(zip(keys, try reader.hashes(keys)))
+    let keys = try reader.keys(matching: "\(prefix)*")
+    let sample = Array(keys.prefix(5000))
+    let hashes = Array(zip(sample, try reader.hashes(sample)))
     // The users with most to show: those with the greatest first feature.
     let first = view.features[0].name
     let most = hashes.sorted { (Double($0.1[first] ?? "") ?? 0, $1.0) > (Double($1.1[first] ?? "") ?? 0, $0.0) }.prefix(3)
