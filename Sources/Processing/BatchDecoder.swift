@@ -15,6 +15,8 @@ final class BatchDecoder {
     /// The offset after the last record of the batch, whether it could be read or not.
     var nextOffset: Offset = 0
     var firstOffset: Offset = 0
+    /// Offsets between the first and the last that no record had.
+    var missingCount: Int64 = 0
   }
 
   private let plan: ProcessingPlan
@@ -78,6 +80,7 @@ final class BatchDecoder {
     for row in 0..<batch.count {
       let slot = batch.slots[row]
       if current < 0 || partitions[current].partition != slot.partition { current = partitionSlot(slot) }
+      partitions[current].missingCount += slot.offset - partitions[current].nextOffset
       partitions[current].nextOffset = slot.offset + 1
       let status = columns.statuses[row]
       guard status == .valid else {
@@ -105,6 +108,8 @@ final class BatchDecoder {
     if partitionCount == partitions.count { partitions.append(PartitionRows(partition: slot.partition)) }
     partitions[partitionCount].partition = slot.partition
     partitions[partitionCount].firstOffset = slot.offset
+    partitions[partitionCount].nextOffset = slot.offset
+    partitions[partitionCount].missingCount = 0
     partitions[partitionCount].rows.removeAll(keepingCapacity: true)
     partitionCount += 1
     return partitionCount - 1

@@ -40,6 +40,8 @@ public struct ProcessingCounts: Sendable {
   public var comparisonMismatches: Int64 = 0
   /// Integer sums that left the range of 64 bits.
   public var overflows: Int64 = 0
+  /// Offsets of a topic that no record had.
+  public var missingOffsets: Int64 = 0
   /// Rows that the store has confirmed.
   public var rowsWritten: Int64 = 0
   /// Those among them that were closed windows.
@@ -77,6 +79,7 @@ public struct ProcessingCounts: Sendable {
     typeMismatches += other.typeMismatches
     comparisonMismatches += other.comparisonMismatches
     overflows += other.overflows
+    missingOffsets += other.missingOffsets
     rowsWritten += other.rowsWritten
     windowRowsWritten += other.windowRowsWritten
     flushes += other.flushes

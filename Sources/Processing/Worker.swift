@@ -138,6 +138,7 @@ public final class Worker {
           "\(source.name), partition \(rowsOfPartition.partition): went back from offset \(state.nextOffset) to \(rowsOfPartition.firstOffset); "
             + "was the topic made anew? Its state belongs to the old one: start with --ignore-checkpoints, or with another prefix")
       }
+      noteMissing(rowsOfPartition, state)
       let firstRow = rows.rows.count
       decoder.withInput(of: rowsOfPartition) { state.engine.apply($0, into: rows) }
       label(from: firstRow, rowsOfPartition.partition)
@@ -146,6 +147,20 @@ public final class Worker {
       isPendingCommit = true
     }
     if rows.rows.count >= 8192 { try flush() }
+  }
+
+  /// Offsets that no record had: compaction and transaction markers leave them, and so does a topic that forgot records before they were read.
+  private func noteMissing(_ read: BatchDecoder.PartitionRows, _ state: PartitionState) {
+    // In a file offsets count bytes.
+    guard !source.isBounded else { return }
+    let missing = read.missingCount + (state.nextOffset > 0 ? read.firstOffset - state.nextOffset : 0)
+    guard missing > 0 else { return }
+    if counts.missingOffsets == 0 {
+      logger.warning(
+        "offsets are missing from the topic (compacted, transactional, or dropped by its retention before they were read)",
+        metadata: ["kafka.partition": "\(read.partition)", "before": "\(read.nextOffset)", "count": "\(missing)"])
+    }
+    counts.missingOffsets += missing
   }
 
   private func partition(_ index: PartitionIndex) throws -> PartitionState {

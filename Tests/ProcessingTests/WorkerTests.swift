@@ -143,6 +143,16 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
     )
   }
 
+  @Test func `offsets that are gone are counted, within a batch and between batches`() throws {
+    let definition = pipeline([view("v", .change, lastMinute)])
+    let source = ScriptedSource(
+      [
+        .result(.assigned([0])), .records([(0, 9, "a", event(1000, "a")), (0, 12, "a", event(1000, "a"))]),
+        .records([(0, 20, "a", event(1000, "a"))]),
+      ], isBounded: false)
+    #expect(try runWorker(definition, source).counts.missingOffsets == 9)
+  }
+
   @Test func `a topic that went back is not counted twice`() throws {
     let definition = pipeline([view("v", .change, lastMinute)])
     let source = ScriptedSource(

@@ -32,6 +32,11 @@ enum ProcessingReport {
       if counts.late[index] > 0 { lines.append("  view '\(view.name)': \(counts.late[index]) late, all their windows had closed") }
       if counts.keyless[index] > 0 { lines.append("  view '\(view.name)': \(counts.keyless[index]) without a key") }
     }
+    if counts.missingOffsets > 0 {
+      lines.append(
+        "  \(counts.missingOffsets) offsets without a record: compacted, transactional, or dropped by retention before they were read"
+      )
+    }
     if counts.typeMismatches > 0 { lines.append("  \(counts.typeMismatches) values of a type that their aggregate does not take") }
     if counts.comparisonMismatches > 0 { lines.append("  \(counts.comparisonMismatches) comparisons of values of different types") }
     if counts.overflows > 0 { lines.append("  \(counts.overflows) integer sums left the range of 64 bits and are null") }
