@@ -76,11 +76,13 @@ let package = Package(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),
     .testTarget(name: "GenerationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema"]),
     .testTarget(name: "LocalTransportTests", dependencies: ["Base", "Features", "LocalTransport", "Records"]),
-    .testTarget(name: "RedisStoreTests", dependencies: ["Base", "Features", "Records", "RedisStore"]),
     .executableTarget(
       name: "freshet-test-broker", dependencies: ["Base", "KafkaTransport"], path: "Tests/Support/TestBroker"),
+    .target(
+      name: "TestSupport", dependencies: ["Base", "KafkaTransport", "Records", "RedisStore"], path: "Tests/Support/TestSupport"),
+    .testTarget(name: "RedisStoreTests", dependencies: ["Base", "Features", "Records", "RedisStore", "TestSupport"]),
     .testTarget(
-      name: "KafkaTransportTests", dependencies: ["Base", "KafkaTransport", "Records", "freshet-test-broker"]),
+      name: "KafkaTransportTests", dependencies: ["Base", "KafkaTransport", "Records", "TestSupport", "freshet-test-broker"]),
     .testTarget(
       name: "ProcessingTests",
       dependencies: [
@@ -88,7 +90,8 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["Golden"]),
-    .testTarget(name: "CommandTests", dependencies: ["Base"]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["Base", "RedisStore", "TestSupport", "freshet-test-broker"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,43 +1,16 @@
 // `freshet generate` as a user runs it: what it writes where, and how it ends.
 
 import Foundation
+import TestSupport
 import Testing
 
-private let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "freshet")
-private let packageDirectory =
-  URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
 @Suite struct GenerateCommandTests {
-  private struct Outcome {
-    var status: Int32
-    var output: String
-    var errors: String
-
-    var lines: [Substring] { output.split(separator: "\n") }
+  private func run(_ command: [String], environment: [String: String] = [:]) throws -> ProgramOutcome {
+    try Program.run("sh", ["-c", command.joined(separator: " ")], environment: environment)
   }
 
-  private func run(_ command: [String], environment: [String: String] = [:]) throws -> Outcome {
-    let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: directory) }
-    let process = Process()
-    process.executableURL = URL(filePath: "/bin/sh")
-    process.arguments = ["-c", command.joined(separator: " ")]
-    process.currentDirectoryURL = packageDirectory
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    let (output, errors) = (directory.appending(path: "stdout"), directory.appending(path: "stderr"))
-    for file in [output, errors] { try Data().write(to: file) }
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: errors)
-    try process.run()
-    process.waitUntilExit()
-    return try Outcome(
-      status: process.terminationStatus, output: String(contentsOf: output, encoding: .utf8),
-      errors: String(contentsOf: errors, encoding: .utf8))
-  }
-
-  private func generate(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
-    try run([program.path, "generate", "Schemas/clickstream.yaml"] + arguments, environment: environment)
+  private func generate(_ arguments: String..., environment: [String: String] = [:]) throws -> ProgramOutcome {
+    try run([Products.executable("freshet"), "generate", "Schemas/clickstream.yaml"] + arguments, environment: environment)
   }
 
   @Test func `the same seed and start give the same lines, and only lines go to stdout`() throws {
@@ -75,7 +48,7 @@ private let packageDirectory =
   }
 
   @Test func `a reader that has had enough ends the stream quietly`() throws {
-    let outcome = try run([program.path, "generate Schemas/clickstream.yaml --from 0 | head -n 2"])
+    let outcome = try run([Products.executable("freshet"), "generate Schemas/clickstream.yaml --from 0 | head -n 2"])
     #expect(outcome.lines.count == 2)
     #expect(outcome.errors.isEmpty)
   }
@@ -104,6 +77,6 @@ private let packageDirectory =
     let outcome = try generate(arguments)
     #expect(outcome.status == 64)
     #expect(outcome.errors == message)
-    #expect(outcome.output.isEmpty)
+    #expect(outcome.text.isEmpty)
   }
 }

@@ -1,38 +1,16 @@
 // `freshet validate` as a user runs it: what it prints where, and how it ends.
 
 import Foundation
+import TestSupport
 import Testing
 
-/// The program that was built beside the tests.
-private let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "freshet")
-private let packageDirectory =
-  URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
 @Suite struct ValidateCommandTests {
-  private struct Outcome {
-    var status: Int32
-    var output: String
-    var errors: String
-  }
-
-  private func validate(_ arguments: String..., files: [String: String] = [:]) throws -> Outcome {
-    let directory = FileManager.default.temporaryDirectory.appending(path: "freshet-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: directory) }
-    for (name, text) in files { try Data(text.utf8).write(to: directory.appending(path: name)) }
-    let process = Process()
-    process.executableURL = program
-    process.arguments = ["validate"] + arguments
-    process.currentDirectoryURL = files.isEmpty ? packageDirectory : directory
-    let (output, errors) = (directory.appending(path: "stdout"), directory.appending(path: "stderr"))
-    for file in [output, errors] { try Data().write(to: file) }
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: errors)
-    try process.run()
-    process.waitUntilExit()
-    return try Outcome(
-      status: process.terminationStatus, output: String(contentsOf: output, encoding: .utf8),
-      errors: String(contentsOf: errors, encoding: .utf8))
+  /// Runs among the package's files, or in a folder that holds `files`.
+  private func validate(_ arguments: String..., files: [String: String] = [:]) throws -> ProgramOutcome {
+    let folder = TestFolder()
+    for (name, text) in files { try folder.write(text, as: name) }
+    return try Program.run(
+      "freshet", ["validate"] + arguments, directory: files.isEmpty ? Products.packageFolder : folder.path)
   }
 
   @Test func `the shipped files are sound`() throws {
@@ -40,7 +18,7 @@ private let packageDirectory =
     #expect(outcome.status == 0)
     #expect(outcome.errors == "")
     #expect(
-      outcome.output == """
+      outcome.text == """
         Schemas/clickstream.yaml: events schema 'clickstream': 2 entities, 7 states, 6 events, no errors
         Schemas/page_views.yaml: events schema 'page_views': 1 entity, 1 state, 1 event, no errors
         Pipelines/shop_features.yaml: pipeline 'shop_features': 1 source, 1 entity, 2 views, 10 features, no errors
@@ -52,7 +30,7 @@ private let packageDirectory =
     let outcome = try validate(
       "a.yaml", "b.yaml", "c.yaml", files: ["a.yaml": "kind: table\n", "b.yaml": "name: x\n", "c.yaml": "a: [\n"])
     #expect(outcome.status == 78)
-    #expect(outcome.output == "")
+    #expect(outcome.text == "")
     #expect(
       outcome.errors == """
         a.yaml:1:7: error[wrong-value]: 'kind': expected events or pipeline, found 'table'
@@ -66,14 +44,14 @@ private let packageDirectory =
     let outcome = try validate("no.yaml", "Schemas/page_views.yaml")
     #expect(outcome.status == 66)
     #expect(outcome.errors == "freshet: error: no.yaml: no such file\n")
-    #expect(outcome.output.hasPrefix("Schemas/page_views.yaml: events schema"))
+    #expect(outcome.text.hasPrefix("Schemas/page_views.yaml: events schema"))
   }
 
   @Test func `findings come as JSON on stdout`() throws {
     let outcome = try validate("--output", "json", "a.yaml", files: ["a.yaml": "kind: table\n"])
     #expect(outcome.status == 78)
     #expect(outcome.errors == "")
-    let findings = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [[String: Any]])
+    let findings = try #require(try JSONSerialization.jsonObject(with: Data(outcome.text.utf8)) as? [[String: Any]])
     #expect(findings.count == 1)
     #expect(findings[0]["line"] as? Int == 1)
     #expect(findings[0]["code"] as? String == "wrong-value")

@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 @testable import KafkaTransport
@@ -67,7 +68,7 @@ struct KafkaSinkTests {
 
   @Test func `a full queue holds the writer back and loses nothing`() throws {
     let cluster = try TestCluster(partitionCount: 2)
-    cluster.tell("rtt 20")
+    try cluster.tell("rtt 20")
     let sink = try KafkaSink(cluster.address, properties: KafkaProperties([("queue.buffering.max.messages", "100")]))
     let sent = (0..<5000).map { TestRecord(key: "k\($0 % 10)", value: "\($0)") }
     try sink.write(RecordBatch(sent))
@@ -89,7 +90,7 @@ struct KafkaSinkTests {
     try sink.write(RecordBatch([TestRecord(key: "a", value: "1")]))
     let end = Date().addingTimeInterval(30)
     while sink.delivery.delivered < 1, Date() < end { try sink.poll() }
-    cluster.tell("down")
+    try cluster.tell("down")
     try sink.write(RecordBatch((0..<10).map { TestRecord(key: "a", value: "\($0)") }))
     try sink.finish(timeoutMilliseconds: 500)
     #expect(sink.delivery.written == 11)

@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 @testable import KafkaTransport
@@ -96,9 +97,9 @@ struct KafkaSourceTests {
     try fill(cluster, 10)
     let reader = try Reader(cluster, group: "g")
     try reader.poll { reader.records.count >= 10 }
-    cluster.tell("down")
+    try cluster.tell("down")
     try reader.poll(200)
-    cluster.tell("up")
+    try cluster.tell("up")
     try fill(cluster, 10)
     try reader.poll { reader.records.count >= 20 }
     #expect(reader.records.map(\.offset) == Array(0..<20))

@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import RedisStore
+import TestSupport
 import Testing
 
 struct RedisAddressTests {

@@ -1,6 +1,7 @@
 import Base
 import Features
 import Records
+import TestSupport
 import Testing
 
 @testable import RedisStore

@@ -1,75 +1,11 @@
-// A cluster for one test: `freshet-test-broker` in a process of its own, or the one that FRESHET_TEST_KAFKA names.
+// What the tests of Kafka write and read.
 
 import Base
 import Foundation
 import KafkaTransport
 import Records
+import TestSupport
 import Testing
-
-final class TestCluster {
-  let servers: String
-  let topic: String
-  private let process: Process?
-  private let input: Pipe?
-  private let output: FileHandle?
-
-  /// Whether the tests run against a broker that they cannot take down.
-  static let isExternal = ProcessInfo.processInfo.environment["FRESHET_TEST_KAFKA"] != nil
-
-  init(partitionCount: Int) throws {
-    topic = "freshet-test-\(UUID().uuidString.lowercased())"
-    if let external = ProcessInfo.processInfo.environment["FRESHET_TEST_KAFKA"] {
-      servers = external
-      (process, input, output) = (nil, nil, nil)
-      // Makes the topic.
-      try KafkaSink(KafkaAddress(servers: external, topic: topic), partitionCount: partitionCount).finish(timeoutMilliseconds: 0)
-      return
-    }
-    let process = Process()
-    let input = Pipe()
-    let output = Pipe()
-    process.executableURL = Self.executable
-    process.arguments = ["--topic", "\(topic):\(partitionCount)"]
-    process.standardInput = input
-    process.standardOutput = output
-    try process.run()
-    self.process = process
-    self.input = input
-    self.output = output.fileHandleForReading
-    servers = Self.line(from: output.fileHandleForReading)
-  }
-
-  deinit {
-    try? input?.fileHandleForWriting.close()
-    process?.terminate()
-    process?.waitUntilExit()
-  }
-
-  var address: KafkaAddress { KafkaAddress(servers: servers, topic: topic) }
-
-  /// Tells the broker `down`, `up` or `rtt N`, and waits until it has done so.
-  func tell(_ command: String) {
-    input?.fileHandleForWriting.write(Data((command + "\n").utf8))
-    if let output { _ = Self.line(from: output) }
-  }
-
-  private static func line(from file: FileHandle) -> String {
-    var line: [UInt8] = []
-    while let byte = file.readData(ofLength: 1).first, byte != 0x0a { line.append(byte) }
-    return String(decoding: line, as: UTF8.self)
-  }
-
-  /// Products lie beside the test bundle.
-  private static var executable: URL {
-    var folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-    while folder.path != "/" {
-      let candidate = folder.appendingPathComponent("freshet-test-broker")
-      if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
-      folder.deleteLastPathComponent()
-    }
-    preconditionFailure("freshet-test-broker was not built")
-  }
-}
 
 /// One record as a test states it.
 struct TestRecord: Hashable {

@@ -1,44 +1,8 @@
-// A Redis for one test: a redis-server of its own, or the one that FRESHET_TEST_REDIS names, under a prefix that nobody else uses.
+// Rows and times as the tests of Redis state them.
 
 import Base
 import Features
-import Foundation
 import Records
-import RedisStore
-
-final class TestRedis {
-  let address: RedisAddress
-  let prefix = "freshet-test-\(UUID().uuidString.lowercased())"
-  let server: PrivateRedis?
-  let reader: RedisReader
-  private let password: String?
-
-  static let isExternal = ProcessInfo.processInfo.environment["FRESHET_TEST_REDIS"] != nil
-
-  init() throws {
-    let environment = ProcessInfo.processInfo.environment
-    password = try RedisAddress.password(environment: environment)
-    if let external = environment["FRESHET_TEST_REDIS"] {
-      server = nil
-      address = try RedisAddress(external)
-    } else {
-      let server = try PrivateRedis()
-      self.server = server
-      address = server.address
-    }
-    reader = RedisReader(try RedisConnection(address, password: password))
-  }
-
-  deinit {
-    if server == nil { _ = try? reader.removeKeys(matching: "\(prefix):*") }
-  }
-
-  func connection(retryMilliseconds: Int = 15_000) throws -> RedisConnection {
-    var timeouts = RedisTimeouts()
-    timeouts.retryMilliseconds = retryMilliseconds
-    return try RedisConnection(address, password: password, timeouts: timeouts)
-  }
-}
 
 /// A value as a test states it.
 enum TestValue {

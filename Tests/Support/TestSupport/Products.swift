@@ -1,0 +1,32 @@
+// Where the tests find what they run: the package's files, the programs that were built beside the test bundle, and the others in PATH.
+
+import Foundation
+
+public enum Products {
+  /// The folder that holds Package.swift.
+  public static let packageFolder: String = {
+    var folder = URL(filePath: #filePath)
+    for _ in 0..<4 { folder.deleteLastPathComponent() }
+    return folder.path
+  }()
+
+  /// A program that was built beside the test bundle, or one of PATH.
+  public static func executable(_ name: String) -> String {
+    var folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+    while folder.path != "/" {
+      let candidate = folder.appending(path: name).path
+      if isProgram(candidate) { return candidate }
+      folder.deleteLastPathComponent()
+    }
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    let candidates = path.split(separator: ":").map { "\($0)/\(name)" }
+    guard let found = candidates.first(where: isProgram) else { preconditionFailure("\(name) was not built, and is not in PATH") }
+    return found
+  }
+
+  private static func isProgram(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
+      && FileManager.default.isExecutableFile(atPath: path)
+  }
+}

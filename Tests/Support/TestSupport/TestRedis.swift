@@ -1,0 +1,38 @@
+// A Redis for one test: a redis-server of its own, or the one that FRESHET_TEST_REDIS names, under a prefix that nobody else uses.
+
+import Foundation
+import RedisStore
+
+public final class TestRedis {
+  public let address: RedisAddress
+  public let prefix = "freshet-test-\(UUID().uuidString.lowercased())"
+  public let server: PrivateRedis?
+  public let reader: RedisReader
+  private let password: String?
+
+  public static let isExternal = ProcessInfo.processInfo.environment["FRESHET_TEST_REDIS"] != nil
+
+  public init() throws {
+    let environment = ProcessInfo.processInfo.environment
+    password = try RedisAddress.password(environment: environment)
+    if let external = environment["FRESHET_TEST_REDIS"] {
+      server = nil
+      address = try RedisAddress(external)
+    } else {
+      let server = try PrivateRedis()
+      self.server = server
+      address = server.address
+    }
+    reader = RedisReader(try RedisConnection(address, password: password))
+  }
+
+  deinit {
+    if server == nil { _ = try? reader.removeKeys(matching: "\(prefix):*") }
+  }
+
+  public func connection(retryMilliseconds: Int = 15_000) throws -> RedisConnection {
+    var timeouts = RedisTimeouts()
+    timeouts.retryMilliseconds = retryMilliseconds
+    return try RedisConnection(address, password: password, timeouts: timeouts)
+  }
+}
