@@ -6,8 +6,8 @@ import Windowing
 
 final class PartitionState {
   let engine: WindowEngine
-  /// The offset of the next record; 0 before the first.
-  var nextOffset: Offset = 0
+  /// The offset of the next record; nil where reading begins at a place that only the source knows.
+  var nextOffset: Offset?
   /// The offset that the last checkpoint covers.
   var savedOffset: Offset?
   /// By the monotonic clock, in ms.

@@ -29,6 +29,9 @@ public struct WorkerSettings: Sendable {
 }
 
 public final class Worker {
+  /// How often closed windows are written.
+  private static let closeEveryMilliseconds: Int64 = 200
+
   private let plan: ProcessingPlan
   private let source: any Source
   private let store: any FeatureStore
@@ -75,7 +78,7 @@ public final class Worker {
     counts = ProcessingCounts(viewCount: plan.defaults.count)
     let now = Int64(clock.monotonicNanoseconds / 1_000_000)
     drainedViews = plan.emitEvery.map { $0 == nil }
-    emissionDue = plan.emitEvery.map { now + ($0 ?? 200) }
+    emissionDue = plan.emitEvery.map { now + ($0 ?? Self.closeEveryMilliseconds) }
     checkpointDue = now + settings.checkpointEveryMilliseconds
     lastRecordAt = now
   }
@@ -105,10 +108,11 @@ public final class Worker {
       lastRecordAt = now
       try process(batch)
     case .idle:
-      try advanceIdlePartitions()
       if source.isBounded { try emitAll() }
       if let limit = settings.untilIdleMilliseconds, now - lastRecordAt >= limit { return try end() }
-    case .assigned(let assigned): try take(assigned)
+    case .assigned(let assigned):
+      lastRecordAt = now
+      try take(assigned)
     case .revoked(let revoked): try giveUp(revoked)
     case .lost(let lost): drop(lost)
     case .endOfInput: return try finish()
@@ -132,13 +136,14 @@ public final class Worker {
     try decoder.decode(batch, counts: &counts)
     for rowsOfPartition in decoder.decodedPartitions {
       let state = try partition(rowsOfPartition.partition)
-      guard rowsOfPartition.firstOffset >= state.nextOffset else {
+      let nextOffset = state.nextOffset ?? rowsOfPartition.firstOffset
+      guard rowsOfPartition.firstOffset >= nextOffset else {
         throw Failure(
           .badData,
-          "\(source.name), partition \(rowsOfPartition.partition): went back from offset \(state.nextOffset) to \(rowsOfPartition.firstOffset); "
+          "\(source.name), partition \(rowsOfPartition.partition): went back from offset \(nextOffset) to \(rowsOfPartition.firstOffset); "
             + "was the topic made anew? Its state belongs to the old one: start with --ignore-checkpoints, or with another prefix")
       }
-      noteMissing(rowsOfPartition, state)
+      noteMissing(rowsOfPartition, after: nextOffset)
       let firstRow = rows.rows.count
       decoder.withInput(of: rowsOfPartition) { state.engine.apply($0, into: rows) }
       label(from: firstRow, rowsOfPartition.partition)
@@ -150,10 +155,10 @@ public final class Worker {
   }
 
   /// Offsets that no record had: compaction and transaction markers leave them, and so does a topic that forgot records before they were read.
-  private func noteMissing(_ read: BatchDecoder.PartitionRows, _ state: PartitionState) {
+  private func noteMissing(_ read: BatchDecoder.PartitionRows, after nextOffset: Offset) {
     // In a file offsets count bytes.
     guard !source.isBounded else { return }
-    let missing = read.missingCount + (state.nextOffset > 0 ? read.firstOffset - state.nextOffset : 0)
+    let missing = read.missingCount + read.firstOffset - nextOffset
     guard missing > 0 else { return }
     if counts.missingOffsets == 0 {
       logger.warning(
@@ -182,7 +187,7 @@ public final class Worker {
   }
 
   /// Lets event time follow the wall clock in partitions that have been silent for `idle_timeout`.
-  private func advanceIdlePartitions() throws {
+  private func advanceIdlePartitions() {
     guard let timeout = plan.source.idleTimeoutMilliseconds, !source.isBounded else { return }
     for (index, state) in partitions where now - state.lastRecordAt >= timeout {
       let firstRow = rows.rows.count
@@ -195,13 +200,15 @@ public final class Worker {
 
   private func emitDueChanges() throws {
     let now = now
-    var isDue = false
-    for (position, every) in plan.emitEvery.enumerated() where emissionDue[position] <= now {
-      isDue = true
-      if every != nil, !source.isBounded { drain(view: position) }
-      emissionDue[position] = now + (every ?? 200)
+    let due = plan.emitEvery.indices.filter { emissionDue[$0] <= now }
+    if !due.isEmpty {
+      advanceIdlePartitions()
+      for position in due {
+        if plan.emitEvery[position] != nil, !source.isBounded { drain(view: position) }
+        emissionDue[position] = now + (plan.emitEvery[position] ?? Self.closeEveryMilliseconds)
+      }
+      try flush()
     }
-    if isDue { try flush() }
     if now >= checkpointDue { try checkpoint(Array(partitions.keys), waits: false) }
   }
 
@@ -273,7 +280,7 @@ public final class Worker {
   private func commit(_ indices: [PartitionIndex], waits: Bool) throws {
     guard isPendingCommit || waits else { return }
     let positions = indices.compactMap { index in
-      partitions[index].flatMap { $0.nextOffset > 0 ? PartitionOffset(partition: index, offset: $0.nextOffset) : nil }
+      partitions[index]?.nextOffset.map { PartitionOffset(partition: index, offset: $0) }
     }
     if !positions.isEmpty { try source.commit(positions, waits: waits) }
     isPendingCommit = false
@@ -286,9 +293,9 @@ public final class Worker {
     try flush()
     let snapshot = ByteBuffer(capacity: 1 << 16)
     for index in indices {
-      guard let state = partitions[index], state.savedOffset != state.nextOffset else { continue }
+      guard let state = partitions[index], let nextOffset = state.nextOffset, state.savedOffset != nextOffset else { continue }
       snapshot.removeAll()
-      state.engine.save(to: snapshot, position: state.nextOffset)
+      state.engine.save(to: snapshot, position: nextOffset)
       try checkpoints.save(UnsafeRawBufferPointer(snapshot.bytes), of: index)
       state.savedOffset = state.nextOffset
       counts.checkpoints += 1
@@ -304,9 +311,10 @@ public final class Worker {
       let state = PartitionState(makeEngine(), at: now)
       partitions[index] = state
       guard let checkpoints, !settings.ignoresCheckpoints, let saved = try checkpoints.load(index) else { continue }
-      state.nextOffset = try load(saved, into: state.engine, index)
-      state.savedOffset = state.nextOffset
-      positions.append(PartitionOffset(partition: index, offset: state.nextOffset))
+      let offset = try load(saved, into: state.engine, index)
+      state.nextOffset = offset
+      state.savedOffset = offset
+      positions.append(PartitionOffset(partition: index, offset: offset))
     }
     logger.info("partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)"])
     try source.start(assigned, at: positions)

@@ -92,6 +92,18 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
     #expect(run.store.rows.map(\.values) == [["n": "1"]])
   }
 
+  @Test func `a silent partition closes its windows while another is busy`() throws {
+    let definition = pipeline([view("w", .close, countPerTen)], idleTimeout: 5000)
+    let clock = ManualClock()
+    var steps: [ScriptedSource.Step] = [.result(.assigned([0, 1])), .records([(1, 0, "quiet", event(1000, "quiet"))])]
+    for second in 0..<20 {
+      steps.append(.act { clock.advance(by: 1000) })
+      steps.append(.records([(0, Int64(second), "busy", event(1000, "busy"))]))
+    }
+    let run = try runWorker(definition, ScriptedSource(steps, isBounded: false), clock: clock)
+    #expect(run.store.rows.map(\.key) == ["quiet"])
+  }
+
   @Test func `defaults stand for empty windows, null for windows of nulls`() throws {
     let features = [
       feature("total", .sum, "v", where: "v > 100", window: .tumbling(size: 10_000), defaultValue: .integer(0)),
