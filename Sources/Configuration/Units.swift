@@ -36,6 +36,15 @@ public enum Units {
     }
   }
 
+  /// A whole number, not negative, of `500`, `20k`, `1.5M`, `2G`.
+  public static func count(_ text: String) -> Int64? {
+    if let plain = Int64(text), plain >= 0 { return plain }
+    guard let value = quantity(text, [("k", 1e3), ("M", 1e6), ("G", 1e9)]), value == value.rounded(), value < 9e15 else {
+      return nil
+    }
+    return Int64(value)
+  }
+
   /// Bytes of `128MiB`, `64KiB`, `1GiB`, `10MB`, `512B`.
   public static func byteCount(_ text: String) -> Int64? {
     let factors: [(String, Double)] = [

@@ -7,9 +7,11 @@ import LocalTransport
 
 @main
 struct Freshet: ParsableCommand {
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "freshet",
-    abstract: "Synthetic event streams, windowed features and their freshness.",
+    abstract: "Synthetic event streams, windowed features and their freshness.", version: version,
     subcommands: [DemoCommand.self, GenerateCommand.self, ProcessCommand.self, ValidateCommand.self, VersionCommand.self])
 
   static func main() {
@@ -32,5 +34,5 @@ struct Freshet: ParsableCommand {
 
 struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
-  func run() { print("freshet 0.1.0") }
+  func run() { print("freshet \(Freshet.version)") }
 }

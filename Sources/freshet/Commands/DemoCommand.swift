@@ -18,14 +18,16 @@ struct DemoCommand: ParsableCommand {
       how long an event takes until it is visible in Redis. Leaves no process and no file behind. Ctrl-C ends it early, with the summary.
       """)
 
-  @Option(help: "Events per second.")
-  var rate = "2k/s"
+  @Option(help: "Events per second. (default: 2k/s)")
+  var rate: String?
 
-  @Option(name: .customLong("for"), help: "How long.")
-  var length = "60s"
+  @Option(name: .customLong("for"), help: "How long. (default: 60s)")
+  var length: String?
 
   func run() throws {
     Interrupts.install()
+    let rate = Arguments.option(rate, "rate", of: "demo") ?? "2k/s"
+    let length = Arguments.option(length, "for", of: "demo") ?? "60s"
     guard Units.ratePerSecond(rate) ?? 0 > 0 else {
       throw Failure(.usage, "--rate: expected a rate like 2k/s, 200/m or 0.2/s, found '\(rate)'")
     }

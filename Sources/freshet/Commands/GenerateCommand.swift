@@ -14,6 +14,12 @@ struct GenerateCommand: ParsableCommand {
     discussion: """
       With --rate, or where the schema's clock is 'realtime' and no --count, --from or --until is given, events happen now: each is sent when it \
       is due. Otherwise event time is simulated, as fast as the sink takes the events. The same schema, seed and --from give the same bytes.
+
+        freshet generate Schemas/clickstream.yaml --rate 2k/s --to kafka://localhost:9092/clicks
+        freshet generate Schemas/clickstream.yaml --count 1M --seed 7 --from 2026-01-01T00:00:00Z > events.ndjson
+        freshet generate Schemas/page_views.yaml --from 2026-01-01T00:00:00Z --for 1h --to file:hour.ndjson
+
+      Each option can also be set by the environment: FRESHET_GENERATE_RATE=2k/s for --rate.
       """)
 
   @Argument(help: "The event schema, a YAML file.")
@@ -25,7 +31,7 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "Events per second of event time, exactly: 5k/s, 200/m, 0.2/s. Takes the place of the schema's profile.")
   var rate: String?
 
-  @Option(help: "End after this many events.")
+  @Option(help: "End after this many events: 500, 20k, 5M.")
   var count: String?
 
   @Option(name: .customLong("for"), help: "End after this length of event time: 250ms, 10s, 5m, 1h.")
@@ -47,19 +53,20 @@ struct GenerateCommand: ParsableCommand {
     let clock = SystemClock()
     let model = try SchemaReader.load(path: schema) { Terminal.print(toError: $0.description) }
     let texts = GenerateOptions.Texts(
-      rate: rate ?? Arguments.environment("RATE"), count: count ?? Arguments.environment("COUNT"),
-      length: length ?? Arguments.environment("FOR"), seed: seed ?? Arguments.environment("SEED"),
-      from: from ?? Arguments.environment("FROM"), until: until ?? Arguments.environment("UNTIL"))
+      rate: given(rate, "rate"), count: given(count, "count"), length: given(length, "for"), seed: given(seed, "seed"),
+      from: given(from, "from"), until: given(until, "until"))
     var options = try GenerateOptions(texts, schema: model, clock: clock)
     let plan = GenerationPlan(model, seed: options.seed)
     Interrupts.install()
     let sink = try SinkChoice.open(
-      to ?? Arguments.environment("TO") ?? "stdout", properties: properties, output: model.output)
+      given(to, "to") ?? "stdout", properties: properties, output: model.output)
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
     let settings = GenerationSettings(startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond)
     try generate(Generator(plan, settings), options, sink, clock)
   }
+
+  private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "generate") }
 
   private func generate(_ generator: Generator, _ options: GenerateOptions, _ sink: any Sink, _ clock: SystemClock) throws {
     let progress = GenerationProgress()

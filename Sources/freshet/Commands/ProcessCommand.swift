@@ -19,6 +19,9 @@ struct ProcessCommand: ParsableCommand {
 
         freshet process Pipelines/shop_features.yaml
         freshet generate Schemas/clickstream.yaml --count 1000000 | freshet process Pipelines/shop_features.yaml --from - --to stdout
+
+      Each option can also be set by the environment: FRESHET_PROCESS_TO=null for --to. FRESHET_LOG=info tells about partitions that come \
+      and go.
       """)
 
   @Argument(help: "The pipeline, a YAML file.")
@@ -30,8 +33,9 @@ struct ProcessCommand: ParsableCommand {
   @Option(help: "Write to redis (as the pipeline says), redis://[user@]HOST:PORT[/DB], redis+unix:///PATH, stdout or null.")
   var to: String?
 
-  @Option(help: "Workers, each with its own consumer, thread and Redis connection; together they form one consumer group.")
-  var workers = 1
+  @Option(
+    help: "Workers, each with its own consumer, thread and Redis connection; together they form one consumer group. (default: 1)")
+  var workers: Int?
 
   @Option(name: .customLong("view"), help: "Only this view; may be given several times.")
   var views: [String] = []
@@ -48,14 +52,17 @@ struct ProcessCommand: ParsableCommand {
   func run() throws {
     Interrupts.install()
     var settings = WorkerSettings()
-    settings.untilIdleMilliseconds = try untilIdle.map { try Arguments.duration($0, "--until-idle") }
+    settings.untilIdleMilliseconds = try given(untilIdle, "until-idle").map { try Arguments.duration($0, "--until-idle") }
     settings.ignoresCheckpoints = ignoreCheckpoints
-    guard (1...256).contains(workers) else { throw Failure(.usage, "--workers: expected 1 to 256, found \(workers)") }
+    let workersText = given(workers.map(String.init), "workers") ?? "1"
+    guard let workers = Int(workersText), (1...256).contains(workers) else {
+      throw Failure(.usage, "--workers: expected 1 to 256, found '\(workersText)'")
+    }
     let definition = try PipelineReader.load(path: pipeline) { Terminal.print(toError: $0.description) }
     let run = ProcessingRun(
       pipeline: definition,
       endpoints: try ProcessingEndpoints(
-        definition, from: from ?? Arguments.environment("FROM"), to: to ?? Arguments.environment("TO"), properties: kafkaProperties),
+        definition, from: given(from, "from"), to: given(to, "to"), properties: kafkaProperties),
       viewNames: try viewNames(of: definition), workerCount: workers, settings: settings)
     try run.start()
     let started = SystemClock().monotonicNanoseconds
@@ -66,6 +73,8 @@ struct ProcessCommand: ParsableCommand {
     if !(failure is ClosedPipe) { Terminal.print(toError: ProcessingReport.summary(run.counts, definition, since: started)) }
     if let failure { throw failure }
   }
+
+  private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "process") }
 
   private func viewNames(of definition: PipelineDefinition) throws(Failure) -> Set<String>? {
     guard !views.isEmpty else { return nil }

@@ -5,6 +5,11 @@ import Configuration
 import Foundation
 
 enum Arguments {
+  /// What was given for an option: by its flag, else by `FRESHET_COMMAND_OPTION`, such as FRESHET_PROCESS_UNTIL_IDLE.
+  static func option(_ flag: String?, _ name: String, of command: String) -> String? {
+    flag ?? environment("\(command)_\(name)".uppercased().replacingOccurrences(of: "-", with: "_"))
+  }
+
   /// `FRESHET_NAME` of the environment, nil where it is not set or empty.
   static func environment(_ name: String) -> String? {
     ProcessInfo.processInfo.environment["FRESHET_\(name)"].flatMap { $0.isEmpty ? nil : $0 }

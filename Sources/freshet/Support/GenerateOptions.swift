@@ -30,7 +30,7 @@ struct GenerateOptions {
     if let rate = eventsPerSecond, rate <= 0 {
       throw Failure(.usage, "--rate: expected a rate above 0, found '\(texts.rate ?? "")'")
     }
-    count = try Self.read(texts.count, "--count", "a number of events") { Int64($0).flatMap { $0 >= 0 ? $0 : nil } }
+    count = try Self.read(texts.count, "--count", "a number of events like 500, 20k or 5M", Units.count)
     seed = try Self.read(texts.seed, "--seed", "a whole number from 0 to 18446744073709551615") { UInt64($0) } ?? schema.seed
     let from = try Self.read(texts.from, "--from", Self.timeExpectation, Units.timeMilliseconds)
     let until = try Self.read(texts.until, "--until", Self.timeExpectation, Units.timeMilliseconds)
