@@ -25,8 +25,8 @@ import Testing
   @Test func `the environment stands under the flags`() throws {
     let start = "--from 1767225600000"
     let seeded = try generate(start, "--count 20 --seed 7")
-    #expect(try generate(start, environment: ["FRESHET_COUNT": "20", "FRESHET_SEED": "7"]).output == seeded.output)
-    let over = try generate(start, "--count 20 --seed 7", environment: ["FRESHET_COUNT": "5", "FRESHET_SEED": "8"])
+    #expect(try generate(start, environment: ["FRESHET_GENERATE_COUNT": "20", "FRESHET_GENERATE_SEED": "7"]).output == seeded.output)
+    let over = try generate(start, "--count 20 --seed 7", environment: ["FRESHET_GENERATE_COUNT": "5", "FRESHET_GENERATE_SEED": "8"])
     #expect(over.output == seeded.output)
   }
 
@@ -66,7 +66,7 @@ import Testing
     ),
     ("--rate 5", "freshet: error: --rate: expected a rate like 5k/s, 200/m or 0.2/s, found '5'\n"),
     ("--rate 0/s", "freshet: error: --rate: expected a rate above 0, found '0/s'\n"),
-    ("--count many", "freshet: error: --count: expected a number of events, found 'many'\n"),
+    ("--count many", "freshet: error: --count: expected a number of events like 500, 20k or 5M, found 'many'\n"),
     ("--to null -X a=b", "freshet: error: -X a=b: librdkafka properties go with --to kafka://...\n"),
     (
       "--from 2026-01-02T00:00:00Z --until 2026-01-01T00:00:00Z",
