@@ -1,0 +1,85 @@
+// Rows on their way out: changes drained when they are due, everything written and confirmed by `flush`.
+
+import Base
+import Records
+import Schema
+import Windowing
+
+extension Worker {
+  func emitDueChanges() throws {
+    let now = now
+    let due = plan.emitEvery.indices.filter { emissionDue[$0] <= now }
+    if !due.isEmpty {
+      advanceIdlePartitions()
+      for position in due {
+        if plan.emitEvery[position] != nil, !source.isBounded { drain(view: position) }
+        emissionDue[position] = now + (plan.emitEvery[position] ?? Self.closeEveryMilliseconds)
+      }
+      try flush()
+    }
+    if now >= checkpointDue { try checkpoint(Array(partitions.keys), waits: false) }
+  }
+
+  func emitAll() throws {
+    for position in plan.views.indices { drain(view: position) }
+    try flush()
+  }
+
+  func drain(view position: Int) {
+    for (index, state) in partitions {
+      let firstRow = rows.rows.count
+      state.engine.drainChanges(ofView: position, into: rows)
+      label(from: firstRow, index)
+    }
+    drainedViews[position] = true
+  }
+
+  /// Writes what is due; on return it is confirmed.
+  func flush() throws {
+    if !rows.isEmpty {
+      fillDefaults()
+      try store.write(rows)
+      counts.rowsWritten += Int64(rows.rows.count)
+      for row in rows.rows where row.isWindow { counts.windowRowsWritten += 1 }
+      counts.flushes += 1
+      rows.removeAll()
+      noteVisible()
+    }
+    if checkpoints == nil { try commit(Array(partitions.keys), waits: false) }
+  }
+
+  /// Puts the defaults of features where no record was in the window.
+  private func fillDefaults() {
+    for row in rows.rows {
+      guard plan.hasDefaults[Int(row.view)] else { continue }
+      let defaults = plan.defaults[Int(row.view)]
+      for (index, value) in defaults.enumerated() where rows.values[Int(row.firstValue) + index].kind == .missing {
+        rows.values[Int(row.firstValue) + index] = value.map(literal) ?? FeatureValue(kind: .null)
+      }
+    }
+  }
+
+  private func literal(_ scalar: Scalar) -> FeatureValue {
+    switch scalar {
+    case .null: return FeatureValue(kind: .null)
+    case .bool(let value): return FeatureValue(kind: .bool, bits: value ? 1 : 0)
+    case .integer(let value): return FeatureValue(kind: .integer, bits: UInt64(bitPattern: value))
+    case .double(let value): return FeatureValue(kind: .double, bits: value.bitPattern)
+    case .string(let value):
+      let start = rows.bytes.count
+      rows.bytes.append(value)
+      return FeatureValue(kind: .string, bits: UInt64(start), byteCount: UInt32(rows.bytes.count - start))
+    }
+  }
+
+  /// Records are visible once every view that may show them has been drained and written.
+  private func noteVisible() {
+    guard let observeVisible, drainedViews.allSatisfy({ $0 }) else { return }
+    for position in plan.emitEvery.indices { drainedViews[position] = plan.emitEvery[position] == nil }
+    let visibleAt = clock.nowMilliseconds
+    for state in partitions.values {
+      for time in state.engine.foldedTimes { observeVisible(visibleAt - time, 1) }
+      state.engine.clearFoldedTimes()
+    }
+  }
+}

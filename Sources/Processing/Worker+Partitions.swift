@@ -1,0 +1,89 @@
+// Partitions that come and go, and what is remembered of them: state in the checkpoint store first, then the committed offset.
+
+import Base
+import Logging
+import Records
+import Windowing
+
+extension Worker {
+  // MARK: Positions
+
+  func commit(_ indices: [PartitionIndex], waits: Bool) throws {
+    guard isPendingCommit || waits else { return }
+    let positions = indices.compactMap { index in
+      partitions[index]?.nextOffset.map { PartitionOffset(partition: index, offset: $0) }
+    }
+    if !positions.isEmpty { try source.commit(positions, waits: waits) }
+    isPendingCommit = false
+  }
+
+  /// Flushes, saves the state of `indices`, and commits what the saved states cover.
+  func checkpoint(_ indices: [PartitionIndex], waits: Bool) throws {
+    checkpointDue = now + settings.checkpointEveryMilliseconds
+    guard let checkpoints else { return try commit(indices, waits: waits) }
+    try flush()
+    let snapshot = ByteBuffer(capacity: 1 << 16)
+    for index in indices {
+      guard let state = partitions[index], let nextOffset = state.nextOffset, state.savedOffset != nextOffset else { continue }
+      snapshot.removeAll()
+      state.engine.save(to: snapshot, position: nextOffset)
+      try checkpoints.save(UnsafeRawBufferPointer(snapshot.bytes), of: index)
+      state.savedOffset = state.nextOffset
+      counts.checkpoints += 1
+    }
+    try commit(indices, waits: waits)
+  }
+
+  // MARK: Partitions that come and go
+
+  func take(_ assigned: [PartitionIndex]) throws {
+    var positions: [PartitionOffset] = []
+    for index in assigned {
+      let state = PartitionState(makeEngine(), at: now)
+      partitions[index] = state
+      guard let checkpoints, !settings.ignoresCheckpoints, let saved = try checkpoints.load(index) else { continue }
+      let offset = try load(saved, into: state.engine, index)
+      state.nextOffset = offset
+      state.savedOffset = offset
+      positions.append(PartitionOffset(partition: index, offset: offset))
+    }
+    logger.info("partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)"])
+    try source.start(assigned, at: positions)
+  }
+
+  private func load(_ saved: ByteBuffer, into engine: WindowEngine, _ index: PartitionIndex) throws -> Offset {
+    do throws(SnapshotError) {
+      return try engine.load(UnsafeRawBufferPointer(saved.bytes))
+    } catch {
+      let reason =
+        switch error {
+        case .damaged: "is damaged"
+        case .otherFormat(let version): "has format \(version), which this version does not read"
+        case .otherViews: "was made by other views or another lateness than the pipeline has now"
+        }
+      throw Failure(
+        .badConfiguration,
+        "the checkpoint of pipeline '\(plan.pipelineName)', partition \(index), \(reason); --ignore-checkpoints starts its windows anew"
+      )
+    }
+  }
+
+  func giveUp(_ revoked: [PartitionIndex]) throws {
+    try emitAll()
+    try checkpoint(revoked, waits: true)
+    for index in revoked { retire(index) }
+    logger.info("partitions given up", metadata: ["partitions": "\(revoked)"])
+  }
+
+  /// Partitions that another owner has already: nothing of theirs may be written.
+  func drop(_ lost: [PartitionIndex]) {
+    rows.removeRows { lost.contains($0.partition) }
+    for index in lost { retire(index) }
+    logger.warning("partitions lost to another member", metadata: ["partitions": "\(lost)"])
+  }
+
+  /// Forgets a partition; what it counted stays counted.
+  private func retire(_ index: PartitionIndex) {
+    partitions.removeValue(forKey: index)?.addCounts(to: &counts, views: plan.views)
+  }
+}
