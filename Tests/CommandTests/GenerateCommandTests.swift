@@ -25,8 +25,10 @@ import Testing
   @Test func `the environment stands under the flags`() throws {
     let start = "--from 1767225600000"
     let seeded = try generate(start, "--count 20 --seed 7")
-    #expect(try generate(start, environment: ["FRESHET_GENERATE_COUNT": "20", "FRESHET_GENERATE_SEED": "7"]).output == seeded.output)
-    let over = try generate(start, "--count 20 --seed 7", environment: ["FRESHET_GENERATE_COUNT": "5", "FRESHET_GENERATE_SEED": "8"])
+    #expect(
+      try generate(start, environment: ["FRESHET_GENERATE_COUNT": "20", "FRESHET_GENERATE_SEED": "7"]).output == seeded.output)
+    let over = try generate(
+      start, "--count 20 --seed 7", environment: ["FRESHET_GENERATE_COUNT": "5", "FRESHET_GENERATE_SEED": "8"])
     #expect(over.output == seeded.output)
   }
 
