@@ -16,6 +16,7 @@ extension KafkaEvents {
     rd_kafka_conf_set_rebalance_cb(configuration.pointer) { client, error, list, opaque in
       guard let client, let opaque else { return }
       let events = Unmanaged<KafkaEvents>.fromOpaque(opaque).takeUnretainedValue()
+      if error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { events.noteAssignment() }
       if events.isLeavingGroup {
         // Nobody will poll again: answer at once, or the close would wait for ever.
         KafkaSource.answer(client, error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? .assigned : .revoked, list)

@@ -17,6 +17,7 @@ final class KafkaEvents: Sendable {
     /// Reported, not yet announced; see `KafkaEvents+Group.swift`.
     var rebalances: [Rebalance] = []
     var isLeavingGroup = false
+    var hasBeenAssigned = false
     var commitFailureCount = 0
     var lastCommitFailure: String?
   }
@@ -80,6 +81,11 @@ final class KafkaEvents: Sendable {
   func takeRebalance() -> Rebalance? {
     memory.withLock { $0.rebalances.isEmpty ? nil : $0.rebalances.removeFirst() }
   }
+
+  /// Whether the group has ever given us partitions, or none of them.
+  var hasBeenAssigned: Bool { memory.withLock { $0.hasBeenAssigned } }
+
+  func noteAssignment() { memory.withLock { $0.hasBeenAssigned = true } }
 
   var isLeavingGroup: Bool { memory.withLock { $0.isLeavingGroup } }
 

@@ -151,6 +151,9 @@ public final class KafkaSource: Source {
     if let queue { rd_kafka_queue_destroy(queue) }
     queue = nil
     self.client = nil
+    // Up to librdkafka 2.2, to destroy a consumer whose group is still at its first assignment aborts the process
+    // (https://github.com/confluentinc/librdkafka/issues/4312): such a client is left to the end of the process.
+    if rd_kafka_version() < 0x0203_0000, !client.events.hasBeenAssigned { _ = Unmanaged.passRetained(client) }
     ownBroker = nil
   }
 }

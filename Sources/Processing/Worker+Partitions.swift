@@ -13,8 +13,16 @@ extension Worker {
     let positions = indices.compactMap { index in
       partitions[index]?.nextOffset.map { PartitionOffset(partition: index, offset: $0) }
     }
-    if !positions.isEmpty { try source.commit(positions, waits: waits) }
     isPendingCommit = false
+    guard !positions.isEmpty else { return }
+    do {
+      try source.commit(positions, waits: waits)
+    } catch let failure as Failure where waits {
+      // A group that is just changing takes no commits. With a checkpoint, which has been saved, nothing is lost: the next owner begins there
+      // and commits for us.
+      let level: Logger.Level = checkpoints == nil ? .warning : .info
+      logger.log(level: level, "offsets were not committed", metadata: ["reason": "\(failure.message)"])
+    }
   }
 
   /// Flushes, saves the state of `indices`, and commits what the saved states cover.

@@ -50,6 +50,7 @@ public final class Worker {
   /// Per view of the plan: when its changes are next due, by the monotonic clock in ms.
   var emissionDue: [Int64]
   var checkpointDue: Int64
+  /// When the last record came, or the group last changed; by the monotonic clock in ms.
   var lastRecordAt: Int64
   var isPendingCommit = false
   /// Per view of the plan: drained since the last visible records were noted (`close` views count as drained).
@@ -109,12 +110,16 @@ public final class Worker {
       try process(batch)
     case .idle:
       if source.isBounded { try emitAll() }
-      if let limit = settings.untilIdleMilliseconds, now - lastRecordAt >= limit { return try end() }
+      if isIdleLongEnough { return try end() }
     case .assigned(let assigned):
-      lastRecordAt = now
       try take(assigned)
-    case .revoked(let revoked): try giveUp(revoked)
-    case .lost(let lost): drop(lost)
+      lastRecordAt = now
+    case .revoked(let revoked):
+      try giveUp(revoked)
+      lastRecordAt = now
+    case .lost(let lost):
+      drop(lost)
+      lastRecordAt = now
     case .endOfInput: return try finish()
     }
     try emitDueChanges()
@@ -129,6 +134,16 @@ public final class Worker {
     let due = emissionDue.min() ?? now + 200
     return Int(min(max(due - now, 1), 200))
   }
+
+  /// A group that forms or changes takes seconds in which no record can come: only silence of partitions that are ours counts. A member that is
+  /// given none ends, too, after the time that the group may take to notice a dead one.
+  private var isIdleLongEnough: Bool {
+    guard let limit = settings.untilIdleMilliseconds else { return false }
+    let patience = source.isBounded || !partitions.isEmpty ? limit : max(limit, Self.joiningMillisecondsMax)
+    return now - lastRecordAt >= patience
+  }
+
+  private static let joiningMillisecondsMax: Int64 = 30_000
 
   // MARK: Records
 
