@@ -29,6 +29,12 @@ public final class TestCluster {
     servers = try Self.line(0, from: broker)
   }
 
+  /// Properties for members of a group that shall notice soon who came and who died. All members of a group need the same ones: the embedded
+  /// broker lets a new one wait for as long as the last one's session.
+  public static let groupProperties: [(name: String, value: String)] = [
+    ("heartbeat.interval.ms", "200"), ("session.timeout.ms", isExternal ? "6000" : "3000"),
+  ]
+
   public var address: KafkaAddress { KafkaAddress(servers: servers, topic: topic) }
 
   /// Tells the broker `down`, `up` or `rtt N`, and waits until it has done so.
@@ -41,7 +47,7 @@ public final class TestCluster {
 
   /// What a group has committed, by partition.
   public func committedOffsets(of group: String) throws -> [PartitionIndex: Offset] {
-    let source = try KafkaSource(address, group: group)
+    let source = try KafkaSource(address, group: group, properties: KafkaProperties(Self.groupProperties))
     let batch = RecordBatch()
     let isAssigned = try waitUntil {
       if case .assigned = try source.poll(into: batch, maximumCount: 1, timeoutMilliseconds: 100) { true } else { false }
