@@ -50,7 +50,7 @@ func run(
 
 func feed(_ engine: WindowEngine, _ events: ArraySlice<TestEvent>, into rows: inout [TestRow]) {
   let output = FeatureRowBatch()
-  let capacity = 200 * events.count
+  let capacity = events.reduce(0) { $0 + 2 * ($1.key ?? "").utf8.count + 200 }
   let text = ByteBuffer(capacity: capacity)
   func column(_ value: TestValue) -> ColumnValue {
     switch value {
