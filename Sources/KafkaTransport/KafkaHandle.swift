@@ -53,11 +53,14 @@ final class KafkaHandle {
     defer { rd_kafka_topic_destroy(handle) }
     let clock = SystemClock()
     let deadline = clock.monotonicNanoseconds + UInt64(timeoutMilliseconds) * 1_000_000
+    // Asked again and again, because a question to a broker that is just coming up can be lost; longer each time, for one that is far away.
+    var patience = 500
     while true {
       var metadata: UnsafePointer<rd_kafka_metadata>?
       let now = clock.monotonicNanoseconds
       let left = now < deadline ? Int((deadline - now) / 1_000_000) : 0
-      let error = rd_kafka_metadata(pointer, 0, handle, &metadata, Int32(max(50, min(left, 500))))
+      let error = rd_kafka_metadata(pointer, 0, handle, &metadata, Int32(max(50, min(left, patience))))
+      patience *= 2
       if error == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata {
         defer { rd_kafka_metadata_destroy(metadata) }
         events.noteAnswer()

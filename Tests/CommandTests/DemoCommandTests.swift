@@ -69,8 +69,11 @@ private final class DemoRun {
     let demo = try DemoRun("--for", "10m")
     #expect(try demo.waitForFeatures())
     demo.program.send(signal: SIGINT)
+    // Signals that come together count as one.
+    _ = waitUntil(seconds: 0.15) { !demo.program.isRunning }
     demo.program.send(signal: SIGINT)
     let outcome = demo.program.wait()
+    // It may have been faster.
     #expect([0, 130].contains(outcome.status), "\(outcome.status): \(outcome.errors)")
     demo.expectNothingLeft()
   }

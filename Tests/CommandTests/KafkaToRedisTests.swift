@@ -180,4 +180,28 @@ private final class Route {
     #expect([0, 128 + SIGINT].contains(stopped.wait().status))
     #expect(try route.userCount() == 0)
   }
+
+  // librdkafka up to 2.2 aborts when a consumer is destroyed between joining its group and its first assignment.
+  @Test(.enabled(if: !TestCluster.isExternal))
+  func `Ctrl-C at any moment while a group forms ends quietly`() throws {
+    let cluster = try TestCluster(partitionCount: 2)
+    try cluster.tell("rtt 400")
+    let servers = cluster.address.description.dropFirst("kafka://".count).prefix { $0 != "/" }
+    let folders = (0..<8).map { _ in TestFolder() }
+    let members = try folders.enumerated().map { index, folder in
+      let pipeline = try ShopPipeline(
+        in: folder, topic: cluster.topic, replacing: ["group: shop-features": "group: forming-\(index)"])
+      return try Program("freshet", ["process", pipeline.path, "--to", "null"], environment: ["KAFKA_BROKERS": String(servers)])
+    }
+    // The group forms in the fifth second.
+    _ = waitUntil(seconds: 3.5) { false }
+    for member in members {
+      _ = waitUntil(seconds: 0.3) { false }
+      member.send(signal: SIGINT)
+    }
+    for member in members {
+      let outcome = member.wait()
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+  }
 }

@@ -133,6 +133,8 @@ private let pipeline = "Pipelines/shop_features.yaml"
     #expect(waitUntil { program.outputSoFar.contains("\"views_5m\":1,") })
     program.write(view(2))
     #expect(waitUntil { program.outputSoFar.contains("\"views_5m\":2,") })
+    // As `timeout` sends it, to the process and then to its group.
+    program.send(signal: signal)
     program.send(signal: signal)
     let outcome = program.wait()
     #expect(outcome.status == 0)

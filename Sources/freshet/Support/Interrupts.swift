@@ -1,5 +1,6 @@
 // Ctrl-C and SIGTERM: the first asks everything to drain and end, the second leaves at once with 130, after the cleanups that were
 // registered (a private server, a temporary folder), the third without them.
+// Signals that come within a tenth of a second count as one: `timeout` and other supervisors signal a process and its group.
 
 import Base
 import Foundation
@@ -7,6 +8,9 @@ import Synchronization
 
 enum Interrupts {
   private static let count = Atomic<Int>(0)
+  /// When the last one came, by the monotonic clock in ns; 0 before the first.
+  private static let lastAt = Atomic<UInt64>(0)
+  private static let mergingNanoseconds: UInt64 = 100_000_000
   private static let hasCleanups = Atomic<Bool>(false)
   private static let cleanups = Mutex<[@Sendable () -> Void]>([])
 
@@ -18,9 +22,16 @@ enum Interrupts {
 
   /// Installs the handlers; called once, before the first thread starts.
   static func install() {
+    // Made here, not in a handler.
+    _ = (count.load(ordering: .relaxed), lastAt.load(ordering: .relaxed), hasCleanups.load(ordering: .relaxed))
     for number in [SIGINT, SIGTERM] {
       signal(number) { _ in
         // Only async-signal-safe calls here.
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let now = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        let last = Interrupts.lastAt.exchange(now, ordering: .relaxed)
+        if last > 0, now - last < Interrupts.mergingNanoseconds { return }
         let before = Interrupts.count.add(1, ordering: .relaxed).oldValue
         if before > 1 || (before == 1 && !Interrupts.hasCleanups.load(ordering: .relaxed)) {
           Foundation._exit(ExitCode.forced.rawValue)
