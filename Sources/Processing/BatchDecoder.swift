@@ -31,9 +31,13 @@ final class BatchDecoder {
   private(set) var partitionCount = 0
   private let requiresRecordKey: Bool
   private let sourceName: String
+  private let isPartitioned: Bool
 
-  /// - Parameter requiresRecordKey: Every entity key must equal the record's key, because the topic has several partitions.
-  init(_ plan: ProcessingPlan, sourceName: String, requiresRecordKey: Bool) {
+  /// - Parameters:
+  ///   - isPartitioned: Whether offsets count records of partitions, rather than bytes of one input.
+  ///   - requiresRecordKey: Every entity key must equal the record's key, because the topic has several partitions.
+  init(_ plan: ProcessingPlan, sourceName: String, isPartitioned: Bool, requiresRecordKey: Bool) {
+    self.isPartitioned = isPartitioned
     self.plan = plan
     self.sourceName = sourceName
     self.requiresRecordKey = requiresRecordKey
@@ -160,7 +164,10 @@ final class BatchDecoder {
     }
   }
 
-  private func position(_ slot: RecordSlot) -> String { "\(sourceName), partition \(slot.partition), offset \(slot.offset)" }
+  /// Where a record stands, for messages; in a file or a pipe the offset is that of its line.
+  private func position(_ slot: RecordSlot) -> String {
+    isPartitioned ? "\(sourceName), partition \(slot.partition), offset \(slot.offset)" : "\(sourceName), byte \(slot.offset)"
+  }
 
   /// The beginning of a value, on one line.
   private func excerpt(_ value: UnsafeBufferPointer<UInt8>) -> String {

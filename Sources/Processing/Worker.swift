@@ -75,7 +75,8 @@ public final class Worker {
     self.logger = logger
     self.isStopRequested = isStopRequested
     self.observeVisible = observeVisible
-    decoder = BatchDecoder(plan, sourceName: source.name, requiresRecordKey: settings.partitionCount > 1)
+    decoder = BatchDecoder(
+      plan, sourceName: source.name, isPartitioned: !source.isBounded, requiresRecordKey: settings.partitionCount > 1)
     counts = ProcessingCounts(viewCount: plan.defaults.count)
     let now = Int64(clock.monotonicNanoseconds / 1_000_000)
     drainedViews = plan.emitEvery.map { $0 == nil }

@@ -78,10 +78,10 @@ private let pipeline = "Pipelines/shop_features.yaml"
     #expect(outcome.status == 0)
     #expect(outcome.errors.hasPrefix("processed 11 events ("))
     for line in [
-      "  rejected 1: malformed JSON; first: stdin, partition 0, offset 101: malformed JSON at byte 1: a key was expected: {nope\n",
-      "  rejected 1: not a JSON object; first: stdin, partition 0, offset 107: expected a JSON object: [1]\n",
-      "  rejected 1: no event time; first: stdin, partition 0, offset 112: no event time in 'timestamp': {\"userId\":\"u1\"}\n",
-      "  rejected 2: invalid event time; first: stdin, partition 0, offset 128: 'timestamp' is no rfc3339 time: {\"timestamp\":\"yes",
+      "  rejected 1: malformed JSON; first: stdin, byte 101: malformed JSON at byte 1: a key was expected: {nope\n",
+      "  rejected 1: not a JSON object; first: stdin, byte 107: expected a JSON object: [1]\n",
+      "  rejected 1: no event time; first: stdin, byte 112: no event time in 'timestamp': {\"userId\":\"u1\"}\n",
+      "  rejected 2: invalid event time; first: stdin, byte 128: 'timestamp' is no rfc3339 time: {\"timestamp\":\"yes",
       "  view 'user_activity': 1 without a key\n", "  view 'user_windows': 1 without a key\n",
       "  view 'user_windows': 1 late, all their windows had closed\n", "  2 values of a type that their aggregate does not take\n",
     ] { #expect(outcome.errors.contains(line), "\(outcome.errors)") }
@@ -96,7 +96,7 @@ private let pipeline = "Pipelines/shop_features.yaml"
     #expect(outcome.status == 65)
     #expect(
       outcome.errors.hasSuffix(
-        "freshet: error: stdin, partition 0, offset 101: malformed JSON at byte 1: a key was expected: {nope (on_error: stop)\n"))
+        "freshet: error: stdin, byte 101: malformed JSON at byte 1: a key was expected: {nope (on_error: stop)\n"))
   }
 
   @Test func `lines of any kind of bytes never end the run`() throws {

@@ -128,7 +128,7 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
     #expect(run.counts.keyless == [1])
     #expect(
       run.counts.rejectionExamples[RejectionReason.invalidEventTime.rawValue]
-        == #"memory, partition 0, offset 4: 'ts' is no epoch_ms time: {"ts":"noon","k":"a"}"#)
+        == #"memory, byte 4: 'ts' is no epoch_ms time: {"ts":"noon","k":"a"}"#)
     #expect(run.store.rows.map { $0.values["n"] } == ["1", "1"])
   }
 
@@ -138,7 +138,7 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
       try runWorker(definition, ScriptedSource(lines: [event(1, "a"), "{"], batchCount: 10))
     }
     #expect(error?.code == .badData)
-    #expect(error?.message.hasPrefix("memory, partition 0, offset 1: malformed JSON at byte 1: ") == true)
+    #expect(error?.message.hasPrefix("memory, byte 1: malformed JSON at byte 1: ") == true)
   }
 
   @Test func `a key that is not the record's key is refused where there are several partitions`() throws {
