@@ -23,6 +23,8 @@ struct FoldCounts {
 
 enum Accumulator {
   static let byteCountMax = 32
+  /// Where the kind of a `sum`, `min`, `max` or `mean` stands.
+  private static let numberKindOffset = 8
 
   static func byteCount(of function: AggregateFunction) -> Int {
     switch function {
@@ -38,28 +40,32 @@ enum Accumulator {
 
   // MARK: Fold
 
-  /// Folds one value in. `hasColumn` is false for a `count` of records.
+  /// Folds one value in; says whether the state changed. `hasColumn` is false for a `count` of records.
   @inline(__always)
   static func fold(
     _ function: AggregateFunction, at state: UnsafeMutableRawPointer, _ value: ColumnValue, hasColumn: Bool, time: Int64,
     text: TextPool,
     counts: inout FoldCounts
-  ) {
+  ) -> Bool {
     switch function {
     case .count:
-      if !hasColumn || !value.isNull { state.storeBytes(of: state.load(as: Int64.self) &+ 1, as: Int64.self) }
-    case .sum: foldSum(at: state, value, &counts)
-    case .min: foldExtreme(at: state, value, takesGreater: false, &counts)
-    case .max: foldExtreme(at: state, value, takesGreater: true, &counts)
-    case .mean: foldMean(at: state, value, &counts)
-    case .last: foldLast(at: state, value, time: time, text: text)
+      if hasColumn, value.isNull { return false }
+      state.storeBytes(of: state.load(as: Int64.self) &+ 1, as: Int64.self)
+      return true
+    case .last: return foldLast(at: state, value, time: time, text: text)
+    case .sum, .min, .max, .mean: break
     }
-  }
-
-  @inline(__always)
-  private static func foldSum(at state: UnsafeMutableRawPointer, _ value: ColumnValue, _ counts: inout FoldCounts) {
-    guard let kind = numberKind(of: value, at: state, kindOffset: 8, &counts) else { return }
-    addNumber(at: state, bits: value.bits, kind: kind, &counts)
+    guard value.kind == .integer || value.kind == .double else {
+      if !value.isNull { counts.typeMismatches += 1 }
+      return noteNull(state, numberKindOffset)
+    }
+    switch function {
+    case .min: return takeExtreme(at: state, bits: value.bits, kind: value.kind, takesGreater: false)
+    case .max: return takeExtreme(at: state, bits: value.bits, kind: value.kind, takesGreater: true)
+    case .mean: foldMean(at: state, value)
+    default: addNumber(at: state, bits: value.bits, kind: value.kind, &counts)
+    }
+    return true
   }
 
   /// Adds a number to a sum. A sum that has overflowed stays `.composite`, which no sum otherwise is, and reads as null.
@@ -104,42 +110,32 @@ enum Accumulator {
   }
 
   @inline(__always)
-  private static func foldExtreme(
-    at state: UnsafeMutableRawPointer, _ value: ColumnValue, takesGreater: Bool, _ counts: inout FoldCounts
-  ) {
-    guard let kind = numberKind(of: value, at: state, kindOffset: 8, &counts) else { return }
-    takeExtreme(at: state, bits: value.bits, kind: kind, takesGreater: takesGreater)
-  }
-
-  @inline(__always)
-  private static func takeExtreme(at state: UnsafeMutableRawPointer, bits: UInt64, kind: ValueKind, takesGreater: Bool) {
+  @discardableResult
+  private static func takeExtreme(at state: UnsafeMutableRawPointer, bits: UInt64, kind: ValueKind, takesGreater: Bool) -> Bool {
     let oldKind = kindByte(state, 8)
     if oldKind == .integer || oldKind == .double {
       let old = state.load(as: UInt64.self)
       let isGreater = isNumber(bits, kind, greaterThan: old, oldKind)
       let isLess = isNumber(old, oldKind, greaterThan: bits, kind)
-      guard takesGreater ? isGreater : isLess else { return }
+      guard takesGreater ? isGreater : isLess else { return false }
     }
     state.storeBytes(of: bits, as: UInt64.self)
     setKind(state, 8, kind)
+    return true
   }
 
   @inline(__always)
-  private static func foldMean(at state: UnsafeMutableRawPointer, _ value: ColumnValue, _ counts: inout FoldCounts) {
-    guard let kind = numberKind(of: value, at: state, kindOffset: 8, &counts) else { return }
-    addDouble(at: state, double(value.bits, kind))
+  private static func foldMean(at state: UnsafeMutableRawPointer, _ value: ColumnValue) {
+    addDouble(at: state, double(value.bits, value.kind))
     state.storeBytes(of: state.load(fromByteOffset: 24, as: Int64.self) &+ 1, toByteOffset: 24, as: Int64.self)
     setKind(state, 8, .double)
   }
 
-  private static func foldLast(at state: UnsafeMutableRawPointer, _ value: ColumnValue, time: Int64, text: TextPool) {
+  private static func foldLast(at state: UnsafeMutableRawPointer, _ value: ColumnValue, time: Int64, text: TextPool) -> Bool {
     let oldKind = kindByte(state, 20)
-    if value.isNull {
-      if oldKind == .missing { setKind(state, 20, .null) }
-      return
-    }
+    if value.isNull { return noteNull(state, 20) }
     let isEmpty = oldKind == .missing || oldKind == .null
-    guard isEmpty || time >= state.load(as: Int64.self) else { return }
+    guard isEmpty || time >= state.load(as: Int64.self) else { return false }
     var bits = value.bits
     if value.kind == .string || value.kind == .composite {
       bits = (holdsText(kind: oldKind) ? text.replace(textReference(state), with: value.bytes) : text.store(value.bytes)).offset
@@ -150,6 +146,7 @@ enum Accumulator {
     state.storeBytes(of: bits, toByteOffset: 8, as: UInt64.self)
     state.storeBytes(of: value.byteCount, toByteOffset: 16, as: UInt32.self)
     setKind(state, 20, value.kind)
+    return true
   }
 
   // MARK: Merge
@@ -176,7 +173,10 @@ enum Accumulator {
       case let kind: takeExtreme(at: state, bits: other.load(as: UInt64.self), kind: kind, takesGreater: function == .max)
       }
     case .mean:
-      guard kindByte(other, 8) == .double else { return noteNull(state, 8, if: kindByte(other, 8) == .null) }
+      guard kindByte(other, 8) == .double else {
+        if kindByte(other, 8) == .null { noteNull(state, 8) }
+        return
+      }
       addDouble(at: state, other.load(as: Double.self))
       mergeCorrection(at: state, other)
       state.storeBytes(
@@ -185,7 +185,10 @@ enum Accumulator {
       setKind(state, 8, .double)
     case .last:
       let kind = kindByte(other, 20)
-      guard kind != .missing, kind != .null else { return noteNull(state, 20, if: kind == .null) }
+      guard kind != .missing, kind != .null else {
+        if kind == .null { noteNull(state, 20) }
+        return
+      }
       let oldKind = kindByte(state, 20)
       if oldKind == .missing || oldKind == .null || other.load(as: Int64.self) > state.load(as: Int64.self) {
         state.copyMemory(from: other, byteCount: 24)
@@ -249,8 +252,12 @@ enum Accumulator {
     state.storeBytes(of: kind, toByteOffset: offset, as: ValueKind.self)
   }
 
-  private static func noteNull(_ state: UnsafeMutableRawPointer, _ offset: Int, if isNull: Bool = true) {
-    if isNull, kindByte(state, offset) == .missing { setKind(state, offset, .null) }
+  /// An aggregate over only nulls is null, over nothing it is missing.
+  @discardableResult
+  private static func noteNull(_ state: UnsafeMutableRawPointer, _ offset: Int) -> Bool {
+    guard kindByte(state, offset) == .missing else { return false }
+    setKind(state, offset, .null)
+    return true
   }
 
   private static func holdsText(kind: ValueKind) -> Bool { kind == .string || kind == .composite }
@@ -258,17 +265,6 @@ enum Accumulator {
   private static func textReference(_ state: UnsafeRawPointer) -> TextReference {
     TextReference(
       offset: state.load(fromByteOffset: 8, as: UInt64.self), byteCount: state.load(fromByteOffset: 16, as: UInt32.self))
-  }
-
-  /// The kind of a number; nil, with what that means noted, for anything else.
-  @inline(__always)
-  private static func numberKind(
-    of value: ColumnValue, at state: UnsafeMutableRawPointer, kindOffset: Int, _ counts: inout FoldCounts
-  ) -> ValueKind? {
-    if value.kind == .integer || value.kind == .double { return value.kind }
-    if !value.isNull { counts.typeMismatches += 1 }
-    noteNull(state, kindOffset)
-    return nil
   }
 
   @inline(__always)

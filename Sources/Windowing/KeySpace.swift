@@ -18,8 +18,6 @@ final class KeySpace {
   var dirtyKeys: [ContiguousArray<UInt32>]
   /// The stream time at which idle keys are next looked for; `Int64.max` where nothing has to be swept.
   private(set) var sweepAt: Int64 = .max
-  /// The `change` views, a bit each.
-  let changeViews: UInt64
   private let eventTime: EventTime
 
   init(_ plan: KeySpacePlan, eventTime: EventTime) {
@@ -33,7 +31,6 @@ final class KeySpace {
     warmedEntries = .allocate(capacity: Self.blockCount)
     warmedEntries.initialize(repeating: 0, count: Self.blockCount)
     dirtyKeys = plan.views.map { _ in [] }
-    changeViews = plan.views.enumerated().reduce(0) { $1.element.trigger == .change ? $0 | 1 << UInt64($1.offset) : $0 }
   }
 
   deinit {

@@ -143,6 +143,7 @@ public final class WindowEngine {
   ) {
     var wanted: UInt64 = 0
     var accepted: UInt64 = 0
+    var changed: UInt64 = 0
     var entryNumber = UInt32.max
     for groupIndex in 0..<space.groupCount {
       // Not retained: the space holds its groups.
@@ -181,16 +182,17 @@ public final class WindowEngine {
         let accumulator = group.accumulators[rest.trailingZeroBitCount]
         rest &= rest &- 1
         let hasColumn = accumulator.column >= 0
-        Accumulator.fold(
+        let hasChanged = Accumulator.fold(
           accumulator.function, at: node + Int(accumulator.offset), hasColumn ? columns[Int(accumulator.column)][row] : .null,
           hasColumn: hasColumn, time: time, text: space.table.text, counts: &foldCounts)
+        if hasChanged { changed |= accumulator.views }
       }
     }
     if accepted != wanted { countRefused(wanted & ~accepted, isKeyless: key.kind != .string, in: space) }
     guard accepted != 0 else { return }
     let entry = space.table.entry(entryNumber)
     if time > entry.load(fromByteOffset: 32, as: Int64.self) { entry.storeBytes(of: time, toByteOffset: 32, as: Int64.self) }
-    let changed = accepted & space.changeViews
+    changed &= accepted
     if changed != 0 {
       space.markDirty(entryNumber, entry, views: changed)
       if tracksTimes { foldedTimes.append(time) }

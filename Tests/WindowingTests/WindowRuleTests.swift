@@ -73,6 +73,20 @@ private func count(_ window: WindowSpecification) -> AggregateSpecification {
     #expect(drain(engine).contains { $0.key == "a" && $0.values == [.integer(0)] })
   }
 
+  @Test func `a record that changes no value owes no row`() {
+    let aggregates = [AggregateFunction.max, .last].map {
+      AggregateSpecification(function: $0, column: 1, predicate: nil, window: .sliding(size: 20, hop: 10))
+    }
+    let engine = WindowEngine(WindowPlan(views: [changeView(aggregates)], lateness: 0))
+    var rows: [TestRow] = []
+    feed(engine, [TestEvent(time: 5, key: "a", value: .integer(3))], into: &rows)
+    #expect(drain(engine).map(\.values) == [[.integer(3), .integer(3)]])
+    feed(engine, [TestEvent(time: 4, key: "a", value: .integer(2)), TestEvent(time: 6, key: "a", value: .null)], into: &rows)
+    #expect(drain(engine).isEmpty)
+    feed(engine, [TestEvent(time: 7, key: "a", value: .integer(1))], into: &rows)
+    #expect(drain(engine).map(\.values) == [[.integer(3), .integer(1)]])
+  }
+
   @Test func `time that passes without a record empties windows too`() {
     let engine = WindowEngine(WindowPlan(views: [changeView([count(.sliding(size: 20, hop: 10))])], lateness: 0))
     var rows: [TestRow] = []
