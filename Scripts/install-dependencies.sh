@@ -35,9 +35,9 @@ if command -v apt-get >/dev/null 2>&1; then
     as_root=(sudo)
   fi
   echo "Installing ${missing[*]} with apt-get ..." >&2
-  # A redis-server that the demo or a test starts is private; the system's own service is not wanted here.
+  # The demo and the tests start a redis-server of their own: RUNLEVEL=1 keeps the package from starting the system's service.
   "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   exit 0
 fi
 
