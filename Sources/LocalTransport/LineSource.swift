@@ -73,7 +73,8 @@ public final class LineSource: Source {
         .badData,
         "\(name): the line at byte \(carriedOffset) is longer than \(Self.lineByteCountMax) bytes; are these lines of JSON?")
     }
-    return batch.count > 0 ? .records : .idle
+    // A piece of a line is not silence.
+    return batch.count > 0 ? .records : try poll(into: batch, maximumCount: maximumCount, timeoutMilliseconds: timeoutMilliseconds)
   }
 
   public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {}

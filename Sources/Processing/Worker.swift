@@ -92,8 +92,8 @@ public final class Worker {
       while try step(batch) {}
     } catch {
       // What is confirmed stays confirmed; the rest is read again by the next owner.
+      publish()
       try? source.close()
-      status.publish(counts)
       throw error
     }
     publish()
