@@ -45,7 +45,7 @@ extension Worker {
       rows.removeAll()
       noteVisible()
     }
-    if checkpoints == nil { try commit(Array(partitions.keys), waits: false) }
+    if checkpoints == nil, isPendingCommit { try commit(Array(partitions.keys), waits: false) }
   }
 
   /// Puts the defaults of features where no record was in the window.

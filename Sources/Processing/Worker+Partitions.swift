@@ -9,7 +9,6 @@ extension Worker {
   // MARK: Positions
 
   func commit(_ indices: [PartitionIndex], waits: Bool) throws {
-    guard isPendingCommit || waits else { return }
     let positions = indices.compactMap { index in
       partitions[index]?.nextOffset.map { PartitionOffset(partition: index, offset: $0) }
     }
@@ -25,7 +24,8 @@ extension Worker {
     }
   }
 
-  /// Flushes, saves the state of `indices`, and commits what the saved states cover.
+  /// Flushes, saves the state of `indices`, and commits what the saved states cover: also what was committed before, because a group that
+  /// was changing may have refused it, and the owner before us may have had no second try.
   func checkpoint(_ indices: [PartitionIndex], waits: Bool) throws {
     checkpointDue = now + settings.checkpointEveryMilliseconds
     guard let checkpoints else { return try commit(indices, waits: waits) }
