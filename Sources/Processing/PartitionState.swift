@@ -10,6 +10,8 @@ final class PartitionState {
   var nextOffset: Offset?
   /// The offset that the last checkpoint covers.
   var savedOffset: Offset?
+  /// The stream time that it covers; with `idle_timeout` time moves without a record.
+  var savedTime: Int64 = .min
   /// By the monotonic clock, in ms.
   var lastRecordAt: Int64
   /// Stream time when the partition fell silent.

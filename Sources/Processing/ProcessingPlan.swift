@@ -61,7 +61,9 @@ public struct ProcessingPlan: Sendable {
     timeColumn = source.eventTime.path.map { columns.index(of: $0) }
     paths = columns.values
     self.predicates = predicates.values
-    windows = WindowPlan(views: specifications, lateness: source.latenessMilliseconds)
+    windows = WindowPlan(
+      views: specifications, lateness: source.latenessMilliseconds,
+      meaning: "\(paths.map(\.components)) \(self.predicates) \(source.eventTime)")
     emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
     defaults = pipeline.views.map { $0.features.map(\.defaultValue) }
     hasDefaults = defaults.map { $0.contains { $0 != nil } }

@@ -32,11 +32,14 @@ extension Worker {
     try flush()
     let snapshot = ByteBuffer(capacity: 1 << 16)
     for index in indices {
-      guard let state = partitions[index], let nextOffset = state.nextOffset, state.savedOffset != nextOffset else { continue }
+      guard let state = partitions[index], let nextOffset = state.nextOffset,
+        state.savedOffset != nextOffset || state.savedTime != state.engine.watermark.streamTime
+      else { continue }
       snapshot.removeAll()
       state.engine.save(to: snapshot, position: nextOffset)
       try checkpoints.save(UnsafeRawBufferPointer(snapshot.bytes), of: index)
       state.savedOffset = state.nextOffset
+      state.savedTime = state.engine.watermark.streamTime
       counts.checkpoints += 1
     }
     try commit(indices, waits: waits)
@@ -49,10 +52,12 @@ extension Worker {
     for index in assigned {
       let state = PartitionState(makeEngine(), at: now)
       partitions[index] = state
-      guard let checkpoints, !settings.ignoresCheckpoints, let saved = try checkpoints.load(index) else { continue }
+      if settings.ignoresCheckpoints, settings.started.insert(index) { continue }
+      guard let checkpoints, let saved = try checkpoints.load(index) else { continue }
       let offset = try load(saved, into: state.engine, index)
       state.nextOffset = offset
       state.savedOffset = offset
+      state.savedTime = state.engine.watermark.streamTime
       positions.append(PartitionOffset(partition: index, offset: offset))
     }
     logger.info("partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)"])

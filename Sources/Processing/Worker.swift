@@ -10,6 +10,7 @@ import Features
 import Logging
 import Records
 import Schema
+import Synchronization
 import Windowing
 
 /// How a worker runs, apart from what it computes.
@@ -22,10 +23,21 @@ public struct WorkerSettings: Sendable {
   public var untilIdleMilliseconds: Int64?
   /// Start with empty windows even where a checkpoint exists.
   public var ignoresCheckpoints = false
+  /// Shared by the workers of a run: partitions that have been started anew, and from then on go by their checkpoints.
+  public var started = StartedPartitions()
   /// How many partitions the input has; above 1, entity keys must be record keys.
   public var partitionCount = 1
 
   public init() {}
+}
+
+public final class StartedPartitions: Sendable {
+  private let seen = Mutex<Set<PartitionIndex>>([])
+
+  public init() {}
+
+  /// True the first time.
+  func insert(_ partition: PartitionIndex) -> Bool { seen.withLock { $0.insert(partition).inserted } }
 }
 
 public final class Worker {
@@ -205,7 +217,7 @@ public final class Worker {
   /// Lets event time follow the wall clock in partitions that have been silent for `idle_timeout`.
   func advanceIdlePartitions() {
     guard let timeout = plan.source.idleTimeoutMilliseconds, !source.isBounded else { return }
-    for (index, state) in partitions where now - state.lastRecordAt >= timeout {
+    for (index, state) in partitions where now - state.lastRecordAt >= timeout && source.lag(of: index) == 0 {
       let firstRow = rows.rows.count
       state.advanceByIdleTime(now: now, into: rows)
       label(from: firstRow, index)

@@ -206,7 +206,7 @@ enum Accumulator {
     case .sum:
       switch kindByte(state, 8) {
       case .composite: return FeatureValue(kind: .null)
-      case .double: return FeatureValue(kind: .double, bits: corrected(state).bitPattern)
+      case .double: return finite(corrected(state))
       case let kind: return FeatureValue(kind: kind, bits: bits)
       }
     case .min, .max: return FeatureValue(kind: kindByte(state, 8), bits: bits)
@@ -214,7 +214,7 @@ enum Accumulator {
       let kind = kindByte(state, 8)
       guard kind == .double else { return FeatureValue(kind: kind) }
       let mean = corrected(state) / Double(state.load(fromByteOffset: 24, as: Int64.self))
-      return FeatureValue(kind: .double, bits: mean.bitPattern)
+      return finite(mean)
     case .last:
       let kind = kindByte(state, 20)
       guard holdsText(kind: kind) else {
@@ -234,6 +234,20 @@ enum Accumulator {
   }
 
   // MARK: Parts
+
+  /// A sum that has left the range of doubles is null: no store has a text for infinity.
+  private static func finite(_ value: Double) -> FeatureValue {
+    value.isFinite ? FeatureValue(kind: .double, bits: value.bitPattern) : FeatureValue(kind: .null)
+  }
+
+  /// Whether nothing was ever folded.
+  static func isEmpty(_ function: AggregateFunction, at state: UnsafeRawPointer) -> Bool {
+    switch function {
+    case .count: state.load(as: Int64.self) == 0
+    case .sum, .min, .max, .mean: kindByte(state, numberKindOffset) == .missing
+    case .last: kindByte(state, 20) == .missing
+    }
+  }
 
   @inline(__always)
   private static func mergeCorrection(at state: UnsafeMutableRawPointer, _ other: UnsafeRawPointer) {

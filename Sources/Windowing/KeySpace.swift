@@ -10,6 +10,8 @@ final class KeySpace {
   /// The same, for loops that must not pay for reference counts; sound as long as `groups` holds them, which it always does.
   let groupPointers: UnsafeMutablePointer<Unmanaged<PaneGroup>>
   let groupCount: Int
+  /// The views of `plan` that are drained, a bit each.
+  let changeViews: UInt64
   /// See `warm`.
   let warmedEntries: UnsafeMutablePointer<UInt32>
   /// Keeps the loads of `warm` from being optimised away.
@@ -23,6 +25,7 @@ final class KeySpace {
   init(_ plan: KeySpacePlan, eventTime: EventTime) {
     self.plan = plan
     self.eventTime = eventTime
+    changeViews = plan.views.enumerated().reduce(0) { $1.element.trigger == .change ? $0 | 1 << UInt64($1.offset) : $0 }
     table = KeyTable(groupCount: plan.groups.count)
     groups = plan.groups.map { PaneGroup($0, eventTime: eventTime) }
     groupCount = groups.count
@@ -90,7 +93,7 @@ final class KeySpace {
       guard (pane.number + 1) * group.plan.paneLength + paneReach.reach <= time else { break }
       for node in pane.nodes {
         let key = PaneGroup.key(of: group.node(node))
-        markDirty(key, table.entry(key), views: paneReach.views)
+        markDirty(key, table.entry(key), views: paneReach.views & group.views(in: node))
       }
       group.leftThrough[reach] = pane.number
     }

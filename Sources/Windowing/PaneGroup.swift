@@ -122,6 +122,27 @@ final class PaneGroup {
     liveCount -= 1
   }
 
+  /// The views in whose accumulators a node holds anything.
+  func views(in number: UInt32) -> UInt64 {
+    var views: UInt64 = 0
+    for index in 0..<accumulatorCount
+    where !Accumulator.isEmpty(accumulators[index].function, at: node(number) + Int(accumulators[index].offset)) {
+      views |= accumulators[index].views
+    }
+    return views
+  }
+
+  /// Empties the accumulators of a node.
+  func clear(_ node: UnsafeMutableRawPointer, text: TextPool) {
+    if holdsText {
+      for index in 0..<accumulatorCount {
+        Accumulator.releaseText(of: accumulators[index].function, at: node + Int(accumulators[index].offset), text: text)
+      }
+    }
+    (node + PaneGroupPlan.headerByteCount).initializeMemory(
+      as: UInt8.self, repeating: 0, count: nodeByteCount - PaneGroupPlan.headerByteCount)
+  }
+
   /// Removes the first pane and returns its nodes.
   func removeFirstPane() -> ContiguousArray<UInt32> { panes.removeFirst().nodes }
 

@@ -49,7 +49,13 @@ public final class WindowEngine {
   private var emitTimes: [Int64] = []
   private var emitAt: Int64 = .max
   private var hasStarted = false
-  public private(set) var counts: WindowCounts
+  private var recordCounts: WindowCounts
+  public var counts: WindowCounts {
+    var counts = recordCounts
+    counts.typeMismatches = foldCounts.typeMismatches
+    counts.overflows = foldCounts.overflows
+    return counts
+  }
   var foldCounts = FoldCounts()
   /// Event times of records folded into `change` views since they were last drained; only kept when `tracksTimes`.
   public private(set) var foldedTimes: ContiguousArray<Int64> = []
@@ -66,7 +72,7 @@ public final class WindowEngine {
     let eventTime = EventTime(lateness: plan.lateness)
     self.eventTime = eventTime
     keySpaces = plan.keySpaces.map { KeySpace($0, eventTime: eventTime) }
-    counts = WindowCounts(
+    recordCounts = WindowCounts(
       late: [Int64](repeating: 0, count: plan.viewCount), keyless: [Int64](repeating: 0, count: plan.viewCount))
     scratch = KeyScratch(spaceCount: keySpaces.count)
   }
@@ -91,8 +97,6 @@ public final class WindowEngine {
         }
       }
     }
-    counts.typeMismatches = foldCounts.typeMismatches
-    counts.overflows = foldCounts.overflows
   }
 
   /// Folds the rows at `positions`, whose cache lines are fetched together.
@@ -177,6 +181,11 @@ public final class WindowEngine {
       if entryNumber == .max { entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
       let entry = space.table.entry(entryNumber)
       let node = group.findOrInsert(pane: pane, key: entryNumber, head: space.head(entry, groupIndex))
+      if group.plan.isUnbounded, let timeToLive = space.plan.timeToLive {
+        let last = entry.load(fromByteOffset: 32, as: Int64.self)
+        // What the key had before has outlived its time, whether a sweep has come by or not.
+        if last != .min, last + timeToLive <= time { group.clear(node, text: space.table.text) }
+      }
       var rest = hits
       while rest != 0 {
         let accumulator = group.accumulators[rest.trailingZeroBitCount]
@@ -192,7 +201,8 @@ public final class WindowEngine {
     guard accepted != 0 else { return }
     let entry = space.table.entry(entryNumber)
     if time > entry.load(fromByteOffset: 32, as: Int64.self) { entry.storeBytes(of: time, toByteOffset: 32, as: Int64.self) }
-    changed &= accepted
+    // With a time to live the store forgets a row that is not written again.
+    changed = space.plan.timeToLive == nil ? changed & accepted : accepted & space.changeViews
     if changed != 0 {
       space.markDirty(entryNumber, entry, views: changed)
       if tracksTimes { foldedTimes.append(time) }
@@ -215,7 +225,7 @@ public final class WindowEngine {
     var rest = views
     while rest != 0 {
       let position = space.plan.views[rest.trailingZeroBitCount].position
-      if isKeyless { counts.keyless[position] += 1 } else { counts.late[position] += 1 }
+      if isKeyless { recordCounts.keyless[position] += 1 } else { recordCounts.late[position] += 1 }
       rest &= rest &- 1
     }
   }

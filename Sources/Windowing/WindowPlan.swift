@@ -81,7 +81,7 @@ public struct WindowPlan: Sendable {
   let fingerprint: UInt64
 
   /// Compiles `views`. Those of one key share state, up to `viewsPerKeySpace` of them.
-  public init(views: [ViewSpecification], lateness: Int64) {
+  public init(views: [ViewSpecification], lateness: Int64, meaning: String = "") {
     var spaces: [KeySpacePlan] = []
     for (position, view) in views.enumerated() {
       let found = spaces.firstIndex { $0.keyColumn == view.keyColumn && $0.views.count < Self.viewsPerKeySpace }
@@ -92,7 +92,7 @@ public struct WindowPlan: Sendable {
     keySpaces = spaces
     viewCount = views.count
     self.lateness = lateness
-    let text = Array("\(lateness) \(views)".utf8)
+    let text = Array("\(lateness) \(views) \(meaning)".utf8)
     fingerprint = text.withUnsafeBufferPointer { Hash.bytes($0.baseAddress!, count: $0.count) }
   }
 }

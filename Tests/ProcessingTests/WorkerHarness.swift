@@ -84,7 +84,7 @@ final class ScriptedSource: Source {
   func commit(_ positions: [PartitionOffset], waits: Bool) throws {
     commits.append(positions.sorted { $0.partition < $1.partition })
   }
-  func lag(of partition: PartitionIndex) -> Int64? { nil }
+  func lag(of partition: PartitionIndex) -> Int64? { 0 }
   func close() throws { isClosed = true }
 }
 

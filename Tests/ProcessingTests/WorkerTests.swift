@@ -184,6 +184,15 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
       try runWorker(changed, ScriptedSource(steps, isBounded: false), checkpoints: checkpoints)
     }
     #expect(error?.message.contains("was made by other views") == true)
+    let condition = pipeline([
+      view("v", .change, [feature("n", .count, where: "v > 5", window: .sliding(size: 60_000, hop: 10_000)), lastMinute[1]])
+    ])
+    let other = pipeline([
+      view("v", .change, [feature("n", .count, where: "v > 6", window: .sliding(size: 60_000, hop: 10_000)), lastMinute[1]])
+    ])
+    let mine = MemoryCheckpoints()
+    try runWorker(condition, ScriptedSource(steps, isBounded: false), checkpoints: mine)
+    #expect(throws: Failure.self) { try runWorker(other, ScriptedSource(steps, isBounded: false), checkpoints: mine) }
     var settings = WorkerSettings()
     settings.ignoresCheckpoints = true
     try runWorker(changed, ScriptedSource(steps, isBounded: false), checkpoints: checkpoints, settings: settings)

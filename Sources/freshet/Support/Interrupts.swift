@@ -18,7 +18,7 @@ enum Interrupts {
   static var stopRequested: Bool { count.load(ordering: .relaxed) > 0 }
 
   /// Asks for the end as a first Ctrl-C does.
-  static func requestStop() { count.add(1, ordering: .relaxed) }
+  static func requestStop() { _ = count.compareExchange(expected: 0, desired: 1, ordering: .relaxed) }
 
   /// Installs the handlers; called once, before the first thread starts.
   static func install() {

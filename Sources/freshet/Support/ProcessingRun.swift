@@ -61,6 +61,7 @@ final class ProcessingRun: Sendable {
       }
       if input.isPartitioned { try refuseRepartitioning(of: plan) }
       var settings = settings
+      settings.started = StartedPartitions()
       settings.checkpointEveryMilliseconds = pipeline.checkpoint.everyMilliseconds
       for _ in 0..<workerCount { try startWorker(plan, input, settings) }
     }
