@@ -133,16 +133,22 @@ extension PipelineReader {
   ) {
     for event in schema.events {
       guard case .time(_, let written)? = event.generator(at: path.components) else { continue }
-      let expected: EventTimeSettings.Format =
-        switch written {
-        case .rfc3339Milliseconds: .rfc3339
-        case .epochMilliseconds: .epochMilliseconds
-        case .epochSeconds: .epochSeconds
-        }
+      let expected: EventTimeSettings.Format
+      switch written {
+      case .rfc3339Milliseconds, .rfc3339Seconds: expected = .rfc3339
+      case .epochMilliseconds: expected = .epochMilliseconds
+      case .epochSeconds: expected = .epochSeconds
+      case .epochMicroseconds, .pattern:
+        diagnostics.error(
+          "wrong-value", at: location,
+          "\(reader.what("field")): schema '\(schema.name)' writes '\(path)' as \(written.name), which an event time cannot be; expected rfc3339, epoch_ms or epoch_s"
+        )
+        return
+      }
       guard expected != format else { continue }
       diagnostics.error(
         "wrong-value", at: location,
-        "\(reader.what("format")): schema '\(schema.name)' writes '\(path)' as \(written.rawValue), found '\(format.rawValue)'; did you mean '\(expected.rawValue)'?"
+        "\(reader.what("format")): schema '\(schema.name)' writes '\(path)' as \(written.name), found '\(format.rawValue)'; did you mean '\(expected.rawValue)'?"
       )
       return
     }

@@ -36,7 +36,8 @@ struct EventCompiler {
   }
 
   mutating func picker(_ pick: RowPick, count: Int) -> RowPicker {
-    switch pick {
+    switch pick.shape {
+    case .weights: preconditionFailure("the reader refuses this")
     case .uniform: return RowPicker(count: UInt64(count), sampler: 0)
     case .zipf(let exponent):
       return RowPicker(count: UInt64(count), sampler: memory.zipf(count: count, exponent: exponent, counts: &samplers))
@@ -98,18 +99,21 @@ struct EventCompiler {
       let width = UInt64(bitPattern: range.upperBound &- range.lowerBound) &+ 1
       emit(.integer, width: 20, owner: owner, parameter: UInt64(bitPattern: range.lowerBound), second: width)
     case .number(let settings): number(settings, owner)
-    case .sequence(let prefix, let digits, let suffix):
+    case .sequence(let settings):
+      guard let frame = settings.text else { preconditionFailure("the reader refuses this") }
+      let digits = frame.minimumDigits
       // `quoted` gives both quotes; one goes to each side of the number.
-      text(String(escaped(prefix).dropLast()))
+      text(String(escaped(frame.prefix).dropLast()))
       emit(.sequence, width: max(20, digits), owner: owner, small: UInt8(min(max(digits, 1), 20)))
-      text(String(escaped(suffix).dropFirst()))
+      text(String(escaped(frame.suffix).dropFirst()))
     case .time(let source, let format): time(source, format)
     case .object(let fields): object(fields, path: [])
     case .from(let field): from(field)
+    case .bool, .array, .list, .map, .oneOf, .text: preconditionFailure("the reader refuses this")
     case .reference(let entity, let field, let pick):
       let picker = picker(pick, count: schema.entities[entity].count)
       emit(.follow, width: 0, owner: owner, parameter: picker.sampler, second: picker.count)
-      rowField(entity: entity, field: field, row: schema.sessions.bindings.count + 1)
+      rowField(entity: entity, field: field, row: schema.sessions!.bindings.count + 1)
     }
   }
 
@@ -119,9 +123,10 @@ struct EventCompiler {
       text("\"")
       emit(.sessionIdentifier, width: 36)
       text("\"")
-    case .actor(let field): rowField(entity: schema.sessions.actor, field: field, row: 0)
+    case .actor(let field): rowField(entity: schema.sessions!.actor, field: field, row: 0)
     case .binding(let binding, let field):
-      rowField(entity: schema.sessions.bindings[binding].entity, field: field, row: binding + 1)
+      rowField(entity: schema.sessions!.bindings[binding].entity, field: field, row: binding + 1)
+    case .device, .session, .record, .changed, .change: preconditionFailure("the reader refuses this")
     }
   }
 
@@ -175,7 +180,8 @@ struct EventCompiler {
 
   private mutating func number(_ settings: NumberSettings, _ owner: Owner) {
     let (shape, first, second) = settings.distribution.parameters(unit: 1)
-    let decimals = min(max(settings.decimals, 0), 18)
+    guard let fixed = settings.decimals else { preconditionFailure("the reader refuses this") }
+    let decimals = min(max(fixed, 0), 18)
     let parameters = NumberParameters(
       shape: shape, decimals: UInt8(decimals), first: first, second: second, low: settings.clamp?.lowerBound ?? -.infinity,
       high: settings.clamp?.upperBound ?? .infinity, scale: (0..<decimals).reduce(1) { scale, _ in scale * 10 })
@@ -185,6 +191,7 @@ struct EventCompiler {
   private mutating func time(_ source: TimeSource, _ format: TimeFormat) {
     let small: UInt8 = source == .event ? 0 : 1
     switch format {
+    case .rfc3339Seconds, .epochMicroseconds, .pattern: preconditionFailure("the reader refuses this")
     case .rfc3339Milliseconds:
       text("\"")
       emit(.timeText, width: 24, small: small)

@@ -30,7 +30,7 @@ public final class GenerationPlan: @unchecked Sendable {
 
   /// - Parameter seed: nil for the schema's own.
   public init(_ schema: EventSchema, seed: UInt64? = nil) {
-    let model = schema.sessions
+    guard let model = schema.sessions else { preconditionFailure("the reader refuses this") }
     self.seed = seed ?? schema.seed
     let memory = PlanMemory()
     var compiler = EventCompiler(schema, seed: self.seed, memory: memory)
@@ -66,7 +66,7 @@ public final class GenerationPlan: @unchecked Sendable {
     expectedEventsPerSession = SessionArithmetic.expectedEventCount(model)
     expectedSessionMilliseconds = SessionArithmetic.expectedMilliseconds(model)
     arrivalsPerSecond = model.arrivalsPerSecond
-    profile = model.profile
+    profile = model.profiles.first
     self.memory = memory
   }
 }
@@ -124,6 +124,7 @@ extension Distribution {
       return median > 0 ? (.lognormal, FloatMath.log(median * unit), sigma) : (.constant, 0, 0)
     case .exponential(let mean): return (.exponential, mean * unit, 0)
     case .uniform(let low, let high): return (.uniform, low * unit, (high - low) * unit)
+    case .uniformInteger, .normal, .pareto, .poisson, .zipf, .histogram, .mixture: preconditionFailure("the reader refuses this")
     }
   }
 }

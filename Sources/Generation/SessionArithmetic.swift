@@ -45,6 +45,7 @@ enum SessionArithmetic {
     case .lognormal(let median, let sigma): return median * FloatMath.exp(sigma * sigma / 2)
     case .exponential(let mean): return mean
     case .uniform(let low, let high): return (low + high) / 2
+    case .uniformInteger, .normal, .pareto, .poisson, .zipf, .histogram, .mixture: preconditionFailure("the reader refuses this")
     }
   }
 
@@ -54,6 +55,7 @@ enum SessionArithmetic {
     let limit = Double(timeoutMilliseconds)
     switch think {
     case .constant(let value): return value <= limit ? 1 : 0
+    case .uniformInteger, .normal, .pareto, .poisson, .zipf, .histogram, .mixture: preconditionFailure("the reader refuses this")
     case .exponential(let mean): return mean > 0 ? 1 - FloatMath.exp(-limit / mean) : 1
     case .uniform(let low, let high): return high > low ? min(max((limit - low) / (high - low), 0), 1) : (low <= limit ? 1 : 0)
     case .lognormal(let median, let sigma):

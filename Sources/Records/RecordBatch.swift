@@ -14,6 +14,31 @@ public typealias PartitionIndex = Int32
 /// The position of a record in its partition: Kafka's offset, or the byte offset of a line in a file.
 public typealias Offset = Int64
 
+/// What was done to a generated record on purpose.
+public struct RecordMarks: OptionSet, BitwiseCopyable, Sendable {
+  public let rawValue: UInt16
+
+  @inlinable
+  public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// A key without a value: in Kafka, a deletion.
+  public static let tombstone = RecordMarks(rawValue: 1)
+  public static let late = RecordMarks(rawValue: 2)
+  public static let duplicate = RecordMarks(rawValue: 4)
+  public static let reorder = RecordMarks(rawValue: 8)
+  public static let drop = RecordMarks(rawValue: 16)
+  public static let corrupt = RecordMarks(rawValue: 32)
+  public static let skew = RecordMarks(rawValue: 64)
+  public static let missing = RecordMarks(rawValue: 128)
+  public static let wrongType = RecordMarks(rawValue: 256)
+
+  /// The faults among the marks, with the names that schemas, headers and truth files use.
+  public static let faults: [(mark: RecordMarks, name: String)] = [
+    (.late, "late"), (.duplicate, "duplicate"), (.reorder, "reorder"), (.drop, "drop"), (.corrupt, "corrupt"), (.skew, "skew"),
+    (.missing, "missing"), (.wrongType, "wrong_type"),
+  ]
+}
+
 /// Where one record lies in its batch.
 public struct RecordSlot: BitwiseCopyable, Sendable {
   public var valueStart: UInt32
@@ -26,6 +51,10 @@ public struct RecordSlot: BitwiseCopyable, Sendable {
   /// What `timestamp` does not say: where the record stands.
   public var offset: Offset
   public var partition: PartitionIndex
+  /// Of a generated record: which of the schema's events it is.
+  public var event: UInt16 = 0
+  /// Of a generated record: what was done to it.
+  public var marks: RecordMarks = []
 
   @inlinable
   public init(

@@ -8,27 +8,53 @@ public enum GeneratedKind: Sendable, CaseIterable {
   case double
   case string
   case object
+  case list
 }
 
 /// The definitions that generators refer to.
 struct GeneratedKinds {
   var entities: [EntityDefinition]
-  var actor: Int
-  /// The entity of each binding.
+  var actor: Int?
+  /// The entity of each binding; -1 for one that is bound to no entity.
   var bindings: [Int]
+  var device: Int?
+  /// The entity whose history is written.
+  var changed: Int?
+  /// The event of the stream that a binding refers to, where it is a stream.
+  var records: [EventDefinition?] = []
+
+  /// The kinds of values that a field takes.
+  func kinds(of field: FieldDefinition, depth: Int = 0) -> Set<GeneratedKind> {
+    let kinds = kinds(of: field.generator, depth: depth)
+    return field.nullable > 0 || field.condition != nil ? kinds.union([.null]) : kinds
+  }
 
   /// The kinds of values that a generator gives; empty where it refers to nothing.
   func kinds(of generator: FieldGenerator, depth: Int = 0) -> Set<GeneratedKind> {
     switch generator {
     case .const(let value): return [Self.kind(of: value)]
     case .choice(let values, _): return Set(values.map(Self.kind(of:)))
-    case .uuid, .sequence: return [.string]
+    case .uuid, .text: return [.string]
+    case .sequence(let settings): return [settings.text == nil ? .integer : .string]
     case .integer: return [.integer]
+    case .bool: return [.bool]
     case .number(let settings): return [settings.decimals == 0 ? .integer : .double]
-    case .time(_, let format): return [format == .rfc3339Milliseconds ? .string : .integer]
-    case .object: return [.object]
+    case .time(_, .epochMilliseconds), .time(_, .epochSeconds), .time(_, .epochMicroseconds): return [.integer]
+    case .time: return [.string]
+    case .object, .map: return [.object]
+    case .array, .list: return [.list]
+    case .oneOf(let generators): return generators.reduce(into: []) { $0.formUnion(kinds(of: $1.generator, depth: depth)) }
     case .from(.sessionIdentifier): return [.string]
-    case .from(.actor(let field)): return kinds(entity: actor, field: field, depth: depth)
+    case .from(.session(let fact)): return [fact == .isBot || fact == .isIdentified ? .bool : .integer]
+    case .from(.change(let fact)): return [fact == .version ? .integer : .string]
+    case .from(.actor(let field)): return actor.map { kinds(entity: $0, field: field, depth: depth) } ?? []
+    case .from(.device(let field)): return device.map { kinds(entity: $0, field: field, depth: depth) } ?? []
+    case .from(.changed(let field)): return changed.map { kinds(entity: $0, field: field, depth: depth) } ?? []
+    case .from(.record(let binding, let field)):
+      guard records.indices.contains(binding), let event = records[binding], event.fields.indices.contains(field), depth < 32 else {
+        return []
+      }
+      return kinds(of: event.fields[field], depth: depth + 1)
     case .from(.binding(let binding, let field)):
       return bindings.indices.contains(binding) ? kinds(entity: bindings[binding], field: field, depth: depth) : []
     case .reference(let entity, let field, _): return kinds(entity: entity, field: field, depth: depth)
@@ -38,7 +64,7 @@ struct GeneratedKinds {
   private func kinds(entity: Int, field: Int, depth: Int) -> Set<GeneratedKind> {
     // References that run in a circle are an error of their own.
     guard entities.indices.contains(entity), entities[entity].fields.indices.contains(field), depth < 32 else { return [] }
-    return kinds(of: entities[entity].fields[field].generator, depth: depth + 1)
+    return kinds(of: entities[entity].fields[field], depth: depth + 1)
   }
 
   private static func kind(of value: Scalar) -> GeneratedKind {
@@ -53,17 +79,20 @@ struct GeneratedKinds {
 }
 
 extension EventDefinition {
-  /// The generator of a top-level or nested field.
-  public func generator(at path: [String]) -> FieldGenerator? {
+  /// A top-level or nested field.
+  public func field(at path: [String]) -> FieldDefinition? {
     var fields = self.fields
-    var found: FieldGenerator?
+    var found: FieldDefinition?
     for name in path {
       guard let field = fields.first(where: { $0.name == name }) else { return nil }
-      found = field.generator
+      found = field
       if case .object(let inner) = field.generator { fields = inner } else { fields = [] }
     }
     return found
   }
+
+  /// The generator of a top-level or nested field.
+  public func generator(at path: [String]) -> FieldGenerator? { field(at: path)?.generator }
 
   /// The dotted paths of all fields, objects before what they hold.
   public var fieldPaths: [String] {
@@ -86,9 +115,34 @@ extension EventSchema {
 
   /// The kinds of values that a field takes over all events; nil where no event has it.
   public func kinds(at path: [String]) -> Set<GeneratedKind>? {
-    let generators = events.compactMap { $0.generator(at: path) }
-    guard !generators.isEmpty else { return nil }
-    let kinds = GeneratedKinds(entities: entities, actor: sessions.actor, bindings: sessions.bindings.map(\.entity))
-    return generators.reduce(into: []) { $0.formUnion(kinds.kinds(of: $1)) }
+    var found: Set<GeneratedKind>?
+    for (index, event) in events.enumerated() {
+      guard let field = event.field(at: path) else { continue }
+      found = (found ?? []).union(kinds(of: event, index).kinds(of: field))
+    }
+    return found
+  }
+
+  /// What the fields of an event refer to.
+  private func kinds(of event: EventDefinition, _ index: Int) -> GeneratedKinds {
+    guard let stream = streams.first(where: { $0.event == index }) else {
+      return GeneratedKinds(
+        entities: entities, actor: sessions?.actor, bindings: sessions?.bindings.map(\.entity) ?? [], device: sessions?.device)
+    }
+    var changed: Int?
+    if case .changes(let changes) = stream.content { changed = changes.entity }
+    var bindings: [Int] = []
+    var records: [EventDefinition?] = []
+    for binding in stream.bindings {
+      switch binding.target {
+      case .entity(let entity, _):
+        bindings.append(entity)
+        records.append(nil)
+      case .stream(let other, _):
+        bindings.append(-1)
+        records.append(events[streams[other].event])
+      }
+    }
+    return GeneratedKinds(entities: entities, actor: nil, bindings: bindings, changed: changed, records: records)
   }
 }

@@ -103,9 +103,12 @@ extension SchemaReader {
     case "lognormal", "exponential", "uniform": return leaf(number(name, node, reader))
     case "sequence": return leaf(sequence(node, what))
     case "time":
-      let source = values.oneOf(node, what, TimeSource.self)
-      let format = reader.oneOf("format", TimeFormat.self) ?? .rfc3339Milliseconds
-      return leaf(source.map { .time($0, format) })
+      let source = values.name(node, what, among: ["event", "sent"])
+      let format = reader.node("format").flatMap {
+        values.name($0, reader.what("format"), among: ["rfc3339_ms", "epoch_ms", "epoch_s"])
+      }
+      let formats: [String: TimeFormat] = ["epoch_ms": .epochMilliseconds, "epoch_s": .epochSeconds]
+      return leaf(source.map { .time($0 == "event" ? .event : .sent, formats[format ?? ""] ?? .rfc3339Milliseconds) })
     case "object":
       guard let inner = MappingReader(node, what, values), case .event(let event) = owner else { return nil }
       return .object(fields(inner, event))
@@ -246,7 +249,10 @@ extension SchemaReader {
       }
       digits = width
     }
-    return .sequence(prefix: parts[0], minimumDigits: digits, suffix: String(parts[1][parts[1].index(after: close)...]))
+    return .sequence(
+      SequenceSettings(
+        text: .init(
+          prefix: parts[0], minimumDigits: digits, suffix: String(parts[1][parts[1].index(after: close)...]))))
   }
 
   /// `user.country`, `session.session_id` or `current.price`.

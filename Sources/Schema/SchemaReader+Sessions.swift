@@ -51,7 +51,8 @@ struct SessionDraft {
     let copy = self
     return { actor, bindings in
       SessionModel(
-        actor: actor, actorPick: copy.actorPick, arrivalsPerSecond: copy.arrivalsPerSecond, profile: copy.profile,
+        actor: actor, actorPick: copy.actorPick, arrivalsPerSecond: copy.arrivalsPerSecond,
+        profiles: copy.profile.map { [$0] } ?? [],
         identifierField: copy.identifierField, identifierVersion: copy.identifierVersion,
         timeoutMilliseconds: copy.timeoutMilliseconds, bindings: bindings, states: models, initial: starts)
     }
@@ -123,7 +124,7 @@ extension SchemaReader {
     let pointsReader = reader.required("points").flatMap { MappingReader($0, reader.what("points"), values) }
     reader.finish(notBuilt: ["interpolation", "timezone"])
     guard let pointsReader else { return nil }
-    var points: [(atMilliseconds: Int64, factor: Double)] = []
+    var points: [Profile.Point] = []
     for pair in pointsReader.pairs {
       let factor = values.number(pair.value, pointsReader.what(pair.name), expected: "a factor of at least 0") { $0 >= 0 } ?? 1
       guard let time = Self.timeOfPeriod(pair.name) else {
@@ -143,7 +144,7 @@ extension SchemaReader {
           "wrong-value", at: pair.key.location,
           "a point of \(reader.subject ?? ""): '\(pair.name)' does not lie after the one before it")
       }
-      points.append((time, factor))
+      points.append(Profile.Point(atMilliseconds: time, factor: factor))
     }
     if pointsReader.pairs.isEmpty || !points.isEmpty && points.allSatisfy({ $0.factor == 0 }) {
       diagnostics.error(

@@ -89,7 +89,7 @@ public final class SchemaReader {
     return EventSchema(
       name: name, seed: UInt64(seed), clock: clock, entities: entities.map(\.definition),
       sessions: model(actor, bindings.map { SessionModel.Binding(name: $0.name, entity: $0.entity) }),
-      events: events.filter { !$0.isBase }.map(\.definition), output: output)
+      events: events.filter { !$0.isBase }.map(\.definition), outputs: [output])
   }
 
   private func clock(_ reader: MappingReader) -> ClockSettings {
@@ -106,15 +106,20 @@ public final class SchemaReader {
     case json
   }
 
+  private enum RecordTime: String, CaseIterable {
+    case event
+    case sent
+  }
+
   private func readOutput(_ reader: MappingReader?, _ events: [EventDraft], _ sessions: SessionDraft?) -> OutputSettings {
-    guard let reader else { return OutputSettings(topic: nil, keyPath: nil, usesEventTimestamp: true, partitionCount: nil) }
+    guard let reader else { return OutputSettings() }
     let topic = reader.node("topic").flatMap { values.topic($0, reader.what("topic")) }
     let keyNode = reader.node("key")
     let key = keyNode.flatMap { values.string($0, reader.what("key")) }?.split(separator: ".", omittingEmptySubsequences: false)
       .map(String.init)
     if let keyNode, let key { checkKey(key, keyNode, events, sessions) }
     _ = reader.oneOf("format", OutputFormat.self, notBuilt: ["avro", "cloudevents", "csv"])
-    let timestamp = reader.oneOf("timestamp", TimeSource.self) ?? .event
+    let timestamp = reader.oneOf("timestamp", RecordTime.self) ?? .event
     let partitions = reader.integer("partitions", in: 1...10_000)
     reader.finish(notBuilt: ["headers", "schema_registry", "compression", "envelope", "streams", "rate"])
     return OutputSettings(

@@ -97,7 +97,7 @@ import Testing
 
   @Test func `a pause beyond the timeout ends the session`() throws {
     var schema = try Generating.clickstream()
-    schema.sessions.timeoutMilliseconds = 5_000
+    schema.sessions!.timeoutMilliseconds = 5_000
     var last: [String: Int64] = [:]
     for object in try Generating.objects(Generating.generator(schema), count: 5_000) {
       let time = TimeText.milliseconds(fromRFC3339: object["timestamp"] as! String)!

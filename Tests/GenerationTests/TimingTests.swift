@@ -43,7 +43,7 @@ import Testing
   @Test func `a profile shapes the arrivals, across the end of its period too`() {
     let profile = Profile(
       periodMilliseconds: 86_400_000,
-      points: [(atMilliseconds: 0, factor: 0.3), (32_400_000, 1.0), (72_000_000, 2.2)])
+      points: [(0, 0.3), (32_400_000, 1.0), (72_000_000, 2.2)].map { Profile.Point(atMilliseconds: $0, factor: $1) })
     let curve = ProfileCurve(profile)
     #expect(curve.factor(atNanoseconds: 0) == 0.3)
     #expect(abs(curve.factor(atNanoseconds: 22 * Self.hour) - 1.25) < 1e-9)
@@ -59,7 +59,7 @@ import Testing
 
   @Test func `a session has as many events as its chain says`() throws {
     let schema = try Generating.clickstream()
-    let expected = SessionArithmetic.expectedEventCount(schema.sessions)
+    let expected = SessionArithmetic.expectedEventCount(schema.sessions!)
     let generator = Generating.generator(schema)
     var sessions: Set<String> = []
     let objects = try Generating.objects(generator, count: 25_000)

@@ -79,7 +79,7 @@ struct ValidateCommand: ParsableCommand {
 
   private static func summary(_ schema: EventSchema) -> String {
     let entities = count(schema.entities.count, "entity", "entities")
-    let states = count(schema.sessions.states.count, "state", "states")
+    let states = count(schema.sessions?.states.count ?? 0, "state", "states")
     return "events schema '\(schema.name)': \(entities), \(states), \(count(schema.events.count, "event", "events"))"
   }
 
