@@ -13,8 +13,8 @@ let generateBenchmark = Benchmark(name: "generate") { scale in
   let batchCount = 1024
   let count = scale.events(2_000_000) / batchCount * batchCount
   let start: Int64 = 1_767_268_800_000
-  let flat = Generator(GenerationPlan(try flatSchema()), GenerationSettings(startMilliseconds: start))
-  let stream = Generator(GenerationPlan(try clickStream()), GenerationSettings(startMilliseconds: start))
+  let flat = Generator(try GenerationPlan(flatSchema()), GenerationSettings(startMilliseconds: start))
+  let stream = Generator(try GenerationPlan(clickStream()), GenerationSettings(startMilliseconds: start))
   let reference = creference_generator_new(42, start, 10_000)
   defer { creference_generator_free(reference) }
   let batch = RecordBatch(slotCapacity: batchCount, byteCapacity: batchCount * 512)

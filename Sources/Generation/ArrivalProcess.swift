@@ -6,24 +6,44 @@
 import Base
 import Schema
 
-/// The factor of a profile at any time.
-struct ProfileCurve: Sendable {
-  private let profile: Profile
-  let maximum: Double
-
-  init(_ profile: Profile) {
-    self.profile = profile
-    maximum = profile.points.map(\.factor).max() ?? 1
+/// The factor on the arrivals at any time: profiles and incidents, multiplied.
+struct ArrivalCurve: Sendable {
+  /// A factor for a while; ns since the epoch, the end exclusive.
+  struct Boost: Sendable {
+    var start: Int64
+    var end: Int64
+    var factor: Double
   }
 
-  /// Linear between the points, and from the last one to the first of the next period.
+  private let profiles: [Profile]
+  private let boosts: [Boost]
+  /// The factor is never above this.
+  let maximum: Double
+
+  init(_ profiles: [Profile], boosts: [Boost] = []) {
+    self.profiles = profiles
+    self.boosts = boosts
+    let peak = profiles.reduce(1) { $0 * ($1.points.map(\.factor).max() ?? 1) }
+    maximum = boosts.reduce(peak) { $0 * max($1.factor, 1) }
+  }
+
+  /// Whether the factor is 1 at all times.
+  var isFlat: Bool { profiles.isEmpty && boosts.isEmpty }
+
   func factor(atNanoseconds time: Int64) -> Double {
+    let factor = profiles.reduce(1) { $0 * Self.factor($1, atNanoseconds: time) }
+    return boosts.reduce(factor) { time >= $1.start && time < $1.end ? $0 * $1.factor : $0 }
+  }
+
+  /// Linear between the points, and from the last one to the first of the next period; or that of the last point.
+  private static func factor(_ profile: Profile, atNanoseconds time: Int64) -> Double {
     let period = profile.periodMilliseconds * 1_000_000
     var at = time % period
     if at < 0 { at += period }
     let points = profile.points
     let next = points.firstIndex { $0.atMilliseconds * 1_000_000 > at }
     let left = next.map { $0 > 0 ? points[$0 - 1] : points[points.count - 1] } ?? points[points.count - 1]
+    if profile.isStepped { return left.factor }
     let right = next.map { points[$0] } ?? points[0]
     var width = Double(right.atMilliseconds - left.atMilliseconds) * 1e6
     if width <= 0 { width += Double(period) }
@@ -48,15 +68,15 @@ struct ArrivalProcess {
   private let blockNanoseconds: Int64
   /// Mean nanoseconds between candidates.
   private let meanGap: Double
-  private let curve: ProfileCurve?
+  private let curve: ArrivalCurve?
   /// Times past this one are not worth representing.
   private static let latestTime: Int64 = 9_100_000_000_000_000_000
 
-  /// Arrivals from `startNanoseconds` on, `perSecond` where the profile is 1.
-  init(seed: UInt64, perSecond: Double, profile: Profile?, startNanoseconds: Int64) {
+  /// Arrivals from `startNanoseconds` on, `perSecond` where the curve is 1.
+  init(seed: UInt64, perSecond: Double, curve: ArrivalCurve, startNanoseconds: Int64) {
     self.seed = seed
-    curve = profile.map(ProfileCurve.init)
-    meanGap = 1e9 / (perSecond * (curve?.maximum ?? 1))
+    self.curve = curve.isFlat ? nil : curve
+    meanGap = 1e9 / (perSecond * curve.maximum)
     // Blocks of about 256 candidates: long enough to make their start cheap, short enough to enter one quickly.
     blockNanoseconds = Int64(min(max(meanGap * 256, 1000), 1e15))
     block = startNanoseconds / blockNanoseconds - (startNanoseconds % blockNanoseconds < 0 ? 1 : 0)

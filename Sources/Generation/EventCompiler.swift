@@ -1,211 +1,238 @@
 // From the fields of an event to flat ops. Names, punctuation and constants gather in a literal until a value has to be written at run time;
 // then the literal is fused into that value's op. All escaping happens here, once.
+// Structure is here; `+Values` has the scalars, `+Text` the texts made of parts.
 
 import Base
+import Records
 import Schema
 
+/// Compiles one event after the other; what it makes lives as long as the memory.
 struct EventCompiler {
-  private let schema: EventSchema
-  private let seed: UInt64
-  private let memory: PlanMemory
-  private var samplers: [ZipfKey: UInt64] = [:]
-  /// The largest bound over the events compiled so far.
-  private(set) var maximumByteCount = 0
+  let schema: EventSchema
+  let seed: UInt64
+  let memory: PlanMemory
+  let layout: RowLayout
+  /// The stream whose record is compiled, nil for an event of a session.
+  var stream: StreamModel?
 
-  private var literal: [UInt8] = []
-  private var ops: [FieldOp] = []
-  private var byteCount = 0
-  private var keyMayHaveEscapes = false
+  var literal: [UInt8] = []
+  var ops: [FieldOp] = []
+  /// The bytes that the record can have at most, so far.
+  var byteCount = 0
+  var keyMayHaveEscapes = false
+  /// While a record of another stream is read: that stream, and where the rows are that the record has bound itself.
+  var recordContext: (stream: StreamModel, base: Int)?
+  private var keyPath: [String]?
+  private var variant: Variant?
+  /// Fields that records of other streams read.
+  private var referencedFields: Set<String> = []
 
-  init(_ schema: EventSchema, seed: UInt64, memory: PlanMemory) {
+  /// A record of an event that is not as it should be.
+  struct Variant {
+    enum Kind {
+      case missing
+      case wrongType
+    }
+
+    var path: [String]
+    var kind: Kind
+  }
+
+  /// The ops of one kind of record.
+  struct Program {
+    var ops: UnsafePointer<FieldOp>
+    var hasKey: Bool
+    /// An upper bound, with the room that wide stores may use behind the record.
+    var maximumByteCount: Int
+  }
+
+  init(_ schema: EventSchema, seed: UInt64, layout: RowLayout, memory: PlanMemory) {
     self.schema = schema
     self.seed = seed
+    self.layout = layout
     self.memory = memory
   }
 
-  /// The ops of one event, ended by `.end`; valid as long as the memory.
-  mutating func compile(_ event: EventDefinition) -> UnsafePointer<FieldOp> {
+  mutating func compile(_ event: EventDefinition, stream: StreamModel?, variant: Variant? = nil) -> Program {
     literal = []
     ops = []
     byteCount = 0
+    self.stream = stream
+    self.variant = variant
+    keyPath = schema.outputs[event.output].keyPath
+    referencedFields = stream.map { schema.fieldsReferenced(in: $0) } ?? []
     object(event.fields, path: [])
     text("\n")
     emit(.end, width: 0)
-    maximumByteCount = max(maximumByteCount, byteCount + 128)
-    return memory.array(ops)
+    return Program(ops: memory.array(ops), hasKey: keyPath != nil, maximumByteCount: byteCount + 128)
   }
 
-  mutating func picker(_ pick: RowPick, count: Int) -> RowPicker {
-    switch pick.shape {
-    case .weights: preconditionFailure("the reader refuses this")
-    case .uniform: return RowPicker(count: UInt64(count), sampler: 0)
-    case .zipf(let exponent):
-      return RowPicker(count: UInt64(count), sampler: memory.zipf(count: count, exponent: exponent, counts: &samplers))
-    }
-  }
+  // MARK: - Ops
 
-  // MARK: - Structure
+  mutating func text(_ text: String) { literal += Array(text.utf8) }
 
-  private mutating func text(_ text: String) { literal += Array(text.utf8) }
-
-  /// Closes the literal with an op that writes up to `width` bytes.
-  private mutating func emit(
-    _ kind: OpKind, width: Int, owner: Owner = .event, small: UInt8 = 0, parameter: UInt64 = 0, second: UInt64 = 0
-  ) {
+  /// Closes the literal with an op that writes up to `width` bytes; returns its place.
+  @discardableResult
+  mutating func emit(
+    _ kind: OpKind, width: Int, owner: Owner = .record, small: UInt8 = 0, parameter: UInt64 = 0, second: UInt64 = 0
+  ) -> Int {
     ops.append(
       FieldOp(
         literal: memory.text(literal), literalCount: UInt32(literal.count), kind: kind, small: small, row: owner.row,
         rowSeed: owner.seed, parameter: parameter, second: second))
-    byteCount += literal.count + width
+    grow(literal.count + width)
     literal = []
+    return ops.count - 1
   }
 
-  private mutating func object(_ fields: [FieldDefinition], path: [String]) {
-    text("{")
-    for (index, field) in fields.enumerated() {
-      text((index > 0 ? "," : "") + JSONText.quoted(field.name) + ":")
-      let isKey = schema.output.keyPath == path + [field.name]
-      keyMayHaveEscapes = false
-      if isKey { emit(.keyStart, width: 0) }
-      if case .object(let inner) = field.generator {
-        object(inner, path: path + [field.name])
-      } else {
-        value(field.generator, .event)
-      }
-      if isKey { emit(.keyEnd, width: 0, small: keyMayHaveEscapes ? 1 : 0) }
+  /// Notes that the record may have so many bytes more.
+  mutating func grow(_ count: Int) { byteCount = min(byteCount + count, 1 << 40) }
+
+  /// The place of the next op, which others jump to.
+  mutating func label() -> Int {
+    if !literal.isEmpty { emit(.nothing, width: 0) }
+    return ops.count
+  }
+
+  /// Lets the op at `place` jump to the next one.
+  mutating func land(_ place: Int) { ops[place].second = UInt64(bitPattern: Int64(label() - place - 1)) }
+
+  /// Runs `body` by each of the ways in turn, of which one is taken at run time.
+  mutating func branch(_ weights: [Double], owner: Owner, _ body: (inout EventCompiler, Int) -> Void) {
+    let entries = weights.count * MemoryLayout<AliasEntry>.stride
+    let block = memory.allocate(byteCount: entries + weights.count * 4)
+    for (index, entry) in AliasTable.columns(weights).enumerated() {
+      block.storeBytes(of: entry, toByteOffset: index * MemoryLayout<AliasEntry>.stride, as: AliasEntry.self)
     }
+    let place = emit(
+      .branch, width: 0, owner: owner, parameter: UInt64(UInt(bitPattern: block)), second: UInt64(weights.count))
+    var exits: [Int] = []
+    for index in weights.indices {
+      block.storeBytes(of: Int32(label() - place - 1), toByteOffset: entries + index * 4, as: Int32.self)
+      body(&self, index)
+      if index + 1 < weights.count { exits.append(emit(.jump, width: 0)) }
+    }
+    for exit in exits { land(exit) }
+  }
+
+  /// Runs `body` as often as a draw says, with what it writes counted so often.
+  mutating func loop(_ count: Distribution, _ body: (inout EventCompiler) -> Void) {
+    let most = count.practicalMaximum
+    let sampler = memory.array([memory.sampler(count)])
+    let place = emit(
+      .loop, width: 0, owner: Owner(row: -1, seed: UInt64(most)), parameter: UInt64(UInt(bitPattern: sampler)))
+    let before = byteCount
+    body(&self)
+    let end = emit(.loopEnd, width: 0)
+    byteCount = min(before + (byteCount - before) * max(most, 1), 1 << 40)
+    ops[end].second = UInt64(bitPattern: Int64(place - end))
+    land(place)
+  }
+
+  // MARK: - Objects
+
+  /// Commas stand before a field where a field before it is always there, and after it otherwise.
+  mutating func object(_ fields: [FieldDefinition], path: [String]) {
+    text("{")
+    let always = fields.firstIndex { $0.optional == 0 && !(variant?.kind == .missing && variant?.path == path + [$0.name]) }
+    for (index, field) in fields.enumerated() {
+      let comesAfter = always.map { index > $0 } ?? false
+      let place = field.optional > 0 ? emit(.chance, width: 0, parameter: Self.threshold(field.optional)) : nil
+      let fault = variant.flatMap { $0.path == path + [field.name] ? $0.kind : nil }
+      let name = (comesAfter ? "," : "") + JSONText.quoted(field.name) + ":"
+      if fault != nil { emit(.skipBegin, width: 0) }
+      text(name)
+      keyed(path + [field.name]) { $0.field(field, path: path) }
+      let ending = always.map { index < $0 } ?? true ? "," : ""
+      text(ending)
+      if let fault {
+        emit(.skipEnd, width: 0)
+        if keyPath == path + [field.name] { emit(.noKey, width: 0) }
+        if fault == .wrongType { text(name + Self.wrongValue(for: field.generator) + ending) }
+      }
+      if let place { land(place) }
+    }
+    if always == nil, !fields.isEmpty { emit(.trimComma, width: 0) }
     text("}")
   }
 
-  // MARK: - Values
-
-  /// Whose value is written: the event's, or that of a row of the session.
-  private struct Owner {
-    var row: Int16
-    var seed: UInt64
-
-    static let event = Owner(row: -1, seed: 0)
+  private mutating func keyed(_ path: [String], _ body: (inout EventCompiler) -> Void) {
+    guard keyPath == path else { return body(&self) }
+    keyMayHaveEscapes = false
+    emit(.keyStart, width: 0)
+    body(&self)
+    emit(.keyEnd, width: 0, small: keyMayHaveEscapes ? 1 : 0)
   }
 
-  private mutating func value(_ generator: FieldGenerator, _ owner: Owner) {
+  /// The value of a field, or null.
+  private mutating func field(_ field: FieldDefinition, path: [String]) {
+    var nulls: [Int] = []
+    if let condition = field.condition { nulls.append(emit(.unless, width: 0, small: SessionFlags.code(condition))) }
+    if field.nullable > 0 { nulls.append(emit(.chance, width: 0, parameter: Self.threshold(field.nullable))) }
+    if case .object(let inner) = field.generator {
+      object(inner, path: path + [field.name])
+    } else if let stream, path.isEmpty, referencedFields.contains(field.name) {
+      recordField(field, of: stream, row: layout.record, false)
+    } else {
+      value(field.generator, .record)
+    }
+    guard !nulls.isEmpty else { return }
+    let end = emit(.jump, width: 0)
+    for place in nulls { land(place) }
+    text("null")
+    land(end)
+  }
+
+  /// A probability as a part of 2^64.
+  static func threshold(_ probability: Double) -> UInt64 { UInt64(min(probability * 0x1p64, 0x1.fffffffffffffp63)) }
+
+  /// What stands where something else was promised.
+  private static func wrongValue(for generator: FieldGenerator) -> String {
     switch generator {
-    case .const(let scalar): constant(scalar)
-    case .choice(let values, let weights): choice(values, weights, owner)
-    case .uuid(let version):
-      text("\"")
-      emit(version == .v4 ? .uuidV4 : .uuidV7, width: 36, owner: owner)
-      text("\"")
-    case .integer(let range):
-      let width = UInt64(bitPattern: range.upperBound &- range.lowerBound) &+ 1
-      emit(.integer, width: 20, owner: owner, parameter: UInt64(bitPattern: range.lowerBound), second: width)
-    case .number(let settings): number(settings, owner)
-    case .sequence(let settings):
-      guard let frame = settings.text else { preconditionFailure("the reader refuses this") }
-      let digits = frame.minimumDigits
-      // `quoted` gives both quotes; one goes to each side of the number.
-      text(String(escaped(frame.prefix).dropLast()))
-      emit(.sequence, width: max(20, digits), owner: owner, small: UInt8(min(max(digits, 1), 20)))
-      text(String(escaped(frame.suffix).dropFirst()))
-    case .time(let source, let format): time(source, format)
-    case .object(let fields): object(fields, path: [])
-    case .from(let field): from(field)
-    case .bool, .array, .list, .map, .oneOf, .text: preconditionFailure("the reader refuses this")
-    case .reference(let entity, let field, let pick):
-      let picker = picker(pick, count: schema.entities[entity].count)
-      emit(.follow, width: 0, owner: owner, parameter: picker.sampler, second: picker.count)
-      rowField(entity: entity, field: field, row: schema.sessions!.bindings.count + 1)
+    case .integer, .number, .bool, .object, .array, .list, .map: "\"n/a\""
+    case .const(.integer), .const(.double), .const(.bool): "\"n/a\""
+    case .sequence(let settings): settings.text == nil ? "\"n/a\"" : "-1"
+    case .time(_, .epochMilliseconds), .time(_, .epochSeconds), .time(_, .epochMicroseconds): "\"n/a\""
+    default: "-1"
     }
   }
+}
 
-  private mutating func from(_ field: BoundField) {
-    switch field {
-    case .sessionIdentifier:
-      text("\"")
-      emit(.sessionIdentifier, width: 36)
-      text("\"")
-    case .actor(let field): rowField(entity: schema.sessions!.actor, field: field, row: 0)
-    case .binding(let binding, let field):
-      rowField(entity: schema.sessions!.bindings[binding].entity, field: field, row: binding + 1)
-    case .device, .session, .record, .changed, .change: preconditionFailure("the reader refuses this")
-    }
-  }
-
-  /// A field of a row: its random state comes from the names and the number alone, so it is the same wherever it is read, and does not
-  /// change when other fields come or go.
-  private mutating func rowField(entity: Int, field: Int, row: Int) {
-    let definition = schema.entities[entity]
-    let name = "\(definition.name).\(definition.fields[field].name)"
-    let seed = Hash.mix(self.seed ^ 0x656e_7469_7479, GenerationSeeds.hash(name))
-    value(definition.fields[field].generator, Owner(row: Int16(row), seed: seed))
-  }
-
-  private mutating func escaped(_ text: String) -> String {
-    let quoted = JSONText.quoted(text)
-    if quoted.utf8.contains(UInt8(ascii: "\\")) { keyMayHaveEscapes = true }
-    return quoted
-  }
-
-  private mutating func json(_ scalar: Scalar) -> String {
-    switch scalar {
-    case .null: return "null"
-    case .bool(let value): return value ? "true" : "false"
-    case .integer(let value): return String(value)
-    case .double(let value): return value.isFinite ? value.description : "null"
-    case .string(let value): return escaped(value)
-    }
-  }
-
-  private mutating func constant(_ scalar: Scalar) { text(json(scalar)) }
-
-  private mutating func choice(_ values: [Scalar], _ weights: [Double], _ owner: Owner) {
-    guard values.count > 1 else { return constant(values.first ?? .null) }
-    let texts = values.map { Array(json($0).utf8) }
-    let entries = AliasTable.columns(weights)
-    let longest = texts.map(\.count).max() ?? 0
-    let isShort = longest <= 31
-    let block = memory.allocate(byteCount: texts.count * 40)
-    for (index, text) in texts.enumerated() {
-      if isShort {
-        text.withUnsafeBytes { (block + index * 32).copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
-        (block + index * 32 + 31).storeBytes(of: UInt8(text.count), as: UInt8.self)
-      } else {
-        (block + index * 16).storeBytes(of: ChoiceText(text: memory.text(text), count: text.count), as: ChoiceText.self)
+extension EventSchema {
+  /// The names of the fields of a stream that records of other streams read.
+  func fieldsReferenced(in stream: StreamModel) -> Set<String> {
+    var names: Set<String> = []
+    for other in streams {
+      for field in events[other.event].fields {
+        guard case .from(.record(let binding, let index)) = field.generator,
+          case .stream(let target, _) = other.bindings[binding].target, streams[target].name == stream.name
+        else { continue }
+        names.insert(events[stream.event].fields[index].name)
       }
-      (block + texts.count * (isShort ? 32 : 16) + index * 8).storeBytes(of: entries[index], as: AliasEntry.self)
     }
-    emit(
-      isShort ? .shortChoice : .longChoice, width: longest, owner: owner, parameter: UInt64(UInt(bitPattern: block)),
-      second: UInt64(texts.count))
+    return names
   }
+}
 
-  private mutating func number(_ settings: NumberSettings, _ owner: Owner) {
-    let (shape, first, second) = settings.distribution.parameters(unit: 1)
-    guard let fixed = settings.decimals else { preconditionFailure("the reader refuses this") }
-    let decimals = min(max(fixed, 0), 18)
-    let parameters = NumberParameters(
-      shape: shape, decimals: UInt8(decimals), first: first, second: second, low: settings.clamp?.lowerBound ?? -.infinity,
-      high: settings.clamp?.upperBound ?? .infinity, scale: (0..<decimals).reduce(1) { scale, _ in scale * 10 })
-    emit(.number, width: 40, owner: owner, parameter: UInt64(UInt(bitPattern: memory.array([parameters]))))
-  }
+/// Whose value is written: the record's, or that of a row of the ticket.
+struct Owner {
+  var row: Int16
+  var seed: UInt64
+  /// The row that sequences count, where the random stream has been entered already.
+  var entered: Int16 = -1
 
-  private mutating func time(_ source: TimeSource, _ format: TimeFormat) {
-    let small: UInt8 = source == .event ? 0 : 1
-    switch format {
-    case .rfc3339Seconds, .epochMicroseconds, .pattern: preconditionFailure("the reader refuses this")
-    case .rfc3339Milliseconds:
-      text("\"")
-      emit(.timeText, width: 24, small: small)
-      text("\"")
-    case .epochMilliseconds: emit(.timeMilliseconds, width: 20, small: small)
-    case .epochSeconds: emit(.timeSeconds, width: 20, small: small)
-    }
-  }
+  static let record = Owner(row: -1, seed: 0)
+
+  /// The row that sequences count, -1 for the record.
+  var countedRow: Int { Int(row >= 0 ? row : entered) }
 }
 
 /// Streams of randomness that must not meet.
 enum GenerationSeeds {
   static func arrivals(_ seed: UInt64) -> UInt64 { Hash.mix(seed, 1) }
   static func sessions(_ seed: UInt64) -> UInt64 { Hash.mix(seed, 2) }
+  static func stream(_ seed: UInt64, _ name: String) -> UInt64 { Hash.mix(Hash.mix(seed, 3), hash(name)) }
+  static func swarm(_ seed: UInt64, _ index: Int) -> UInt64 { Hash.mix(Hash.mix(seed, 4), UInt64(index)) }
 
   static func hash(_ text: String) -> UInt64 {
     var text = text

@@ -1,4 +1,4 @@
-// Runs the ops of one event: the inner loop of the generator. Everything it touches comes in by pointer or by value; stores may reach up to
+// Runs the ops of one record: the inner loop of the generator. Everything it touches comes in by pointer or by value; stores may reach up to
 // 64 bytes behind the cursor, which the caller has reserved.
 
 import Base
@@ -9,21 +9,27 @@ import Base
   import Darwin
 #endif
 
-/// What an event's fields may ask for beside the session.
+/// What a record's fields may ask for beside its ticket.
 struct EventContext: BitwiseCopyable {
   let normals: NormalTable
+  /// As the record says it: with the skew of its clock.
   var milliseconds: Int64 = .min
+  var nanoseconds: Int64 = 0
   var sentMilliseconds: Int64 = .min
+  var drawnMilliseconds: Int64 = 0
   /// 24 bytes each, with 8 behind them; the same place where both times are one.
   var timeText: UnsafeMutablePointer<UInt8>
   var sentText: UnsafeMutablePointer<UInt8>
-  /// Counts the events from 1.
-  var sequence: UInt64 = 0
-  var scratchRow: Int
+  let scratchRow: Int
+  /// Counters of loops and random states of rows, innermost last.
+  var stack: UnsafeMutablePointer<UInt64>
   /// Where the key begins, and how long it is; -1 without one.
   var keyStart: UnsafeMutablePointer<UInt8>
   var keyCount: Int32 = -1
   var keyMayHaveEscapes = false
+
+  /// Entries of `stack`; the reader bounds how deep fields can be nested.
+  static let stackDepth = 256
 
   /// Brings the text of the event's time up to date; within a second only three digits change.
   @inline(__always)
@@ -69,21 +75,69 @@ enum EventWriter {
   /// Writes one record with its line feed; returns the cursor behind it.
   @inline(__always)
   static func write(
-    _ firstOp: UnsafePointer<FieldOp>, to start: UnsafeMutablePointer<UInt8>, random session: inout Random, identifier: UUIDBits,
-    rows: UnsafeMutablePointer<UInt64>, context: inout EventContext
+    _ firstOp: UnsafePointer<FieldOp>, _ ticket: UnsafeMutablePointer<Ticket>, to start: UnsafeMutablePointer<UInt8>,
+    _ context: inout EventContext
   ) -> UnsafeMutablePointer<UInt8> {
+    let rows = ticket.rows
     var out = start
     var op = firstOp
+    var stack = context.stack
+    var main = Random(state: ticket.pointee.fields)
     while true {
       copyPadded(op.pointee.literal, out, count: Int(op.pointee.literalCount))
       out += Int(op.pointee.literalCount)
       let row = Int(op.pointee.row)
-      var random = session
+      var random = main
       if row >= 0 { random = Random(state: Hash.mix(op.pointee.rowSeed, rows[row])) }
       switch op.pointee.kind {
       case .end: return out
+      case .nothing: break
       case .keyStart: context.keyStart = out
       case .keyEnd: endKey(out, op.pointee.small != 0, &context)
+      case .noKey: context.keyCount = -1
+      case .skipBegin:
+        stack.pointee = UInt64(UInt(bitPattern: out))
+        stack += 1
+      case .skipEnd:
+        stack -= 1
+        out = UnsafeMutablePointer(bitPattern: UInt(stack.pointee)).unsafelyUnwrapped
+      case .trimComma: if out[-1] == UInt8(ascii: ",") { out -= 1 }
+      case .jump: op += Int(truncatingIfNeeded: op.pointee.second)
+      case .chance: if random.next() < op.pointee.parameter { op += Int(truncatingIfNeeded: op.pointee.second) }
+      case .unless:
+        let small = op.pointee.small
+        let isSo = ticket.pointee.flags.rawValue & UInt16(small & 127) != 0
+        if isSo == (small & 128 != 0) { op += Int(truncatingIfNeeded: op.pointee.second) }
+      case .branch:
+        let raw = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+        let count = Int(truncatingIfNeeded: op.pointee.second)
+        let way = AliasTable.sample(raw.assumingMemoryBound(to: AliasEntry.self), count: count, &random)
+        op += Int((raw + count &* 8).assumingMemoryBound(to: Int32.self)[way])
+      case .loop:
+        let sampler = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+          .assumingMemoryBound(to: Sampler.self)
+        let count = sampler.pointee.drawCount(&random, context.normals, maximum: Int(op.pointee.rowSeed))
+        if count == 0 {
+          op += Int(truncatingIfNeeded: op.pointee.second)
+        } else {
+          stack.pointee = UInt64(count)
+          stack += 1
+        }
+      case .loopEnd:
+        stack[-1] &-= 1
+        if stack[-1] > 0 { op += Int(truncatingIfNeeded: op.pointee.second) } else { stack -= 1 }
+      case .enterRow:
+        stack.pointee = main.state
+        stack += 1
+        main = random
+      case .leaveRow:
+        stack -= 1
+        main = Random(state: stack.pointee)
+        random = main
+      case .follow:
+        let picker = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+          .assumingMemoryBound(to: RowPicker.self)
+        rows[context.scratchRow] = picker.pointee.draw(&random, time: 0, elapsed: 0)
       case .shortChoice:
         let texts = UnsafePointer<UInt8>(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
         let count = Int(truncatingIfNeeded: op.pointee.second)
@@ -99,6 +153,7 @@ enum EventWriter {
         let text = raw.assumingMemoryBound(to: ChoiceText.self)[index]
         copyPadded(text.text, out, count: text.count)
         out += text.count
+      case .characters: out = characters(op, &random, to: out)
       case .uuidV4:
         UUIDBits.v4(&random).write(to: out)
         out += 36
@@ -106,7 +161,7 @@ enum EventWriter {
         UUIDBits.v7(milliseconds: context.milliseconds, &random).write(to: out)
         out += 36
       case .sessionIdentifier:
-        identifier.write(to: out)
+        ticket.pointee.identifier.write(to: out)
         out += 36
       case .integer:
         let width = op.pointee.second
@@ -117,22 +172,100 @@ enum EventWriter {
         let number = raw.assumingMemoryBound(to: NumberParameters.self)
         let scaled = number.pointee.draw(&random, context.normals)
         out += NumberText.writeFixed(scaled, decimals: Int(number.pointee.decimals), to: out)
+      case .double:
+        let raw = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+        let number = raw.assumingMemoryBound(to: NumberParameters.self)
+        out += NumberText.write(number.pointee.value(&random, context.normals), to: out)
       case .sequence:
-        let value = row >= 0 ? rows[row] &+ 1 : context.sequence
-        out += NumberText.write(value, minimumDigits: Int(op.pointee.small), to: out)
+        let raw = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+        let sequence = raw.assumingMemoryBound(to: SequenceParameters.self)
+        let number = sequence.pointee.row >= 0 ? rows[sequence.pointee.row] : ticket.pointee.sequence
+        let value = sequence.pointee.value(number)
+        if value >= 0 {
+          out += NumberText.write(UInt64(value), minimumDigits: sequence.pointee.minimumDigits, to: out)
+        } else {
+          out[0] = UInt8(ascii: "-")
+          out += 1 + NumberText.write(value.magnitude, minimumDigits: sequence.pointee.minimumDigits, to: out + 1)
+        }
+      case .fact: out = fact(op.pointee.small, ticket, to: out)
+      case .drawTime:
+        let width = op.pointee.second
+        let draw = width == 0 ? random.next() : random.below(width)
+        context.drawnMilliseconds = Int64(bitPattern: op.pointee.parameter &+ draw)
       case .timeText:
-        copy32(op.pointee.small == 0 ? context.timeText : context.sentText, out)
+        if op.pointee.small < 2 {
+          copy32(op.pointee.small == 0 ? context.timeText : context.sentText, out)
+        } else {
+          TimeText.writeRFC3339Milliseconds(context.drawnMilliseconds, to: out)
+        }
         out += 24
-      case .timeMilliseconds:
-        out += NumberText.write(op.pointee.small == 0 ? context.milliseconds : context.sentMilliseconds, to: out)
+      case .timeTextSeconds:
+        TimeText.writeRFC3339Milliseconds(time(op.pointee.small, context), to: out)
+        out[19] = UInt8(ascii: "Z")
+        out += 20
+      case .timeMilliseconds: out += NumberText.write(time(op.pointee.small, context), to: out)
       case .timeSeconds:
-        let time = op.pointee.small == 0 ? context.milliseconds : context.sentMilliseconds
+        let time = time(op.pointee.small, context)
         out += NumberText.write(time / 1000 - (time % 1000 < 0 ? 1 : 0), to: out)
-      case .follow:
-        rows[context.scratchRow] = RowPicker(count: op.pointee.second, sampler: op.pointee.parameter).draw(&random)
+      case .timeMicroseconds:
+        let nanoseconds = nanoseconds(op.pointee.small, context)
+        out += NumberText.write(nanoseconds / 1000 - (nanoseconds % 1000 < 0 ? 1 : 0), to: out)
+      case .timePattern:
+        let parts = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+          .assumingMemoryBound(to: TimePatternPart.self)
+        out = TimePattern.write(
+          parts, count: Int(op.pointee.second), nanoseconds: nanoseconds(op.pointee.small, context), to: out)
       }
-      if row < 0 { session = random }
+      if row < 0 { main = random }
       op += 1
+    }
+  }
+
+  @inline(__always)
+  private static func time(_ small: UInt8, _ context: borrowing EventContext) -> Int64 {
+    small == 0 ? context.milliseconds : small == 1 ? context.sentMilliseconds : context.drawnMilliseconds
+  }
+
+  @inline(__always)
+  private static func nanoseconds(_ small: UInt8, _ context: borrowing EventContext) -> Int64 {
+    small == 0 ? context.nanoseconds : time(small, context) &* 1_000_000
+  }
+
+  @inline(never)
+  private static func characters(
+    _ op: UnsafePointer<FieldOp>, _ random: inout Random, to start: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    var out = start
+    let blocks = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped.assumingMemoryBound(to: UInt64.self)
+    let setCount = UInt64(op.pointee.small) + 1
+    let (least, most) = (op.pointee.rowSeed, op.pointee.second)
+    let count = least == most ? most : least + random.below(most - least + 1)
+    for _ in 0..<count {
+      let block = blocks[Int(truncatingIfNeeded: random.next().multipliedFullWidth(by: setCount).high)]
+      UnsafeMutableRawPointer(out).storeBytes(of: block.littleEndian, as: UInt64.self)
+      out += Int(block >> 56)
+    }
+    return out
+  }
+
+  @inline(never)
+  private static func fact(
+    _ small: UInt8, _ ticket: UnsafeMutablePointer<Ticket>, to out: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    func text(_ text: StaticString) -> UnsafeMutablePointer<UInt8> {
+      memcpy(out, text.utf8Start, text.utf8CodeUnitCount)
+      return out + text.utf8CodeUnitCount
+    }
+    let flags = ticket.pointee.flags
+    switch RecordFact(rawValue: small) {
+    case .isBot: return text(flags.contains(.bot) ? "true" : "false")
+    case .isIdentified: return text(flags.contains(.identified) ? "true" : "false")
+    case .step, .version: return out + NumberText.write(Int64(ticket.pointee.step), to: out)
+    case .startedAt:
+      let time = ticket.pointee.startedAt
+      return out + NumberText.write(time / 1_000_000 - (time % 1_000_000 < 0 ? 1 : 0), to: out)
+    case .operation: return text(flags.contains(.delete) ? "delete" : flags.contains(.update) ? "update" : "create")
+    case nil: return out
     }
   }
 

@@ -1,22 +1,56 @@
-// One step of writing an event: copy a literal, then write one value. Ops are flat and 40 bytes, so that an event is a short walk over
-// consecutive memory with one switch per field.
+// One step of writing a record: copy a literal, then write one value or decide where to go on. Ops are flat and 40 bytes, so that a record
+// is a short walk over consecutive memory with one switch per field.
 //
 //     {"type":"page","userId":"   uuid of the actor's row   ","position":   17   }\n
 //     [ literal                 | op .uuidV4 ] [ literal    | op .integer ] [ literal | op .end ]
+//
+// Jumps are relative: an op that jumps goes on `second` ops after the next one.
 
 import Base
 
-/// What an op writes behind its literal.
+/// What an op does behind its literal.
 enum OpKind: UInt8, BitwiseCopyable {
-  /// Nothing; the event is complete.
+  // MARK: Structure
+  /// The record is complete.
   case end
-  /// Nothing; the record's key begins or ends here. `end` of a key that may hold escapes has `small` 1.
+  /// Nothing: a literal before a place that others jump to.
+  case nothing
+  /// The record's key begins or ends here. `keyEnd` of a key that may hold escapes has `small` 1.
   case keyStart
   case keyEnd
+  /// The record has no key after all.
+  case noKey
+  /// Takes back what was written since `skipBegin`; its draws stay drawn.
+  case skipBegin
+  case skipEnd
+  /// Takes back a comma, if that is the last byte.
+  case trimComma
+
+  // MARK: Flow
+  case jump
+  /// Jumps with the probability `parameter` / 2^64.
+  case chance
+  /// Jumps unless the session is as `small` says (`SessionFlags`, bit 7 for the opposite).
+  case unless
+  /// One of `second` ways: `parameter` points at alias entries, then 32-bit jumps.
+  case branch
+  /// Draws a count from the sampler at `parameter`, at most `rowSeed`, and jumps if it is 0; else the ops up to `loopEnd` run so often.
+  case loop
+  /// Jumps back.
+  case loopEnd
+  /// The random stream is that of a row until `leaveRow`.
+  case enterRow
+  case leaveRow
+  /// Draws a row of another entity into the scratch row: `parameter` points at a `RowPicker`.
+  case follow
+
+  // MARK: Values
   /// One of `second` texts of at most 31 bytes: `parameter` points at 32-byte blocks, the count in the last byte, then alias entries.
   case shortChoice
   /// The same with 16-byte `ChoiceText` entries.
   case longChoice
+  /// `rowSeed` to `second` characters (evenly), each one of those at `parameter`: `small` + 1 blocks of 8 bytes, the count in the last byte.
+  case characters
   case uuidV4
   /// With the time of the event.
   case uuidV7
@@ -25,14 +59,22 @@ enum OpKind: UInt8, BitwiseCopyable {
   case integer
   /// `parameter` points at a `NumberParameters`.
   case number
-  /// The row's number or the event's, from 1, with at least `small` digits.
+  /// The same, in the shortest text that reads back as the same double.
+  case double
+  /// `parameter` points at a `SequenceParameters`.
   case sequence
-  /// `small` is 0 for the time of the event, 1 for that of sending.
+  /// One of the session's or the change's facts: `small` is a `RecordFact`.
+  case fact
+  /// Draws a time for the ops with `small` 2: `parameter` is the lower bound in ms, `second` the number of values.
+  case drawTime
+  /// `small` is 0 for the time of the event, 1 for that of sending, 2 for the drawn one.
   case timeText
+  case timeTextSeconds
   case timeMilliseconds
   case timeSeconds
-  /// Nothing; draws a row of another entity into the scratch row. `second` is the entity's row count, `parameter` its sampler or 0.
-  case follow
+  case timeMicroseconds
+  /// `parameter` points at `second` `TimePatternPart`s.
+  case timePattern
 }
 
 struct FieldOp: BitwiseCopyable {
@@ -41,13 +83,22 @@ struct FieldOp: BitwiseCopyable {
   var literalCount: UInt32
   var kind: OpKind
   var small: UInt8 = 0
-  /// Whose random stream and number the value belongs to: a row of the session (0 the actor, then the bindings, then the scratch row), or -1
-  /// for the event itself.
+  /// Whose random stream the value belongs to: a row of the ticket, or -1 for the record itself.
   var row: Int16 = -1
   /// What is mixed with the row's number into the field's random state.
   var rowSeed: UInt64 = 0
   var parameter: UInt64 = 0
   var second: UInt64 = 0
+}
+
+/// What `OpKind.fact` writes.
+enum RecordFact: UInt8, BitwiseCopyable {
+  case isBot
+  case isIdentified
+  case step
+  case startedAt
+  case version
+  case operation
 }
 
 /// A text of a choice: padded like a literal.
@@ -58,35 +109,39 @@ struct ChoiceText: BitwiseCopyable {
 
 /// How a number is drawn and written.
 struct NumberParameters: BitwiseCopyable {
-  enum Shape: UInt8, BitwiseCopyable {
-    case constant
-    case lognormal
-    case exponential
-    case uniform
-  }
-
-  var shape: Shape
+  var sampler: Sampler
   var decimals: UInt8
-  /// Lognormal: logarithm of the median, sigma. Exponential: mean, unused. Uniform: low, width. Constant: the value.
-  var first: Double
-  var second: Double
   var low: Double
   var high: Double
   /// 10 to the power `decimals`.
   var scale: Double
 
+  @inline(__always)
+  func value(_ random: inout Random, _ table: NormalTable) -> Double { min(max(sampler.draw(&random, table), low), high) }
+
   /// A value in units of the last decimal, clamped; ties away from zero.
   @inline(__always)
   func draw(_ random: inout Random, _ table: NormalTable) -> Int64 {
-    let value: Double
-    switch shape {
-    case .constant: value = first
-    case .lognormal: value = FloatMath.exp(first + second * random.normal(table))
-    case .exponential: value = first * random.exponential()
-    case .uniform: value = first + second * random.unit()
-    }
     // Clamping before the conversion keeps it in range: what is above 2^62 units is written as 2^62 units.
-    let scaled = min(max(min(max(value, low), high) * scale, -0x1p62), 0x1p62)
+    let scaled = min(max(value(&random, table) * scale, -0x1p62), 0x1p62)
     return Int64(scaled < 0 ? scaled - 0.5 : scaled + 0.5)
+  }
+}
+
+/// A counter's course.
+struct SequenceParameters: BitwiseCopyable {
+  /// The row that is counted, or -1 for the record.
+  var row: Int
+  var start: Int64
+  var step: Int64
+  /// 0 for no end.
+  var period: UInt64
+  var minimumDigits: Int
+
+  /// `number` counts from 0.
+  @inline(__always)
+  func value(_ number: UInt64) -> Int64 {
+    let place = period == 0 ? number : number % period
+    return start &+ Int64(bitPattern: place) &* step
   }
 }

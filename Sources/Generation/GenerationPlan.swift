@@ -1,130 +1,138 @@
-// A schema made ready to run: flat ops per event, alias tables per state, everything by pointer into one memory. A plan is immutable and
-// may be shared; a `Generator` runs it.
+// A schema made ready to run: programs of flat ops per record, alias tables per state, everything by pointer into one memory. A plan is
+// immutable and may be shared; a `Generator` runs it.
 
 import Base
+import Records
 import Schema
 
 /// What a generator runs.
 public final class GenerationPlan: @unchecked Sendable {
   /// Owns what the pointers below point at; not written after `init`.
   private let memory: PlanMemory
-  let states: UnsafePointer<StatePlan>
-  let binds: UnsafePointer<BindPlan>
-  let initialStates: UnsafePointer<AliasEntry>
-  let initialTargets: UnsafePointer<Int32>
-  let initialCount: Int
-  let actor: RowPicker
-  let identifierIsV7: Bool
-  let timeoutNanoseconds: Int64
-  /// Rows that a session remembers: the actor, the bindings, and one for references to pass through.
-  let rowCount: Int
+  /// First one for each event, by its index; then those of changed events, and those of records with a faulty field.
+  let programs: UnsafePointer<ProgramPlan>
+  let programCount: Int
+  let layout: RowLayout
+  let sessions: SessionPlan?
+  let streams: [StreamPlan]
+  let incidents: [Incident]
+  /// Programs that replace an event's while an incident lasts, by index into `incidents`.
+  let changedPrograms: [(incident: Int, event: UInt16, program: UInt16)]
+  /// Programs of records with one field missing or of the wrong type, by the program of the sound record.
+  let missingPrograms: [[UInt16]]
+  let wrongTypePrograms: [[UInt16]]
   /// An upper bound on the bytes of one record, with the room that wide stores may use behind it.
   let maximumRecordByteCount: Int
-  let hasKey: Bool
 
   public let seed: UInt64
-  public let expectedEventsPerSession: Double
-  let expectedSessionMilliseconds: Double
-  let arrivalsPerSecond: Double
-  let profile: Profile?
+  public let schema: EventSchema
+  /// Of a session; 0 without sessions.
+  public var expectedEventsPerSession: Double { sessions?.expectedEvents ?? 0 }
+  /// Bytes of tables and texts.
+  public var memoryByteCount: Int { memory.byteCount }
 
+  /// Records may not be longer: arrays in arrays multiply.
+  static let recordByteLimit = 64 << 20
+
+  /// Throws where a record could be too long to write.
+  ///
   /// - Parameter seed: nil for the schema's own.
-  public init(_ schema: EventSchema, seed: UInt64? = nil) {
-    guard let model = schema.sessions else { preconditionFailure("the reader refuses this") }
-    self.seed = seed ?? schema.seed
+  public init(_ schema: EventSchema, seed: UInt64? = nil) throws(Failure) {
+    let seed = seed ?? schema.seed
+    self.seed = seed
+    self.schema = schema
     let memory = PlanMemory()
-    var compiler = EventCompiler(schema, seed: self.seed, memory: memory)
-    let events = schema.events.map { compiler.compile($0) }
-    var binds: [BindPlan] = []
-    var states: [StatePlan] = []
-    for state in model.states {
-      let weights = state.next.isEmpty ? [1] : state.next.map(\.weight)
-      let targets = state.next.isEmpty ? [-1] : state.next.map { Int32($0.state ?? -1) }
-      states.append(
-        StatePlan(
-          ops: events[state.event], firstBind: Int32(binds.count), bindCount: Int32(state.binds.count),
-          think: ThinkTime(state.think), transitions: memory.array(AliasTable.columns(weights)), targets: memory.array(targets),
-          targetCount: targets.count))
-      for bind in state.binds {
-        let entity = schema.entities[model.bindings[bind.binding].entity]
-        binds.append(BindPlan(row: bind.binding + 1, picker: compiler.picker(bind.pick, count: entity.count)))
+    layout = RowLayout(schema)
+    var set = try ProgramSet(schema, seed: seed, layout: layout, memory: memory)
+    incidents = schema.incidents
+    var changed: [(incident: Int, event: UInt16, program: UInt16)] = []
+    for (index, incident) in schema.incidents.enumerated() {
+      guard case .schemaChange(let changes) = incident.kind else { continue }
+      for change in changes {
+        var event = schema.events[change.event]
+        event.fields = change.fields
+        changed.append((index, UInt16(change.event), try set.add(event, index: change.event)))
       }
     }
-    self.states = memory.array(states)
-    self.binds = memory.array(binds)
-    initialStates = memory.array(AliasTable.columns(model.initial.map(\.weight)))
-    initialTargets = memory.array(model.initial.map { Int32($0.state) })
-    initialCount = model.initial.count
-    actor = compiler.picker(model.actorPick, count: schema.entities[model.actor].count)
-    identifierIsV7 = model.identifierVersion == .v7
-    timeoutNanoseconds =
-      model.timeoutMilliseconds.map { $0.multipliedReportingOverflow(by: 1_000_000) }
-      .map { $0.overflow ? .max : $0.partialValue } ?? .max
-    rowCount = model.bindings.count + 2
-    maximumRecordByteCount = compiler.maximumByteCount
-    hasKey = schema.output.keyPath != nil
-    expectedEventsPerSession = SessionArithmetic.expectedEventCount(model)
-    expectedSessionMilliseconds = SessionArithmetic.expectedMilliseconds(model)
-    arrivalsPerSecond = model.arrivalsPerSecond
-    profile = model.profiles.first
+    changedPrograms = changed
+    let soundCount = set.programs.count
+    missingPrograms = try set.addFaulty(schema.faults.missing, .missing, soundCount)
+    wrongTypePrograms = try set.addFaulty(schema.faults.wrongType, .wrongType, soundCount)
+    programs = memory.array(set.programs)
+    programCount = set.programs.count
+    maximumRecordByteCount = set.programs.map(\.maximumByteCount).max() ?? 128
+    sessions = schema.sessions.map { SessionPlan($0, schema, seed: seed, memory) }
+    let layout = self.layout
+    streams = schema.streams.indices.map { StreamPlan($0, schema, seed: seed, layout: layout, memory) }
     self.memory = memory
   }
 }
 
-/// One state, ready to run.
-struct StatePlan: BitwiseCopyable {
+/// How one kind of record is written.
+struct ProgramPlan: BitwiseCopyable {
   var ops: UnsafePointer<FieldOp>
-  var firstBind: Int32
-  var bindCount: Int32
-  var think: ThinkTime
-  var transitions: UnsafePointer<AliasEntry>
-  /// -1 ends the session.
-  var targets: UnsafePointer<Int32>
-  var targetCount: Int
+  /// Index into the schema's events.
+  var event: UInt16
+  var hasKey: Bool
+  var maximumByteCount: Int
 }
 
-/// A row drawn when a state is entered.
-struct BindPlan: BitwiseCopyable {
-  /// Index among the session's rows.
-  var row: Int
-  var picker: RowPicker
-}
+/// Compiles the programs of a plan.
+private struct ProgramSet {
+  private let schema: EventSchema
+  private var compiler: EventCompiler
+  /// The definitions that the programs were compiled from.
+  private var definitions: [EventDefinition] = []
+  private(set) var programs: [ProgramPlan] = []
 
-/// A pause in nanoseconds.
-struct ThinkTime: BitwiseCopyable {
-  private var shape: NumberParameters.Shape
-  private var first: Double
-  private var second: Double
-
-  init(_ distribution: Distribution) {
-    (shape, first, second) = distribution.parameters(unit: 1e6)
+  init(_ schema: EventSchema, seed: UInt64, layout: RowLayout, memory: PlanMemory) throws(Failure) {
+    self.schema = schema
+    compiler = EventCompiler(schema, seed: seed, layout: layout, memory: memory)
+    for (index, event) in schema.events.enumerated() { _ = try add(event, index: index) }
   }
 
-  /// Never negative; at most about 100 years.
-  @inline(__always)
-  func draw(_ random: inout Random, _ table: NormalTable) -> Int64 {
-    let value: Double
-    switch shape {
-    case .constant: value = first
-    case .lognormal: value = FloatMath.exp(first + second * random.normal(table))
-    case .exponential: value = first * random.exponential()
-    case .uniform: value = first + second * random.unit()
+  /// Compiles `event`, which stands for the schema's event at `index`.
+  mutating func add(
+    _ event: EventDefinition, index: Int, variant: EventCompiler.Variant? = nil
+  ) throws(Failure) -> UInt16 {
+    let stream = schema.streams.first { $0.event == index }
+    let program = compiler.compile(event, stream: stream, variant: variant)
+    guard program.maximumByteCount <= GenerationPlan.recordByteLimit else {
+      throw Failure(
+        .badConfiguration,
+        "a record of '\(event.name)' could be \(program.maximumByteCount >> 20) MiB long; expected at most \(GenerationPlan.recordByteLimit >> 20) MiB: lists in lists multiply their lengths"
+      )
     }
-    return Int64(min(max(value, 0), 3e18))
+    guard programs.count < Int(UInt16.max) else {
+      throw Failure(.badConfiguration, "too many kinds of records: at most \(UInt16.max) events with their faulty fields")
+    }
+    programs.append(
+      ProgramPlan(
+        ops: program.ops, event: UInt16(index), hasKey: program.hasKey, maximumByteCount: program.maximumByteCount))
+    definitions.append(event)
+    return UInt16(programs.count - 1)
   }
-}
 
-extension Distribution {
-  /// The parameters of `NumberParameters`, for values of `unit` parts.
-  func parameters(unit: Double) -> (shape: NumberParameters.Shape, first: Double, second: Double) {
-    switch self {
-    case .constant(let value): return (.constant, value * unit, 0)
-    case .lognormal(let median, let sigma):
-      // A median of 0 is the constant 0; a negative one has no logarithm.
-      return median > 0 ? (.lognormal, FloatMath.log(median * unit), sigma) : (.constant, 0, 0)
-    case .exponential(let mean): return (.exponential, mean * unit, 0)
-    case .uniform(let low, let high): return (.uniform, low * unit, (high - low) * unit)
-    case .uniformInteger, .normal, .pareto, .poisson, .zipf, .histogram, .mixture: preconditionFailure("the reader refuses this")
+  /// For each of the first `soundCount` programs those in which one field is faulty.
+  mutating func addFaulty(
+    _ fault: FaultModel.FieldFault?, _ kind: EventCompiler.Variant.Kind, _ soundCount: Int
+  ) throws(Failure) -> [[UInt16]] {
+    guard let fault else { return [] }
+    var result: [[UInt16]] = []
+    for index in 0..<soundCount {
+      let (event, definition) = (Int(programs[index].event), definitions[index])
+      let key = schema.outputs[definition.output].keyPath
+      let all = definition.fieldPaths.map { $0.split(separator: ".").map(String.init) }
+      // Without a choice any field but the key, and the objects that hold it.
+      let paths =
+        fault.paths.isEmpty
+        ? all.filter { path in !(key?.starts(with: path) ?? false) } : fault.paths.filter { definition.field(at: $0) != nil }
+      var programs: [UInt16] = []
+      for path in paths {
+        programs.append(try add(definition, index: event, variant: EventCompiler.Variant(path: path, kind: kind)))
+      }
+      result.append(programs)
     }
+    return result
   }
 }

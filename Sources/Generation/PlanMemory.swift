@@ -6,14 +6,18 @@ import Base
 final class PlanMemory {
   private var blocks: [UnsafeMutableRawPointer] = []
   private var samplers: [ZipfSampler] = []
+  private var addresses: [ZipfKey: UInt64] = [:]
+  /// Bytes allocated, samplers aside.
+  private(set) var byteCount = 0
 
   deinit { for block in blocks { block.deallocate() } }
 
   /// Zeroed bytes, aligned to 64.
-  func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
-    let block = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
-    block.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1))
+  func allocate(byteCount size: Int) -> UnsafeMutableRawPointer {
+    let block = UnsafeMutableRawPointer.allocate(byteCount: max(size, 1), alignment: 64)
+    block.initializeMemory(as: UInt8.self, repeating: 0, count: max(size, 1))
     blocks.append(block)
+    byteCount += size
     return block
   }
 
@@ -32,31 +36,18 @@ final class PlanMemory {
   }
 
   /// The address of a sampler that lives as long as this memory; one per distinct (count, exponent).
-  func zipf(count: Int, exponent: Double, counts: inout [ZipfKey: UInt64]) -> UInt64 {
+  func zipf(count: Int, exponent: Double) -> UInt64 {
     let key = ZipfKey(count: count, exponent: exponent)
-    if let known = counts[key] { return known }
+    if let known = addresses[key] { return known }
     let sampler = ZipfSampler(count: count, exponent: exponent)
     samplers.append(sampler)
     let address = UInt64(UInt(bitPattern: Unmanaged.passUnretained(sampler).toOpaque()))
-    counts[key] = address
+    addresses[key] = address
     return address
   }
-}
 
-struct ZipfKey: Hashable {
-  var count: Int
-  var exponent: Double
-}
-
-/// Which row of an entity: uniform, or by a sampler that the plan's memory keeps alive.
-struct RowPicker: BitwiseCopyable {
-  var count: UInt64
-  /// 0 for uniform.
-  var sampler: UInt64
-
-  @inline(__always)
-  func draw(_ random: inout Random) -> UInt64 {
-    guard sampler != 0, let pointer = UnsafeRawPointer(bitPattern: UInt(sampler)) else { return random.below(count) }
-    return Unmanaged<ZipfSampler>.fromOpaque(pointer)._withUnsafeGuaranteedRef { UInt64($0.sample(&random)) }
+  private struct ZipfKey: Hashable {
+    var count: Int
+    var exponent: Double
   }
 }

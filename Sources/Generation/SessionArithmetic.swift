@@ -17,7 +17,7 @@ enum SessionArithmetic {
       let (state, visits) = element
       let total = state.next.reduce(0) { $0 + $1.weight }
       let goesOn = state.next.reduce(0) { $0 + ($1.state == nil ? 0 : $1.weight / total) }
-      return sum + visits * goesOn * mean(of: state.think)
+      return sum + visits * goesOn * min(state.think.mean, 1e12)
     }
   }
 
@@ -28,7 +28,7 @@ enum SessionArithmetic {
     for index in 0..<count { rows[index][index] = 1 }
     for (from, state) in model.states.enumerated() {
       let total = state.next.reduce(0) { $0 + $1.weight }
-      let stays = probability(of: state.think, atMost: model.timeoutMilliseconds)
+      let stays = model.timeoutMilliseconds.map { state.think.probability(atMost: Double($0)) } ?? 1
       for edge in state.next {
         if let target = edge.state { rows[target][from] -= edge.weight / total * stays }
       }
@@ -37,31 +37,6 @@ enum SessionArithmetic {
     for start in model.initial { rows[start.state][count] += start.weight / total }
     solve(&rows)
     return rows.map { $0[count] }
-  }
-
-  private static func mean(of distribution: Distribution) -> Double {
-    switch distribution {
-    case .constant(let value): return value
-    case .lognormal(let median, let sigma): return median * FloatMath.exp(sigma * sigma / 2)
-    case .exponential(let mean): return mean
-    case .uniform(let low, let high): return (low + high) / 2
-    case .uniformInteger, .normal, .pareto, .poisson, .zipf, .histogram, .mixture: preconditionFailure("the reader refuses this")
-    }
-  }
-
-  /// The probability that a pause lasts no longer than the timeout.
-  static func probability(of think: Distribution, atMost timeoutMilliseconds: Int64?) -> Double {
-    guard let timeoutMilliseconds else { return 1 }
-    let limit = Double(timeoutMilliseconds)
-    switch think {
-    case .constant(let value): return value <= limit ? 1 : 0
-    case .uniformInteger, .normal, .pareto, .poisson, .zipf, .histogram, .mixture: preconditionFailure("the reader refuses this")
-    case .exponential(let mean): return mean > 0 ? 1 - FloatMath.exp(-limit / mean) : 1
-    case .uniform(let low, let high): return high > low ? min(max((limit - low) / (high - low), 0), 1) : (low <= limit ? 1 : 0)
-    case .lognormal(let median, let sigma):
-      guard limit > 0, median > 0, sigma > 0 else { return median <= limit ? 1 : 0 }
-      return FloatMath.normalDistribution((FloatMath.log(limit) - FloatMath.log(median)) / sigma)
-    }
   }
 
   /// Gauss-Jordan elimination with row pivots; the right-hand sides are the last column, and become the solution.

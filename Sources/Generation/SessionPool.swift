@@ -1,7 +1,7 @@
 // The sessions that are alive: slots of one size in one block, the free ones in a list. A slot is only reached by its number, so the block
 // may move when it grows.
 //
-//     [ random | identifier (16) | state | order | row 0 (actor) | row 1.. (bindings) | scratch row ]
+//     [ random | identifier (16) | session | started | state | order | step | flags | rows as in a ticket ]
 
 import Base
 
@@ -9,9 +9,18 @@ import Base
 struct SessionHeader: BitwiseCopyable {
   var random: Random
   var identifier: UUIDBits
+  /// As in `Ticket`.
+  var session: UInt64
+  /// Of event time, in ns since the epoch.
+  var startedAt: Int64
   var state: Int32
   /// Decides between sessions due at the same nanosecond.
   var order: UInt32
+  /// Records so far.
+  var step: UInt32
+  var flags: SessionFlags
+  /// 0 for a session of its own pace, else the number of a swarm, from 1; `UInt16.max` for bots.
+  var pace: UInt16
 }
 
 /// Owned memory: whoever makes one calls `deallocate`.

@@ -57,7 +57,7 @@ enum Generating {
   static let start: Int64 = 1_767_225_600_000
 
   static func generator(_ schema: EventSchema, rate: Double? = nil, seed: UInt64? = nil) -> Generator {
-    Generator(GenerationPlan(schema, seed: seed), GenerationSettings(startMilliseconds: start, eventsPerSecond: rate))
+    Generator(try! GenerationPlan(schema, seed: seed), GenerationSettings(startMilliseconds: start, eventsPerSecond: rate))
   }
 
   /// All bytes of the first `count` events.

@@ -12,7 +12,8 @@ import Testing
   private static let hour: Int64 = 3_600_000_000_000
 
   private func arrivals(_ perSecond: Double, _ profile: Profile?, from start: Int64, until end: Int64) -> [Int64] {
-    var process = ArrivalProcess(seed: 9, perSecond: perSecond, profile: profile, startNanoseconds: start)
+    var process = ArrivalProcess(
+      seed: 9, perSecond: perSecond, curve: ArrivalCurve(profile.map { [$0] } ?? []), startNanoseconds: start)
     var times: [Int64] = []
     while process.time < end {
       times.append(process.time)
@@ -44,7 +45,7 @@ import Testing
     let profile = Profile(
       periodMilliseconds: 86_400_000,
       points: [(0, 0.3), (32_400_000, 1.0), (72_000_000, 2.2)].map { Profile.Point(atMilliseconds: $0, factor: $1) })
-    let curve = ProfileCurve(profile)
+    let curve = ArrivalCurve([profile])
     #expect(curve.factor(atNanoseconds: 0) == 0.3)
     #expect(abs(curve.factor(atNanoseconds: 22 * Self.hour) - 1.25) < 1e-9)
     #expect(abs(curve.factor(atNanoseconds: -2 * Self.hour) - 1.25) < 1e-9)

@@ -56,7 +56,7 @@ struct GenerateCommand: ParsableCommand {
       rate: given(rate, "rate"), count: given(count, "count"), length: given(length, "for"), seed: given(seed, "seed"),
       from: given(from, "from"), until: given(until, "until"))
     var options = try GenerateOptions(texts, schema: model, clock: clock)
-    let plan = GenerationPlan(model, seed: options.seed)
+    let plan = try GenerationPlan(model, seed: options.seed)
     Interrupts.install()
     let sink = try SinkChoice.open(
       given(to, "to") ?? "stdout", properties: properties, output: model.output)

@@ -110,7 +110,7 @@ final class Demo {
       let sink = try SinkChoice.open(address, properties: [], output: schema.output)
       let options = try GenerateOptions(texts, schema: schema, clock: clock)
       let settings = GenerationSettings(startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond)
-      let loop = GenerationLoop(Generator(GenerationPlan(schema), settings), options, to: sink, clock: clock, progress)
+      let loop = GenerationLoop(Generator(try GenerationPlan(schema), settings), options, to: sink, clock: clock, progress)
       let started = clock.monotonicNanoseconds
       try loop.run()
       let ended = clock.monotonicNanoseconds

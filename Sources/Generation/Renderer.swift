@@ -1,0 +1,139 @@
+// From tickets to bytes: runs each ticket's program into a batch. It depends on nothing but the plan and the tickets, so several may work on
+// different tickets at once.
+
+import Base
+import Records
+import Schema
+
+/// Writes tickets. Belongs to one thread.
+final class Renderer {
+  private let plan: GenerationPlan
+  private var context: EventContext
+  private let timeTexts: UnsafeMutablePointer<UInt8>
+  private let stack: UnsafeMutablePointer<UInt64>
+  /// Keys whose bytes are not in their values: the record's index, and where its key begins in `keys`.
+  private var strayKeys: [(index: Int, start: Int, count: Int)] = []
+  private let keys = ByteBuffer(capacity: 256)
+
+  init(_ plan: GenerationPlan) {
+    self.plan = plan
+    timeTexts = .allocate(capacity: 128)
+    timeTexts.initialize(repeating: 0, count: 128)
+    stack = .allocate(capacity: EventContext.stackDepth)
+    stack.initialize(repeating: 0, count: EventContext.stackDepth)
+    context = EventContext(
+      normals: .shared, timeText: timeTexts, sentText: timeTexts, scratchRow: plan.layout.scratch, stack: stack,
+      keyStart: timeTexts)
+  }
+
+  deinit {
+    timeTexts.deallocate()
+    stack.deallocate()
+  }
+
+  /// Empties the batch.
+  func begin(_ batch: RecordBatch) { batch.removeAll() }
+
+  /// Writes the tickets behind what the batch holds.
+  ///
+  /// - Parameter sentMilliseconds: the time that `time: sent` writes; nil for when each record is due.
+  func append(_ tickets: TicketBuffer, to batch: RecordBatch, sentMilliseconds: Int64? = nil) {
+    batch.reserveSlots(tickets.count)
+    let recordRoom = plan.maximumRecordByteCount
+    let slots = batch.slots + batch.count
+    let first = batch.count
+    var context = context
+    let programs = plan.programs
+    batch.bytes.reserve(recordRoom)
+    var base = batch.bytes.base
+    var cursor = base + batch.bytes.count
+    var roomEnd = base + batch.bytes.capacity - recordRoom
+    if let sentMilliseconds { setSent(sentMilliseconds, &context) }
+    for index in 0..<tickets.count {
+      if cursor > roomEnd {
+        batch.bytes.count = cursor - base
+        batch.bytes.reserve(max(recordRoom, batch.bytes.capacity))
+        cursor = batch.bytes.base + (cursor - base)
+        base = batch.bytes.base
+        roomEnd = base + batch.bytes.capacity - recordRoom
+      }
+      let ticket = tickets.ticket(index)
+      context.nanoseconds = ticket.pointee.time &+ ticket.pointee.skew &* 1_000_000
+      let milliseconds = ticket.pointee.time.flooredMilliseconds
+      context.setTime(milliseconds &+ ticket.pointee.skew)
+      if sentMilliseconds == nil {
+        if ticket.pointee.due == ticket.pointee.time && ticket.pointee.skew == 0 {
+          context.sentMilliseconds = context.milliseconds
+          context.sentText = context.timeText
+        } else {
+          setSent(ticket.pointee.due.flooredMilliseconds, &context)
+        }
+      }
+      let program = programs + Int(ticket.pointee.program)
+      let start = cursor
+      cursor = EventWriter.write(program.pointee.ops, ticket, to: cursor, &context)
+      let hasKey = program.pointee.hasKey
+      if hasKey && (context.keyMayHaveEscapes || ticket.pointee.marks.contains(.tombstone)) {
+        keepKey(first &+ index, context)
+        if ticket.pointee.marks.contains(.tombstone) { cursor = Self.writeNull(at: start) }
+      }
+      slots[index] = RecordSlot(
+        valueStart: UInt32(truncatingIfNeeded: start - base), valueCount: UInt32(truncatingIfNeeded: cursor - start - 1),
+        keyStart: UInt32(truncatingIfNeeded: context.keyStart - base), keyCount: hasKey ? context.keyCount : -1,
+        timestamp: milliseconds, offset: Int64(bitPattern: ticket.pointee.number))
+      slots[index].event = program.pointee.event
+      slots[index].marks = ticket.pointee.marks
+    }
+    self.context = context
+    batch.count = first + tickets.count
+    batch.bytes.count = cursor - base
+  }
+
+  /// Completes the batch: what follows its lines.
+  func end(_ batch: RecordBatch) {
+    batch.lineByteCount = batch.bytes.count
+    appendStrayKeys(to: batch)
+  }
+
+  @inline(never)
+  private func setSent(_ milliseconds: Int64, _ context: inout EventContext) {
+    context.sentText = timeTexts + 64
+    guard context.sentMilliseconds != milliseconds || context.sentText[0] == 0 else { return }
+    context.sentMilliseconds = milliseconds
+    TimeText.writeRFC3339Milliseconds(milliseconds, to: context.sentText)
+  }
+
+  /// A record without a value is the line `null`.
+  private static func writeNull(at start: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+    for (index, byte) in "null\n".utf8.enumerated() { start[index] = byte }
+    return start + 5
+  }
+
+  // MARK: - Keys that stand in no value
+
+  @inline(never)
+  private func keepKey(_ index: Int, _ context: EventContext) {
+    guard context.keyCount >= 0 else { return }
+    let start = keys.count
+    let count = Int(context.keyCount)
+    keys.reserve(count)
+    if context.keyMayHaveEscapes {
+      keys.count += EscapedText.undo(context.keyStart, count: count, to: keys.base + start)
+    } else {
+      keys.append(context.keyStart, count: count)
+    }
+    strayKeys.append((index, start, keys.count - start))
+  }
+
+  /// Puts these keys behind the lines.
+  private func appendStrayKeys(to batch: RecordBatch) {
+    guard !strayKeys.isEmpty else { return }
+    for (index, start, count) in strayKeys {
+      batch.slots[index].keyStart = UInt32(batch.bytes.count)
+      batch.slots[index].keyCount = Int32(count)
+      batch.bytes.append(keys.base + start, count: count)
+    }
+    strayKeys.removeAll(keepingCapacity: true)
+    keys.removeAll()
+  }
+}

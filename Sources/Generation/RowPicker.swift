@@ -1,0 +1,119 @@
+// Which row of an entity: by rank, with ranks that may drift from row to row, among the rows that exist at the time.
+
+import Base
+import Schema
+
+/// Draws rows. What its addresses point at is kept alive by the plan's memory.
+struct RowPicker: BitwiseCopyable {
+  enum Shape: UInt8, BitwiseCopyable {
+    case uniform
+    case zipf
+    case weights
+  }
+
+  var count: UInt64
+  var shape: Shape
+  /// Whether ranks drift or rows come and go.
+  var isRare = false
+  /// A `ZipfSampler`, or alias entries.
+  var table: UInt64 = 0
+  /// Of the rank's occupants, and of the rows' lives.
+  var seed: UInt64 = 0
+  /// Nanoseconds; 0 for none.
+  var drift: Int64 = 0
+  var population = Population()
+
+  /// Which rows exist.
+  struct Population: BitwiseCopyable {
+    var initial: UInt64 = .max
+    /// Nanoseconds between joins.
+    var joinGap: Double = 0
+    /// Mean nanoseconds; 0 for ever.
+    var lifetime: Double = 0
+  }
+
+  /// How often a row that does not exist is drawn again before it is taken all the same.
+  private static let tries = 32
+
+  /// - Parameters:
+  ///   - time: ns since the epoch.
+  ///   - elapsed: ns since the start of the stream.
+  @inline(__always)
+  func draw(_ random: inout Random, time: Int64, elapsed: Int64) -> UInt64 {
+    isRare ? drawRare(&random, time, elapsed) : rank(&random)
+  }
+
+  @inline(__always)
+  private func rank(_ random: inout Random) -> UInt64 {
+    switch shape {
+    case .uniform: return random.below(count)
+    case .zipf:
+      let pointer = UnsafeRawPointer(bitPattern: UInt(table)).unsafelyUnwrapped
+      return Unmanaged<ZipfSampler>.fromOpaque(pointer)._withUnsafeGuaranteedRef { UInt64($0.sample(&random)) }
+    case .weights:
+      let entries = UnsafeRawPointer(bitPattern: UInt(table)).unsafelyUnwrapped.assumingMemoryBound(to: AliasEntry.self)
+      return UInt64(AliasTable.sample(entries, count: Int(count), &random))
+    }
+  }
+
+  @inline(never)
+  private func drawRare(_ random: inout Random, _ time: Int64, _ elapsed: Int64) -> UInt64 {
+    var row: UInt64 = 0
+    for _ in 0..<Self.tries {
+      row = occupant(of: rank(&random), time)
+      if exists(row, elapsed) { return row }
+    }
+    // The latest row that has joined.
+    return min(row, joined(elapsed) - 1)
+  }
+
+  /// The row at a rank. Each rank changes its occupant every `drift`, at a moment of its own, to any row.
+  private func occupant(of rank: UInt64, _ time: Int64) -> UInt64 {
+    guard drift > 0 else { return rank }
+    let phase = Hash.mix(seed, rank).multipliedFullWidth(by: UInt64(drift)).high
+    let shifted = time.addingReportingOverflow(Int64(phase)).partialValue
+    let epoch = shifted / drift - (shifted % drift < 0 ? 1 : 0)
+    return Hash.mix(Hash.mix(seed, rank &+ 1), UInt64(bitPattern: epoch)).multipliedFullWidth(by: count).high
+  }
+
+  private func joined(_ elapsed: Int64) -> UInt64 {
+    guard population.initial < count else { return count }
+    let joins = population.joinGap > 0 ? UInt64(min(max(Double(elapsed) / population.joinGap, 0), 1e18)) : 0
+    return max(min(population.initial &+ joins, count), 1)
+  }
+
+  private func exists(_ row: UInt64, _ elapsed: Int64) -> Bool {
+    guard row < joined(elapsed) else { return false }
+    guard population.lifetime > 0 else { return true }
+    // Who is there at the start has an exponential time left: it has no memory.
+    let arrival = row < population.initial ? 0 : Double(row - population.initial + 1) * population.joinGap
+    var random = Random(state: Hash.mix(seed ^ 0x6c69_6665, row))
+    return Double(elapsed) < arrival + random.exponential() * population.lifetime
+  }
+}
+
+extension PlanMemory {
+  /// - Parameter seed: of the plan; drift and lives are functions of it and the entity's name.
+  func picker(_ pick: RowPick, of entity: EntityDefinition, seed: UInt64) -> RowPicker {
+    var picker = RowPicker(count: UInt64(entity.count), shape: .uniform)
+    switch pick.shape {
+    case .uniform: break
+    case .zipf(let exponent):
+      picker.shape = .zipf
+      picker.table = zipf(count: entity.count, exponent: exponent)
+    case .weights(let weights):
+      picker.shape = .weights
+      picker.count = UInt64(weights.count)
+      picker.table = UInt64(UInt(bitPattern: array(AliasTable.columns(weights))))
+    }
+    picker.seed = Hash.mix(seed ^ 0x7069_636b, GenerationSeeds.hash(entity.name))
+    picker.drift = Int64(min((pick.driftMilliseconds ?? 0) * 1e6, 9e18))
+    if let growth = entity.growth {
+      picker.population.initial = UInt64(growth.initial)
+      picker.population.joinGap = growth.perDay > 0 ? 86_400e9 / growth.perDay : 0
+    }
+    picker.population.lifetime = (entity.lifetimeMilliseconds ?? 0) * 1e6
+    picker.isRare = picker.drift > 0 || entity.growth != nil || picker.population.lifetime > 0
+    return picker
+  }
+}

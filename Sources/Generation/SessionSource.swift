@@ -1,0 +1,408 @@
+// Walks the sessions: they arrive, go from state to state, and each step is a ticket. The order is that of event time: a heap holds one entry
+// per live session and one for the coming arrival; while no session is alive, arrivals bypass it.
+//
+//     arrival ---> [ slot: rows, identifier, random ] --ticket--> transition --think--> heap
+//                                                        \--> exit or timeout: slot released
+//
+// The draws of a session come from a stream of its own in a fixed order (what it is, actor, device, identifier, state; then per record: bindings,
+// the state of the fields' stream, transition, pause), so a session does the same whatever happens around it.
+
+import Base
+import Schema
+
+struct SessionSource {
+  private let plan: SessionPlan
+  private let changes: ProgramChanges
+  private let shard: Shard
+  /// Of event time.
+  private(set) var startNanoseconds: Int64
+  /// Of the simulation: what the heap's keys count from. Earlier than the start of event time under a load.
+  private let originNanoseconds: Int64
+  /// When event time starts, as the simulation counts.
+  private let simulatedStart: Int64
+  private let sessionSeed: UInt64
+  /// Present where times are those of a load.
+  private var load: LoadClock?
+  private var arrivals: ArrivalProcess
+  /// Present where arrivals follow a load that is not constant.
+  private var following: FollowingArrivals?
+  private var swarms: [Swarm]
+  private let outages: [(window: TimeWindow, filter: RowFilter)]
+  private let hotRows: [(window: TimeWindow, binding: Int, row: UInt64, share: Double)]
+  private var heap = RadixHeap()
+  private var pool: SessionPool
+  private let normals = NormalTable.shared
+  /// Records so far, from the start of event time.
+  private var sequence: UInt64 = 0
+  private let rowByteCount: Int
+  /// What comes next: due at `head.key` nanoseconds after the origin, `arrivalSlot` for a new session.
+  private var head: HeapItem
+  private var isWarm = true
+
+  private static let arrivalSlot = UInt32.max
+  /// Slots from here up are the arrivals of swarms.
+  private static let firstSwarmSlot = UInt32.max - 1024
+
+  /// - Parameter load: of event time; nil leaves the times to the arrivals and the pauses.
+  init(_ plan: GenerationPlan, _ sessions: SessionPlan, startNanoseconds: Int64, load shape: LoadShape?, shard: Shard) {
+    self.plan = sessions
+    self.shard = shard
+    self.startNanoseconds = startNanoseconds
+    let windows = plan.incidents.map { TimeWindow($0, startNanoseconds) }
+    changes = ProgramChanges(plan, windows)
+    var boosts: [ArrivalCurve.Boost] = []
+    for (incident, window) in zip(plan.incidents, windows) {
+      if case .flashCrowd(let factor) = incident.kind { boosts.append(.init(start: window.start, end: window.end, factor: factor)) }
+    }
+    let clock = shape.map { shape in
+      let relative = boosts.map {
+        LoadCurve.Boost(
+          start: Double($0.start) - Double(startNanoseconds),
+          end: $0.end == .max ? .infinity : Double($0.end) - Double(startNanoseconds), factor: $0.factor)
+      }
+      return LoadClock(LoadCurve(shape, boosts: relative), seed: GenerationSeeds.arrivals(plan.seed))
+    }
+    let rate = clock.map { max($0.rate, 1e-9) }
+    originNanoseconds = startNanoseconds - (rate.map { Self.warmUpNanoseconds(sessions, $0) } ?? 0)
+    simulatedStart = startNanoseconds
+    sessionSeed = GenerationSeeds.sessions(plan.seed)
+    // A load replaces the profile: the sessions that it takes arrive evenly, or as it goes up and down.
+    arrivals = ArrivalProcess(
+      seed: GenerationSeeds.arrivals(plan.seed),
+      perSecond: rate.map { $0 / sessions.expectedEvents } ?? sessions.model.arrivalsPerSecond,
+      curve: shape == nil ? ArrivalCurve(sessions.model.profiles, boosts: boosts) : ArrivalCurve([]),
+      startNanoseconds: originNanoseconds)
+    swarms = sessions.swarms.enumerated().map { index, swarm in
+      let window = windows[swarm.incident]
+      return Swarm(
+        window: window, think: swarm.think, actorCount: swarm.actorCount,
+        arrivals: ArrivalProcess(
+          seed: GenerationSeeds.swarm(plan.seed, index), perSecond: swarm.perSecond, curve: ArrivalCurve([]),
+          startNanoseconds: max(window.start, startNanoseconds)), seed: GenerationSeeds.swarm(plan.seed, index + 1024))
+    }
+    outages = sessions.outages.map { (windows[$0.incident], $0.filter) }
+    hotRows = zip(plan.incidents, windows).compactMap { incident, window in
+      guard case .hotRow(let binding, let row, let share) = incident.kind else { return nil }
+      return (window, binding, UInt64(row), share)
+    }
+    pool = SessionPool(rowCount: plan.layout.count)
+    rowByteCount = plan.layout.count * 8
+    head = HeapItem(key: 0, order: .max, slot: Self.arrivalSlot)
+    if let clock, clock.curve.constantRate == nil {
+      following = FollowingArrivals(
+        seed: GenerationSeeds.arrivals(plan.seed), eventsPerSession: sessions.expectedEvents, time: originNanoseconds)
+    }
+    head.key = key(nextArrival(clock))
+    for (index, swarm) in swarms.enumerated() where swarm.arrivals.time < swarm.window.end {
+      heap.push(HeapItem(key: key(swarm.arrivals.time), order: .max, slot: Self.firstSwarmSlot + UInt32(index)))
+    }
+    if heap.count > 0 {
+      heap.push(head)
+      head = heap.pop()
+    }
+    if clock != nil { warmUp(plan) }
+    load = clock
+  }
+
+  func deallocate() {
+    heap.deallocate()
+    pool.deallocate()
+  }
+
+  var liveCount: Int { pool.liveCount }
+
+  /// When the next record happens, in ns since the epoch; `Int64.max` when representable time is over.
+  var nextTime: Int64 { time(of: head, load) }
+
+  /// Lets event time start at another moment, before the first record. Only under a load.
+  mutating func moveStart(_ nanoseconds: Int64) -> Bool {
+    guard load != nil, sequence == 0 else { return false }
+    startNanoseconds = nanoseconds
+    return true
+  }
+
+  /// Appends the tickets before `limit` (ns since the epoch) as far as there is room for `maximumCount` of them. `number` counts all records.
+  mutating func fill(_ tickets: TicketBuffer, maximumCount: Int, before limit: Int64, number: inout UInt64) {
+    let end = min(tickets.count + maximumCount, tickets.capacity)
+    // Locals for the whole batch: the compiler keeps them in registers and need not look whether a store changed them.
+    var arrivals = arrivals
+    var heap = heap
+    var pool = pool
+    var head = head
+    var load = load
+    var sequence = sequence
+    let plan = plan
+    let isPlain = hotRows.isEmpty && changes.isEmpty
+    var count = tickets.count
+    while count < end {
+      let time = time(of: head, load)
+      guard time < limit else { break }
+      let simulated = Int64(bitPattern: head.key) &+ originNanoseconds
+      let isArrival = head.slot >= Self.firstSwarmSlot
+      let slot: UInt32
+      if isArrival {
+        slot = pool.take()
+        let header = pool.header(slot)
+        let isHere =
+          head.slot == Self.arrivalSlot
+          ? begin(header, arrivals, time, simulated) : begin(header, swarm: Int(head.slot - Self.firstSwarmSlot), time, simulated)
+        guard isHere else {
+          pool.release(slot)
+          advance(head.slot, &arrivals, load, &heap)
+          head = heap.pop()
+          continue
+        }
+      } else {
+        slot = head.slot
+      }
+      let header = pool.header(slot)
+      var random = header.pointee.random
+      let rows = SessionPool.rows(header)
+      let state = plan.states + Int(header.pointee.state)
+      for bind in 0..<Int(state.pointee.bindCount) {
+        let bind = plan.binds + (Int(state.pointee.firstBind) &+ bind)
+        rows[bind.pointee.row] = bind.pointee.picker.draw(&random, time: simulated, elapsed: simulated &- simulatedStart)
+        if !isPlain { overrideRow(bind.pointee.binding, rows + bind.pointee.row, &random, simulated) }
+      }
+      header.pointee.flags.formUnion(state.pointee.flags)
+      header.pointee.step &+= 1
+      let fields = random.next()
+      if !header.pointee.flags.contains(.foreign) {
+        let ticket = tickets.ticket(count)
+        ticket.initialize(
+          to: Ticket(
+            time: time, due: time, fields: fields, sequence: sequence, number: number, session: header.pointee.session,
+            identifier: header.pointee.identifier, startedAt: header.pointee.startedAt, skew: 0, step: header.pointee.step,
+            program: isPlain ? state.pointee.program : changes.program(state.pointee.program, at: time), marks: [],
+            flags: header.pointee.flags))
+        UnsafeMutableRawPointer(ticket.rows).copyMemory(from: rows, byteCount: rowByteCount)
+        count &+= 1
+      }
+      sequence &+= 1
+      number &+= 1
+      load?.advance()
+
+      let target = Self.next(state, &random)
+      if target >= 0, let pause = self.pause(state, header, &random), pause <= plan.timeoutNanoseconds {
+        header.pointee.random = random
+        header.pointee.state = target
+        heap.push(HeapItem(key: head.key &+ UInt64(bitPattern: pause), order: header.pointee.order, slot: slot))
+      } else {
+        pool.release(slot)
+      }
+      if isArrival {
+        if head.slot == Self.arrivalSlot, heap.count == 0, following == nil {
+          // Nobody is alive: the next arrival is the next event.
+          arrivals.advance()
+          head.key = key(arrivals.time)
+          heap.restart(at: head.key)
+          continue
+        }
+        advance(head.slot, &arrivals, load, &heap)
+      }
+      head = heap.pop()
+    }
+    self.arrivals = arrivals
+    self.heap = heap
+    self.pool = pool
+    self.head = head
+    self.load = load
+    self.sequence = sequence
+    tickets.count = count
+  }
+
+  // MARK: - Arrivals
+
+  /// Puts the next arrival of the same kind into the heap.
+  @inline(__always)
+  private mutating func advance(_ slot: UInt32, _ arrivals: inout ArrivalProcess, _ load: LoadClock?, _ heap: inout RadixHeap) {
+    if slot == Self.arrivalSlot {
+      let time: Int64
+      if following != nil {
+        time = nextArrival(load)
+      } else {
+        arrivals.advance()
+        time = arrivals.time
+      }
+      heap.push(HeapItem(key: key(time), order: .max, slot: slot))
+    } else {
+      let index = Int(slot - Self.firstSwarmSlot)
+      swarms[index].arrivals.advance()
+      let time = swarms[index].arrivals.time
+      if time < swarms[index].window.end { heap.push(HeapItem(key: key(time), order: .max, slot: slot)) }
+    }
+  }
+
+  private mutating func nextArrival(_ load: LoadClock?) -> Int64 {
+    guard following != nil, let load else { return arrivals.time }
+    return following!.next(eventsPerSecond: load.rate)
+  }
+
+  /// Fills the slot of a session that arrives now; false where it does not come.
+  @inline(__always)
+  private func begin(
+    _ header: UnsafeMutablePointer<SessionHeader>, _ arrivals: ArrivalProcess, _ time: Int64, _ simulated: Int64
+  ) -> Bool {
+    let random =
+      following.map { Random(seed: sessionSeed, .max, $0.index) }
+      ?? Random(seed: sessionSeed, UInt64(bitPattern: arrivals.block), arrivals.index)
+    return begin(header, random, time, simulated, swarm: nil)
+  }
+
+  @inline(never)
+  private func begin(
+    _ header: UnsafeMutablePointer<SessionHeader>, swarm index: Int, _ time: Int64, _ simulated: Int64
+  ) -> Bool {
+    let swarm = swarms[index]
+    let random = Random(seed: swarm.seed, UInt64(bitPattern: swarm.arrivals.block), swarm.arrivals.index)
+    return begin(header, random, time, simulated, swarm: index)
+  }
+
+  @inline(__always)
+  private func begin(
+    _ header: UnsafeMutablePointer<SessionHeader>, _ start: Random, _ time: Int64, _ simulated: Int64, swarm: Int?
+  ) -> Bool {
+    var random = start
+    let rows = SessionPool.rows(header)
+    header.pointee.session = random.state
+    header.pointee.order = UInt32(truncatingIfNeeded: random.state)
+    header.pointee.startedAt = time
+    header.pointee.step = 0
+    var flags: SessionFlags = []
+    var pace: UInt16 = 0
+    if let swarm {
+      flags.insert(.bot)
+      pace = UInt16(swarm + 1)
+      rows[0] = random.below(min(swarms[swarm].actorCount, plan.actor.count))
+    } else if plan.botShare > 0, random.unit() < plan.botShare {
+      flags.insert(.bot)
+      pace = .max
+      rows[0] = random.below(min(plan.botActorCount, plan.actor.count))
+    } else {
+      rows[0] = plan.actor.draw(&random, time: simulated, elapsed: simulated &- simulatedStart)
+    }
+    if plan.deviceMost > 0 { rows[1] = device(of: rows[0], &random) }
+    if plan.anonymousShare == 0 || random.unit() >= plan.anonymousShare { flags.insert(.identified) }
+    if shard.count > 1, !shard.owns(rows[0]) { flags.insert(.foreign) }
+    header.pointee.flags = flags
+    header.pointee.pace = pace
+    header.pointee.identifier =
+      plan.identifierIsV7 ? .v7(milliseconds: time.flooredMilliseconds, &random) : .v4(&random)
+    let state = plan.initialCount == 1 ? 0 : AliasTable.sample(plan.initialStates, count: plan.initialCount, &random)
+    header.pointee.state = plan.initialTargets[state]
+    header.pointee.random = random
+    if outages.isEmpty { return true }
+    return !outages.contains { $0.window.contains(simulated) && $0.filter.contains(rows[0]) }
+  }
+
+  /// One of the actor's devices, the first most often.
+  private func device(of actor: UInt64, _ random: inout Random) -> UInt64 {
+    let spread = plan.deviceMost - plan.deviceLeast
+    let owned = plan.deviceLeast + (spread == 0 ? 0 : Hash.mix(plan.deviceSeed, actor) % (spread + 1))
+    let pick = min(random.below(max(owned, 1)), random.below(max(owned, 1)))
+    return actor * plan.deviceMost + pick
+  }
+
+  /// The state after this one, -1 when the session ends here.
+  @inline(__always)
+  private static func next(_ state: UnsafePointer<StatePlan>, _ random: inout Random) -> Int32 {
+    let count = Int(state.pointee.targetCount)
+    let edge = count == 1 ? 0 : AliasTable.sample(state.pointee.transitions, count: count, &random)
+    return state.pointee.targets[edge]
+  }
+
+  /// Nanoseconds until the next state; at most about 100 years.
+  @inline(__always)
+  private func pause(
+    _ state: UnsafePointer<StatePlan>, _ header: UnsafeMutablePointer<SessionHeader>, _ random: inout Random
+  ) -> Int64? {
+    let pace = header.pointee.pace
+    let value: Double
+    if pace == 0 {
+      value = state.pointee.think.draw(&random, normals)
+    } else {
+      let think = pace == .max ? plan.botThink : swarms[Int(pace) - 1].think
+      value = think.draw(&random, normals)
+    }
+    return Int64(min(max(value, 0), 3e18))
+  }
+
+  @inline(never)
+  private func overrideRow(_ binding: Int, _ row: UnsafeMutablePointer<UInt64>, _ random: inout Random, _ time: Int64) {
+    for hot in hotRows where hot.binding == binding && hot.window.contains(time) {
+      if random.unit() < hot.share { row.pointee = hot.row }
+    }
+  }
+
+  // MARK: - Under a load
+
+  /// The most records that a warm-up walks: a fraction of a second of work.
+  private static let warmUpEventLimit = 1_000_000.0
+
+  /// With nobody alive at the start, an exact rate would hurry the first sessions through their pauses. So the simulation begins earlier,
+  /// by a few lengths of a session where that is not too many records.
+  private static func warmUpNanoseconds(_ plan: SessionPlan, _ eventsPerSecond: Double) -> Int64 {
+    Int64(min(4e6 * plan.expectedMilliseconds, warmUpEventLimit / eventsPerSecond * 1e9, 1e17))
+  }
+
+  private mutating func warmUp(_ plan: GenerationPlan) {
+    let tickets = TicketBuffer(rowCount: plan.layout.count, capacity: 1024)
+    var count: UInt64 = 0
+    while count < UInt64(2 * Self.warmUpEventLimit) {
+      let before = count
+      tickets.count = 0
+      fill(tickets, maximumCount: 1024, before: startNanoseconds, number: &count)
+      if count == before { break }
+    }
+    sequence = 0
+  }
+
+  // MARK: - Time
+
+  /// Nanoseconds after the origin.
+  @inline(__always)
+  private func key(_ time: Int64) -> UInt64 { UInt64(bitPattern: time &- originNanoseconds) }
+
+  @inline(__always)
+  private func time(of item: HeapItem, _ load: LoadClock?) -> Int64 {
+    let time: Int64
+    let isOver: Bool
+    if let load {
+      (time, isOver) = startNanoseconds.addingReportingOverflow(load.elapsed)
+    } else {
+      (time, isOver) = originNanoseconds.addingReportingOverflow(Int64(bitPattern: min(item.key, UInt64(Int64.max))))
+    }
+    return isOver ? .max : time
+  }
+}
+
+/// Sessions of bots that arrive for a while.
+private struct Swarm {
+  var window: TimeWindow
+  var think: Sampler
+  var actorCount: UInt64
+  var arrivals: ArrivalProcess
+  var seed: UInt64
+}
+
+/// Arrivals that follow a load as it goes up and down: so many sessions that their records make up the load.
+private struct FollowingArrivals {
+  private var random: Random
+  private let eventsPerSession: Double
+  private var time: Int64
+  /// Counts the arrivals from 1.
+  private(set) var index: UInt64 = 0
+
+  init(seed: UInt64, eventsPerSession: Double, time: Int64) {
+    random = Random(seed: seed, .max, 0)
+    self.eventsPerSession = eventsPerSession
+    self.time = time
+  }
+
+  mutating func next(eventsPerSecond: Double) -> Int64 {
+    index += 1
+    let gap = random.exponential() * eventsPerSession / max(eventsPerSecond, 1e-9) * 1e9
+    time = time.addingReportingOverflow(Int64(min(gap, 1e18))).overflow ? .max : time + Int64(min(gap, 1e18))
+    return time
+  }
+}

@@ -1,0 +1,96 @@
+// All sources of a plan as one: their tickets in the order of event time, counted together. Of records at the same nanosecond the sessions' come
+// first, then the streams' in the order of the schema.
+
+import Base
+import Schema
+
+struct Simulation {
+  private var sessions: SessionSource?
+  private var streams: [StreamSource]
+  /// Records of all sources and shards so far.
+  private(set) var number: UInt64 = 0
+
+  init(_ plan: GenerationPlan, _ settings: GenerationSettings) {
+    let start = settings.startMilliseconds * 1_000_000
+    let wanted = settings.streamName
+    if let model = plan.sessions, wanted == nil || wanted == plan.schema.name {
+      sessions = SessionSource(
+        plan, model, startNanoseconds: start, load: settings.load ?? plan.schema.load, shard: settings.shard)
+    }
+    let hasSessions = sessions != nil
+    let chosen = plan.streams.filter { wanted == nil || $0.model.name == wanted }
+    streams = chosen.map { stream in
+      let load = !hasSessions ? settings.load?.scaled(stream.model.load, among: chosen.map(\.model.load)) : nil
+      return StreamSource(
+        plan, stream, startNanoseconds: start, load: load ?? stream.model.load, shard: settings.shard)
+    }
+  }
+
+  func deallocate() { sessions?.deallocate() }
+
+  var liveSessionCount: Int { sessions?.liveCount ?? 0 }
+
+  var nextTime: Int64 { streams.reduce(sessions?.nextTime ?? .max) { min($0, $1.nextTime) } }
+
+  /// Lets event time start at another moment, before the first record; false where a source cannot.
+  mutating func moveStart(_ nanoseconds: Int64) -> Bool {
+    guard number == 0 else { return false }
+    if sessions != nil, !sessions!.moveStart(nanoseconds) { return false }
+    for index in streams.indices { _ = streams[index].moveStart(nanoseconds) }
+    return true
+  }
+
+  /// Empties the buffer and fills it with up to `maximumCount` of the next tickets before `limit`, in ns since the epoch.
+  mutating func fill(_ tickets: TicketBuffer, maximumCount: Int, before limit: Int64) {
+    tickets.count = 0
+    if streams.isEmpty {
+      sessions?.fill(tickets, maximumCount: maximumCount, before: limit, number: &number)
+    } else if sessions == nil, streams.count == 1 {
+      streams[0].fill(tickets, maximumCount: maximumCount, before: limit, number: &number)
+    } else {
+      merge(tickets, min(maximumCount, tickets.capacity), limit)
+    }
+  }
+
+  private mutating func merge(_ tickets: TicketBuffer, _ maximumCount: Int, _ limit: Int64) {
+    while tickets.count < maximumCount {
+      // The earliest source goes on until the next one's turn.
+      var earliest = sessions?.nextTime ?? .max
+      var turn = -1
+      var rival = Int64.max
+      for (index, stream) in streams.enumerated() {
+        let time = stream.nextTime
+        if time < earliest {
+          (rival, earliest, turn) = (earliest, time, index)
+        } else {
+          rival = min(rival, time)
+        }
+      }
+      guard earliest < limit, earliest < .max else { return }
+      let until = min(limit, max(rival, earliest + 1))
+      if turn < 0 {
+        sessions!.fill(tickets, maximumCount: maximumCount - tickets.count, before: until, number: &number)
+      } else {
+        streams[turn].fill(tickets, maximumCount: maximumCount - tickets.count, before: until, number: &number)
+      }
+    }
+  }
+}
+
+extension LoadShape {
+  /// This load's share for one of several streams, as their own loads begin.
+  fileprivate func scaled(_ own: LoadShape, among all: [LoadShape]) -> LoadShape {
+    let rates = all.map { max(LoadCurve($0).rate(at: 0), 0) }
+    let total = rates.reduce(0, +)
+    let share = total > 0 ? max(LoadCurve(own).rate(at: 0), 0) / total : 1 / Double(all.count)
+    var scaled = self
+    for index in scaled.segments.indices {
+      switch scaled.segments[index].curve {
+      case .line(let from, let to): scaled.segments[index].curve = .line(from: from * share, to: to * share)
+      case .sine(let mean, let amplitude, let period):
+        scaled.segments[index].curve = .sine(mean: mean * share, amplitude: amplitude * share, periodMilliseconds: period)
+      }
+    }
+    return scaled
+  }
+}

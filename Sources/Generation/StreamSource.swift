@@ -1,0 +1,202 @@
+// The records of one stream: each is due where the load says, and what it says is a function of the stream's seed and its number.
+
+import Base
+import Records
+import Schema
+
+/// A stream, ready to run.
+struct StreamPlan {
+  struct Bind {
+    /// Index among the ticket's rows.
+    var row: Int
+    var target: Target
+
+    enum Target {
+      case entity(RowPicker)
+      /// A record of the last `within` ns, and the rows that it has bound itself.
+      case record(curve: LoadCurve, gapSeed: UInt64, bindSeed: UInt64, within: Int64, nested: [(row: Int, picker: RowPicker)])
+    }
+  }
+
+  struct Changes {
+    var rowCount: UInt64
+    var hasSnapshot: Bool
+    var deleteShare: Double
+    var picker: RowPicker
+  }
+
+  let model: StreamModel
+  let program: UInt16
+  let seed: UInt64
+  let binds: [Bind]
+  let changes: Changes?
+
+  init(_ index: Int, _ schema: EventSchema, seed: UInt64, layout: RowLayout, _ memory: PlanMemory) {
+    let model = schema.streams[index]
+    self.model = model
+    program = UInt16(model.event)
+    self.seed = GenerationSeeds.stream(seed, model.name)
+    binds = model.bindings.enumerated().map { place, binding in
+      switch binding.target {
+      case .entity(let entity, let pick):
+        return Bind(
+          row: layout.streamBinding(place), target: .entity(memory.picker(pick, of: schema.entities[entity], seed: seed)))
+      case .stream(let other, let within):
+        let target = schema.streams[other]
+        let base = RowLayout.nestedBase(of: place, model, schema)
+        var nested: [(row: Int, picker: RowPicker)] = []
+        for (offset, inner) in target.bindings.enumerated() {
+          guard case .entity(let entity, let pick) = inner.target else { continue }
+          nested.append((layout.streamBinding(base + offset), memory.picker(pick, of: schema.entities[entity], seed: seed)))
+        }
+        let otherSeed = GenerationSeeds.stream(seed, target.name)
+        return Bind(
+          row: layout.streamBinding(place),
+          target: .record(
+            curve: LoadCurve(target.load), gapSeed: otherSeed, bindSeed: otherSeed, within: within * 1_000_000, nested: nested))
+      }
+    }
+    if case .changes(let changes) = model.content {
+      self.changes = Changes(
+        rowCount: UInt64(schema.entities[changes.entity].count), hasSnapshot: changes.hasSnapshot,
+        deleteShare: changes.deleteShare, picker: memory.picker(changes.pick, of: schema.entities[changes.entity], seed: seed))
+    } else {
+      changes = nil
+    }
+  }
+}
+
+struct StreamSource {
+  private let plan: StreamPlan
+  private let programChanges: ProgramChanges
+  private let shard: Shard
+  private(set) var startNanoseconds: Int64
+  private var clock: LoadClock
+  /// Rows of the snapshot that are still to come, and how many there were.
+  private var snapshotRest: UInt64
+  private var sequence: UInt64 = 0
+  /// Versions of the rows, where the stream is an entity's history; the highest bit says that the row is deleted.
+  private var versions: [UInt32]
+  private var references: [Reference]
+
+  private static let deleted: UInt32 = 1 << 31
+
+  /// Which records of another stream may be referred to: those that the cursors stand between.
+  private struct Reference {
+    var newest: LoadClock
+    var oldest: LoadClock
+  }
+
+  init(_ plan: GenerationPlan, _ stream: StreamPlan, startNanoseconds: Int64, load: LoadShape, shard: Shard) {
+    self.plan = stream
+    self.shard = shard
+    self.startNanoseconds = startNanoseconds
+    programChanges = ProgramChanges(plan, plan.incidents.map { TimeWindow($0, startNanoseconds) })
+    clock = LoadClock(LoadCurve(load), seed: stream.seed)
+    snapshotRest = stream.changes.map { $0.hasSnapshot ? $0.rowCount : 0 } ?? 0
+    versions = stream.changes.map { [UInt32](repeating: 0, count: Int($0.rowCount)) } ?? []
+    references = stream.binds.compactMap { bind in
+      guard case .record(let curve, let gapSeed, _, _, _) = bind.target else { return nil }
+      let clock = LoadClock(curve, seed: gapSeed)
+      return Reference(newest: clock, oldest: clock)
+    }
+  }
+
+  var nextTime: Int64 {
+    if snapshotRest > 0 { return startNanoseconds }
+    let (time, isOver) = startNanoseconds.addingReportingOverflow(clock.elapsed)
+    return isOver ? .max : time
+  }
+
+  mutating func moveStart(_ nanoseconds: Int64) -> Bool {
+    guard sequence == 0 else { return false }
+    startNanoseconds = nanoseconds
+    return true
+  }
+
+  /// Appends the tickets before `limit` as far as there is room for `maximumCount` of them. `number` counts all records.
+  mutating func fill(_ tickets: TicketBuffer, maximumCount: Int, before limit: Int64, number: inout UInt64) {
+    let end = min(tickets.count + maximumCount, tickets.capacity)
+    while tickets.count < end {
+      let time = nextTime
+      guard time < limit else { return }
+      let ticket = tickets.ticket(tickets.count)
+      let session = Hash.mix(plan.seed, sequence)
+      ticket.initialize(
+        to: Ticket(
+          time: time, due: time, fields: session, sequence: sequence, number: number, session: session,
+          identifier: UUIDBits(high: 0, low: 0), startedAt: time, skew: 0, step: 1,
+          program: programChanges.isEmpty ? plan.program : programChanges.program(plan.program, at: time), marks: [],
+          flags: .identified))
+      ticket.rows[0] = sequence
+      var random = Random(seed: plan.seed, sequence, 1)
+      if !plan.binds.isEmpty { bind(ticket, &random, Int64(clampedElapsed(time))) }
+      if plan.changes != nil { change(ticket, &random) }
+      if shard.count == 1 || shard.owns(plan.changes == nil ? sequence : ticket.rows[0]) { tickets.count += 1 }
+      sequence &+= 1
+      number &+= 1
+      if snapshotRest > 0 { snapshotRest -= 1 } else { clock.advance() }
+    }
+  }
+
+  private func clampedElapsed(_ time: Int64) -> Int64 { time.subtractingReportingOverflow(startNanoseconds).partialValue }
+
+  /// Draws the rows and records that the record refers to.
+  private mutating func bind(_ ticket: UnsafeMutablePointer<Ticket>, _ random: inout Random, _ elapsed: Int64) {
+    var reference = 0
+    for bind in plan.binds {
+      switch bind.target {
+      case .entity(let picker):
+        ticket.rows[bind.row] = picker.draw(&random, time: ticket.pointee.time, elapsed: elapsed)
+      case .record(let curve, _, let bindSeed, let within, let nested):
+        let record = self.record(reference, elapsed, within, &random)
+        reference += 1
+        ticket.rows[bind.row] = record
+        // Its own draws, again.
+        var inner = Random(seed: bindSeed, record, 1)
+        let then = Int64(min(curve.time(of: Double(record)), 9e18))
+        for row in nested {
+          ticket.rows[row.row] = row.picker.draw(&inner, time: startNanoseconds &+ then, elapsed: then)
+        }
+      }
+    }
+  }
+
+  /// A record of the other stream that happened between `elapsed - within` and `elapsed`; the last before that where there is none.
+  private mutating func record(_ index: Int, _ elapsed: Int64, _ within: Int64, _ random: inout Random) -> UInt64 {
+    while references[index].newest.elapsed <= elapsed { references[index].newest.advance() }
+    while references[index].oldest.elapsed < elapsed &- within { references[index].oldest.advance() }
+    let (oldest, newest) = (references[index].oldest.index, references[index].newest.index)
+    guard newest > oldest else { return newest > 0 ? newest - 1 : 0 }
+    return oldest + random.below(newest - oldest)
+  }
+
+  /// Which row changes, and how.
+  private mutating func change(_ ticket: UnsafeMutablePointer<Ticket>, _ random: inout Random) {
+    guard let changes = plan.changes else { return }
+    let row: UInt64
+    var flags: SessionFlags = .identified
+    if snapshotRest > 0 {
+      row = changes.rowCount - snapshotRest
+    } else {
+      row = changes.picker.draw(&random, time: ticket.pointee.time, elapsed: clampedElapsed(ticket.pointee.time))
+      let version = versions[Int(row)]
+      if version & Self.deleted != 0 {
+        // It comes back.
+        versions[Int(row)] = (version &+ 1) & ~Self.deleted
+      } else if random.unit() < changes.deleteShare {
+        versions[Int(row)] = version | Self.deleted
+        flags.insert(.delete)
+        ticket.pointee.marks.insert(.tombstone)
+      } else {
+        versions[Int(row)] = (version &+ 1) & ~Self.deleted
+        flags.insert(.update)
+      }
+    }
+    let version = versions[Int(row)] & ~Self.deleted
+    ticket.pointee.flags = flags
+    ticket.pointee.step = version
+    ticket.rows[0] = row
+    ticket.rows[1] = version == 0 ? row : Hash.mix(Hash.mix(plan.seed, row), UInt64(version))
+  }
+}
