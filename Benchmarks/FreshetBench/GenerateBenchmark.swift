@@ -35,7 +35,7 @@ let generateBenchmark = Benchmark(name: "generate") { scale in
     ])
   printFigure("generate, flat 12-field click in C (\(Int(referenceBytes) / count) bytes)", seconds: least[0], events: count)
   printFigure("generate, the same from its schema (\(flatBytes / count) bytes)", seconds: least[1], events: count)
-  printRatio("  ratio to the C loop", least[1] / least[0], target: "at most 1.60")
+  printRatio("  ratio to the C loop", least[1] / least[0], target: "at most 1.40")
   printFigure("generate, click stream with sessions (\(streamBytes / count) bytes)", seconds: least[2], events: count)
   printRatio("  M events/s per core", Double(count) / least[2] / 1e6, target: "3 or more")
 }
@@ -59,7 +59,21 @@ private func flatSchema() throws -> EventSchema {
   let diagnostics = Diagnostics(file: "flat.yaml")
   let schema = SchemaReader.read(text: flatText, diagnostics: diagnostics)
   try diagnostics.throwIfErrors()
-  return schema!
+  var flat = schema!
+  flat.sessions = nil
+  flat.streams = [
+    StreamModel(
+      name: "click", load: .constant(10_000),
+      bindings: [.init(name: "user", target: .entity(0, pick: .zipf(exponent: 1.1)))], event: 0)
+  ]
+  flat.events[0].fields = flat.events[0].fields.map { field in
+    switch field.name {
+    case "user_id": FieldDefinition(name: field.name, generator: .from(.binding(0, field: 0)))
+    case "session_id": FieldDefinition(name: field.name, generator: .uuid(.v7))
+    default: field
+    }
+  }
+  return flat
 }
 
 private let flatText = """

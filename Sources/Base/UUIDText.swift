@@ -34,6 +34,7 @@ public struct UUIDBits: BitwiseCopyable, Equatable, Sendable {
 
   /// Writes the 36 bytes of text.
   @inlinable
+  @inline(__always)
   public func write(to out: UnsafeMutablePointer<UInt8>) {
     let raw = UnsafeMutableRawPointer(out)
     let dash = UInt8(ascii: "-")

@@ -1,6 +1,6 @@
 // Runs a plan on one thread: the simulation decides which records there are, the renderer writes them.
 //
-//     Simulation --tickets--> Renderer --bytes--> RecordBatch
+//     TicketStream --tickets--> Renderer --bytes--> RecordBatch
 
 import Base
 import Records
@@ -15,23 +15,27 @@ public struct GenerationSettings: Sendable {
   public var shard: Shard
   /// Only the records of this stream; the schema's own name stands for its sessions. Nil for all.
   public var streamName: String?
+  /// The stream ends after so many records.
+  public var maximumCount: Int64?
 
   public init(
-    startMilliseconds: Int64, eventsPerSecond: Double? = nil, shard: Shard = .whole, streamName: String? = nil
+    startMilliseconds: Int64, eventsPerSecond: Double? = nil, shard: Shard = .whole, streamName: String? = nil,
+    maximumCount: Int64? = nil
   ) {
     self.startMilliseconds = startMilliseconds
     load = eventsPerSecond.map { .constant($0) }
     self.shard = shard
     self.streamName = streamName
+    self.maximumCount = maximumCount
   }
 
   /// Times that nanoseconds since the epoch can hold with room for simulation: years 1684 to 2255.
   public static let representableMilliseconds: ClosedRange<Int64> = -9_000_000_000_000...9_000_000_000_000
 }
 
-/// An endless stream of records, taken in batches. Belongs to one thread.
+/// A stream of records, taken in batches. Belongs to one thread.
 public final class Generator {
-  private var simulation: Simulation
+  private let stream: TicketStream
   private let renderer: Renderer
   private let tickets: TicketBuffer
   /// How many records have been written.
@@ -42,27 +46,22 @@ public final class Generator {
 
   /// The start must lie within `GenerationSettings.representableMilliseconds`.
   public init(_ plan: GenerationPlan, _ settings: GenerationSettings) {
-    precondition(
-      GenerationSettings.representableMilliseconds.contains(settings.startMilliseconds), "the start lies outside representable time"
-    )
-    simulation = Simulation(plan, settings)
+    stream = TicketStream(plan, settings)
     renderer = Renderer(plan)
     tickets = TicketBuffer(rowCount: plan.layout.count, capacity: Self.ticketCount)
   }
 
-  deinit { simulation.deallocate() }
-
   /// Sessions that wait for their next event.
-  public var liveSessionCount: Int { simulation.liveSessionCount }
+  public var liveSessionCount: Int { stream.liveSessionCount }
 
   /// When the next record is due, in ns since the epoch; `Int64.max` when there is none.
-  public var nextTimeNanoseconds: Int64 { simulation.nextTime }
+  public var nextTimeNanoseconds: Int64 { stream.nextTime }
 
   /// Lets event time start at another moment than the one given, before the first record is taken. Only a stream under a load can: its times
   /// are those of the load, whatever the simulation's are. Returns whether it did.
   public func moveStart(toMilliseconds milliseconds: Int64) -> Bool {
     guard GenerationSettings.representableMilliseconds.contains(milliseconds) else { return false }
-    return simulation.moveStart(milliseconds * 1_000_000)
+    return stream.moveStart(milliseconds * 1_000_000)
   }
 
   /// Empties `batch` and fills it with the next records.
@@ -79,7 +78,7 @@ public final class Generator {
     let limit = min(maximumCount, batch.slotCapacity)
     renderer.begin(batch)
     while batch.count < limit {
-      simulation.fill(tickets, maximumCount: limit - batch.count, before: limitNanoseconds)
+      stream.fill(tickets, maximumCount: limit - batch.count, before: limitNanoseconds)
       if tickets.count == 0 { break }
       if let times {
         for index in 0..<tickets.count { times[batch.count + index] = tickets.ticket(index).pointee.due }

@@ -6,16 +6,21 @@ import Schema
 
 /// A stream, ready to run.
 struct StreamPlan {
-  struct Bind {
+  /// A row drawn for each record.
+  struct RowBind: BitwiseCopyable {
     /// Index among the ticket's rows.
     var row: Int
-    var target: Target
+    var picker: RowPicker
+  }
 
-    enum Target {
-      case entity(RowPicker)
-      /// A record of the last `within` ns, and the rows that it has bound itself.
-      case record(curve: LoadCurve, gapSeed: UInt64, bindSeed: UInt64, within: Int64, nested: [(row: Int, picker: RowPicker)])
-    }
+  /// A record of another stream, of the last `within` ns, and the rows that it has bound itself.
+  struct RecordBind {
+    var row: Int
+    var curve: LoadCurve
+    /// The other stream's.
+    var seed: UInt64
+    var within: Int64
+    var nested: [RowBind]
   }
 
   struct Changes {
@@ -28,7 +33,10 @@ struct StreamPlan {
   let model: StreamModel
   let program: UInt16
   let seed: UInt64
-  let binds: [Bind]
+  /// Drawn first, then the records.
+  let rowBinds: UnsafePointer<RowBind>
+  let rowBindCount: Int
+  let recordBinds: [RecordBind]
   let changes: Changes?
 
   init(_ index: Int, _ schema: EventSchema, seed: UInt64, layout: RowLayout, _ memory: PlanMemory) {
@@ -36,26 +44,31 @@ struct StreamPlan {
     self.model = model
     program = UInt16(model.event)
     self.seed = GenerationSeeds.stream(seed, model.name)
-    binds = model.bindings.enumerated().map { place, binding in
+    var rows: [RowBind] = []
+    var records: [RecordBind] = []
+    for (place, binding) in model.bindings.enumerated() {
       switch binding.target {
       case .entity(let entity, let pick):
-        return Bind(
-          row: layout.streamBinding(place), target: .entity(memory.picker(pick, of: schema.entities[entity], seed: seed)))
+        rows.append(
+          RowBind(row: layout.streamBinding(place), picker: memory.picker(pick, of: schema.entities[entity], seed: seed)))
       case .stream(let other, let within):
         let target = schema.streams[other]
         let base = RowLayout.nestedBase(of: place, model, schema)
-        var nested: [(row: Int, picker: RowPicker)] = []
+        var nested: [RowBind] = []
         for (offset, inner) in target.bindings.enumerated() {
           guard case .entity(let entity, let pick) = inner.target else { continue }
-          nested.append((layout.streamBinding(base + offset), memory.picker(pick, of: schema.entities[entity], seed: seed)))
+          nested.append(
+            RowBind(row: layout.streamBinding(base + offset), picker: memory.picker(pick, of: schema.entities[entity], seed: seed)))
         }
-        let otherSeed = GenerationSeeds.stream(seed, target.name)
-        return Bind(
-          row: layout.streamBinding(place),
-          target: .record(
-            curve: LoadCurve(target.load), gapSeed: otherSeed, bindSeed: otherSeed, within: within * 1_000_000, nested: nested))
+        records.append(
+          RecordBind(
+            row: layout.streamBinding(place), curve: LoadCurve(target.load), seed: GenerationSeeds.stream(seed, target.name),
+            within: within * 1_000_000, nested: nested))
       }
     }
+    rowBinds = memory.array(rows)
+    rowBindCount = rows.count
+    recordBinds = records
     if case .changes(let changes) = model.content {
       self.changes = Changes(
         rowCount: UInt64(schema.entities[changes.entity].count), hasSnapshot: changes.hasSnapshot,
@@ -77,6 +90,7 @@ struct StreamSource {
   private var sequence: UInt64 = 0
   /// Versions of the rows, where the stream is an entity's history; the highest bit says that the row is deleted.
   private var versions: [UInt32]
+  private let isHistory: Bool
   private var references: [Reference]
 
   private static let deleted: UInt32 = 1 << 31
@@ -95,9 +109,9 @@ struct StreamSource {
     clock = LoadClock(LoadCurve(load), seed: stream.seed)
     snapshotRest = stream.changes.map { $0.hasSnapshot ? $0.rowCount : 0 } ?? 0
     versions = stream.changes.map { [UInt32](repeating: 0, count: Int($0.rowCount)) } ?? []
-    references = stream.binds.compactMap { bind in
-      guard case .record(let curve, let gapSeed, _, _, _) = bind.target else { return nil }
-      let clock = LoadClock(curve, seed: gapSeed)
+    isHistory = stream.changes != nil
+    references = stream.recordBinds.map { bind in
+      let clock = LoadClock(bind.curve, seed: bind.seed)
       return Reference(newest: clock, oldest: clock)
     }
   }
@@ -130,34 +144,29 @@ struct StreamSource {
           flags: .identified))
       ticket.rows[0] = sequence
       var random = Random(seed: plan.seed, sequence, 1)
-      if !plan.binds.isEmpty { bind(ticket, &random, Int64(clampedElapsed(time))) }
-      if plan.changes != nil { change(ticket, &random) }
-      if shard.count == 1 || shard.owns(plan.changes == nil ? sequence : ticket.rows[0]) { tickets.count += 1 }
+      for index in 0..<plan.rowBindCount {
+        let bind = plan.rowBinds + index
+        ticket.rows[bind.pointee.row] = bind.pointee.picker.draw(&random, time: time, elapsed: time &- startNanoseconds)
+      }
+      if !references.isEmpty { bindRecords(ticket, &random) }
+      if isHistory { change(ticket, &random) }
+      if shard.count == 1 || shard.owns(ticket.rows[0]) { tickets.count += 1 }
       sequence &+= 1
       number &+= 1
       if snapshotRest > 0 { snapshotRest -= 1 } else { clock.advance() }
     }
   }
 
-  private func clampedElapsed(_ time: Int64) -> Int64 { time.subtractingReportingOverflow(startNanoseconds).partialValue }
-
-  /// Draws the rows and records that the record refers to.
-  private mutating func bind(_ ticket: UnsafeMutablePointer<Ticket>, _ random: inout Random, _ elapsed: Int64) {
-    var reference = 0
-    for bind in plan.binds {
-      switch bind.target {
-      case .entity(let picker):
-        ticket.rows[bind.row] = picker.draw(&random, time: ticket.pointee.time, elapsed: elapsed)
-      case .record(let curve, _, let bindSeed, let within, let nested):
-        let record = self.record(reference, elapsed, within, &random)
-        reference += 1
-        ticket.rows[bind.row] = record
-        // Its own draws, again.
-        var inner = Random(seed: bindSeed, record, 1)
-        let then = Int64(min(curve.time(of: Double(record)), 9e18))
-        for row in nested {
-          ticket.rows[row.row] = row.picker.draw(&inner, time: startNanoseconds &+ then, elapsed: then)
-        }
+  /// Draws the records that the record refers to, and again what these have drawn.
+  private mutating func bindRecords(_ ticket: UnsafeMutablePointer<Ticket>, _ random: inout Random) {
+    let elapsed = ticket.pointee.time &- startNanoseconds
+    for (index, bind) in plan.recordBinds.enumerated() {
+      let record = record(index, elapsed, bind.within, &random)
+      ticket.rows[bind.row] = record
+      var inner = Random(seed: bind.seed, record, 1)
+      let then = Int64(min(bind.curve.time(of: Double(record)), 9e18))
+      for row in bind.nested {
+        ticket.rows[row.row] = row.picker.draw(&inner, time: startNanoseconds &+ then, elapsed: then)
       }
     }
   }
@@ -179,7 +188,7 @@ struct StreamSource {
     if snapshotRest > 0 {
       row = changes.rowCount - snapshotRest
     } else {
-      row = changes.picker.draw(&random, time: ticket.pointee.time, elapsed: clampedElapsed(ticket.pointee.time))
+      row = changes.picker.draw(&random, time: ticket.pointee.time, elapsed: ticket.pointee.time &- startNanoseconds)
       let version = versions[Int(row)]
       if version & Self.deleted != 0 {
         // It comes back.
