@@ -43,6 +43,9 @@ public enum ScalarMeaning: Equatable, Sendable {
     return Int64(text)
   }
 
+  /// A finite decimal number, as plain scalars may state it.
+  public static func decimal(_ text: String) -> Double? { double(text) }
+
   /// A finite decimal number.
   static func double(_ text: String) -> Double? {
     guard isDecimal(text), let value = Double(text), value.isFinite else { return nil }

@@ -208,8 +208,10 @@ public struct ValueReader {
     return name(node, what, among: names, notBuilt: notBuilt).flatMap { Value(rawValue: $0) }
   }
 
-  /// One of the given names.
-  public func name(_ node: ConfigurationNode, _ what: String, among names: [String], notBuilt: [String] = []) -> String? {
+  /// One of the given names; `hint` says what else is possible where none of them was probably meant.
+  public func name(
+    _ node: ConfigurationNode, _ what: String, among names: [String], notBuilt: [String] = [], hint: String = ""
+  ) -> String? {
     let expected = Self.alternatives(names)
     guard let scalar = scalar(node, what, expected: expected) else { return nil }
     if names.contains(scalar.text) { return scalar.text }
@@ -217,8 +219,8 @@ public struct ValueReader {
       reportNotBuilt("\(what): '\(scalar.text)'", at: node.location, hint: "; built: \(names.joined(separator: ", "))")
       return nil
     }
-    mismatch(
-      node, what, expected: expected, code: "wrong-value", hint: Suggestion.hint(for: scalar.text, among: names + notBuilt))
+    let meant = Suggestion.hint(for: scalar.text, among: names + notBuilt)
+    mismatch(node, what, expected: expected, code: "wrong-value", hint: meant.isEmpty ? hint : meant)
     return nil
   }
 

@@ -20,17 +20,33 @@ struct GeneratedKinds {
   var device: Int?
   /// The entity whose history is written.
   var changed: Int?
-  /// The event of the stream that a binding refers to, where it is a stream.
-  var records: [EventDefinition?] = []
+  /// For each binding that is a stream: the kinds of that stream's fields.
+  var records: [[Set<GeneratedKind>]?] = []
 
   /// The kinds of values that a field takes.
-  func kinds(of field: FieldDefinition, depth: Int = 0) -> Set<GeneratedKind> {
-    let kinds = kinds(of: field.generator, depth: depth)
-    return field.nullable > 0 || field.condition != nil ? kinds.union([.null]) : kinds
+  func kinds(of field: FieldDefinition) -> Set<GeneratedKind> {
+    var seen: Set<Source> = []
+    return kinds(of: field, &seen)
   }
 
   /// The kinds of values that a generator gives; empty where it refers to nothing.
-  func kinds(of generator: FieldGenerator, depth: Int = 0) -> Set<GeneratedKind> {
+  func kinds(of generator: FieldGenerator) -> Set<GeneratedKind> {
+    var seen: Set<Source> = []
+    return kinds(of: generator, &seen)
+  }
+
+  /// A field that others take their values from; each is looked at once, so that no web of references takes long.
+  private struct Source: Hashable {
+    var entity: Int
+    var field: Int
+  }
+
+  private func kinds(of field: FieldDefinition, _ seen: inout Set<Source>) -> Set<GeneratedKind> {
+    let kinds = kinds(of: field.generator, &seen)
+    return field.nullable > 0 || field.condition != nil ? kinds.union([.null]) : kinds
+  }
+
+  private func kinds(of generator: FieldGenerator, _ seen: inout Set<Source>) -> Set<GeneratedKind> {
     switch generator {
     case .const(let value): return [Self.kind(of: value)]
     case .choice(let values, _): return Set(values.map(Self.kind(of:)))
@@ -43,28 +59,30 @@ struct GeneratedKinds {
     case .time: return [.string]
     case .object, .map: return [.object]
     case .array, .list: return [.list]
-    case .oneOf(let generators): return generators.reduce(into: []) { $0.formUnion(kinds(of: $1.generator, depth: depth)) }
+    case .oneOf(let generators):
+      var kinds: Set<GeneratedKind> = []
+      for option in generators { kinds.formUnion(self.kinds(of: option.generator, &seen)) }
+      return kinds
     case .from(.sessionIdentifier): return [.string]
     case .from(.session(let fact)): return [fact == .isBot || fact == .isIdentified ? .bool : .integer]
     case .from(.change(let fact)): return [fact == .version ? .integer : .string]
-    case .from(.actor(let field)): return actor.map { kinds(entity: $0, field: field, depth: depth) } ?? []
-    case .from(.device(let field)): return device.map { kinds(entity: $0, field: field, depth: depth) } ?? []
-    case .from(.changed(let field)): return changed.map { kinds(entity: $0, field: field, depth: depth) } ?? []
+    case .from(.actor(let field)): return actor.map { kinds(entity: $0, field: field, &seen) } ?? []
+    case .from(.device(let field)): return device.map { kinds(entity: $0, field: field, &seen) } ?? []
+    case .from(.changed(let field)): return changed.map { kinds(entity: $0, field: field, &seen) } ?? []
     case .from(.record(let binding, let field)):
-      guard records.indices.contains(binding), let event = records[binding], event.fields.indices.contains(field), depth < 32 else {
-        return []
-      }
-      return kinds(of: event.fields[field], depth: depth + 1)
+      guard records.indices.contains(binding), let record = records[binding], record.indices.contains(field) else { return [] }
+      return record[field]
     case .from(.binding(let binding, let field)):
-      return bindings.indices.contains(binding) ? kinds(entity: bindings[binding], field: field, depth: depth) : []
-    case .reference(let entity, let field, _): return kinds(entity: entity, field: field, depth: depth)
+      return bindings.indices.contains(binding) ? kinds(entity: bindings[binding], field: field, &seen) : []
+    case .reference(let entity, let field, _): return kinds(entity: entity, field: field, &seen)
     }
   }
 
-  private func kinds(entity: Int, field: Int, depth: Int) -> Set<GeneratedKind> {
-    // References that run in a circle are an error of their own.
-    guard entities.indices.contains(entity), entities[entity].fields.indices.contains(field), depth < 32 else { return [] }
-    return kinds(of: entities[entity].fields[field], depth: depth + 1)
+  private func kinds(entity: Int, field: Int, _ seen: inout Set<Source>) -> Set<GeneratedKind> {
+    guard entities.indices.contains(entity), entities[entity].fields.indices.contains(field),
+      seen.insert(Source(entity: entity, field: field)).inserted
+    else { return [] }
+    return kinds(of: entities[entity].fields[field], &seen)
   }
 
   private static func kind(of value: Scalar) -> GeneratedKind {
@@ -125,22 +143,28 @@ extension EventSchema {
 
   /// What the fields of an event refer to.
   private func kinds(of event: EventDefinition, _ index: Int) -> GeneratedKinds {
-    guard let stream = streams.first(where: { $0.event == index }) else {
+    guard let stream = streams.firstIndex(where: { $0.event == index }) else {
       return GeneratedKinds(
         entities: entities, actor: sessions?.actor, bindings: sessions?.bindings.map(\.entity) ?? [], device: sessions?.device)
     }
+    return kinds(ofStream: stream)
+  }
+
+  /// Streams bind streams in chains of bounded length, never in a circle.
+  private func kinds(ofStream index: Int) -> GeneratedKinds {
     var changed: Int?
-    if case .changes(let changes) = stream.content { changed = changes.entity }
+    if case .changes(let changes) = streams[index].content { changed = changes.entity }
     var bindings: [Int] = []
-    var records: [EventDefinition?] = []
-    for binding in stream.bindings {
+    var records: [[Set<GeneratedKind>]?] = []
+    for binding in streams[index].bindings {
       switch binding.target {
       case .entity(let entity, _):
         bindings.append(entity)
         records.append(nil)
       case .stream(let other, _):
         bindings.append(-1)
-        records.append(events[streams[other].event])
+        let kinds = kinds(ofStream: other)
+        records.append(events[streams[other].event].fields.map { kinds.kinds(of: $0) })
       }
     }
     return GeneratedKinds(entities: entities, actor: nil, bindings: bindings, changed: changed, records: records)

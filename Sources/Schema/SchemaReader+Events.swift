@@ -39,7 +39,7 @@ extension SchemaReader {
           unknown(node, event.what("extends"), "no event '\(base)'", base, eventNames.filter { $0 != pair.name })
         }
       }
-      if let fields = event.mapping("fields") { own[pair.name] = self.fields(fields, pair.name) }
+      if let fields = event.mapping("fields") { own[pair.name] = self.fields(fields, of: "event '\(pair.name)'", .sessions) }
       if !event.has("extends"), own[pair.name]?.isEmpty ?? true {
         if event.has("fields") {
           if own[pair.name] != nil { diagnostics.error("wrong-value", at: pair.key.location, "event '\(pair.name)' has no fields") }
@@ -47,7 +47,7 @@ extension SchemaReader {
           event.reportMissing("fields")
         }
       }
-      event.finish(notBuilt: ["faults", "optional", "topic", "key", "weight", "delay", "headers", "description", "deprecated"])
+      event.finish()
     }
     let circular = reportCycles(bases)
     for index in drafts.indices {
@@ -82,8 +82,11 @@ extension SchemaReader {
       }
       if case .object(let inner) = field.content, case .object(let baseInner) = result[index].content {
         result[index].content = .object(overlay(inner, on: baseInner))
+        if field.optional > 0 { result[index].optional = field.optional }
+        if field.nullable > 0 { result[index].nullable = field.nullable }
+        result[index].condition = field.condition ?? result[index].condition
       } else {
-        result[index].content = field.content
+        result[index] = field
       }
     }
     return result
@@ -105,21 +108,5 @@ extension SchemaReader {
       }
     }
     return circular
-  }
-}
-
-extension FieldDraft {
-  var definition: FieldDefinition {
-    switch content {
-    case .leaf(let generator, _): FieldDefinition(name: name, generator: generator)
-    case .object(let fields): FieldDefinition(name: name, generator: .object(fields.map(\.definition)))
-    }
-  }
-
-  var reads: [BindingRead] {
-    switch content {
-    case .leaf(_, let reads): reads.map { [$0] } ?? []
-    case .object(let fields): fields.flatMap(\.reads)
-    }
   }
 }

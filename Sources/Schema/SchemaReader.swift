@@ -1,6 +1,6 @@
-// From the YAML of an event schema to a sound `EventSchema`, every finding in one pass. The order matters only inside: names of entities
-// and events first, then entities, sessions, events, and last the checks that need all of them.
-// The parts of the language that are read elsewhere: `+Entities`, `+Generators`, `+Sessions`, `+Events`.
+// From the YAML of an event schema to a sound `EventSchema`, every finding in one pass. The order matters only inside: entities first, as
+// everything refers to them; then what binds their rows, sessions and streams; then what reads those, the events; and last the checks that need
+// all of them. The parts of the language are read in `SchemaReader+*.swift`.
 
 import Base
 import Configuration
@@ -13,10 +13,25 @@ public final class SchemaReader {
   let directory: String
   var entities: [EntityDraft] = []
   var actor: Int?
+  var device: Int?
   var identifierField: String?
   var bindings: [BindingDraft] = []
+  var streams: [StreamDraft] = []
   /// The names under `events`, also those that are only bases.
   var eventNames: [String] = []
+
+  // What is collected on the way, to be looked at when all is known.
+  /// The bound rows that the field being read has read so far.
+  var collectedReads: [BindingRead] = []
+  /// How many arrays, lists and maps stand around the generator being read.
+  var nesting = 0
+  var conditions: [(condition: SessionCondition, location: SourceLocation, what: String)] = []
+  /// Entities of which any row may be drawn.
+  var pickedEntities: [(entity: Int, location: SourceLocation, what: String)] = []
+  /// Tables of weights for the rows of an entity.
+  var weightTables: [(entity: Int, count: Int, location: SourceLocation, what: String)] = []
+  /// Fields of streams that other streams read.
+  var recordReads: [(stream: Int, field: Int, location: SourceLocation, what: String)] = []
 
   var diagnostics: Diagnostics { values.diagnostics }
 
@@ -61,103 +76,209 @@ public final class SchemaReader {
 
   // MARK: - The document
 
+  enum Kind: String, CaseIterable {
+    case events
+    case stream
+  }
+
   private func schema(_ root: ConfigurationNode) -> EventSchema? {
     guard let reader = MappingReader(root, nil, values) else { return nil }
     if let node = reader.node("version") { _ = values.integer(node, "'version'", in: 1...1) }
-    if let node = reader.required("kind"), values.name(node, "'kind'", among: ["events"], notBuilt: ["stream"]) == nil {
-      return nil
-    }
+    guard let kind = readKind(reader) else { return nil }
     let name = reader.required("name").flatMap { values.identifier($0, "'name'") }
     let seed = reader.integer("seed", in: 0 ... .max) ?? 1
     let clock = reader.mapping("clock").map(self.clock) ?? ClockSettings(startMilliseconds: nil, mode: .realtime)
+    let hasSessions = kind == .events
+    let hasNamedStreams = reader.has("streams")
 
-    let entitiesReader = reader.names("entities")
-    let sessionsReader = reader.required("sessions").flatMap { MappingReader($0, "'sessions'", values) }
-    let eventsReader = reader.names("events")
+    let entitiesReader = hasSessions || reader.has("entities") ? reader.names("entities") : nil
+    let sessionsReader = hasSessions ? reader.required("sessions").flatMap { MappingReader($0, "'sessions'", values) } : nil
+    let eventsReader = hasSessions ? reader.names("events") : nil
+    let streamsReader = hasNamedStreams ? reader.names("streams") : nil
     let outputReader = reader.mapping("output")
-    reader.finish(notBuilt: ["faults", "incidents", "streams", "imports", "types", "truth", "rate", "fields", "description"])
+    let loadNode = hasSessions ? reader.node("load") : nil
+    if !hasSessions, !hasNamedStreams { for name in Self.streamSettings { _ = reader.node(name) } }
+    reader.finish(notBuilt: ["incidents", "faults"], ignoring: hasSessions ? [] : ["sessions", "events"])
 
     eventNames = eventsReader?.pairs.map(\.name) ?? []
     if let entitiesReader { readEntities(entitiesReader) }
-    let sessions = sessionsReader.flatMap(readSessions)
+    let sessions = sessionsReader.flatMap { readSessions($0, hasLoad: loadNode != nil) }
+    readStreams(streamParts(streamsReader, isWholeFile: !hasSessions && !hasNamedStreams, reader, name))
     let events = eventsReader.map(readEvents) ?? []
-    let output = readOutput(outputReader, events, sessions)
+    let outputs = readOutputs(outputReader, events, sessions, isWholeFile: !hasSessions && !hasNamedStreams, reader)
+    let load = loadNode.flatMap { readLoad($0, "'load'") }
     if let sessions { SessionGraph(sessions, events: events, diagnostics).check() }
+    checkPicks()
+    checkConditions(sessions)
     reportUnused(events, sessions)
+    guard !diagnostics.hasErrors, let name else { return nil }
 
-    guard let name, let sessions, let model = sessions.model(events: events), let actor else { return nil }
+    var definitions = events.filter { !$0.isBase }.map(\.definition)
+    var model: SessionModel?
+    if hasSessions {
+      guard let sessions, let actor, let identifierField else { return nil }
+      model = sessions.model(events: events, actor: actor, device: device, identifierField: identifierField, bindings: bindings)
+      if model == nil { return nil }
+    }
+    var streamModels: [StreamModel] = []
+    for index in streams.indices {
+      guard let stream = self.model(ofStream: index, event: definitions.count) else { return nil }
+      streamModels.append(stream)
+      definitions.append(
+        EventDefinition(
+          name: stream.name, fields: streams[index].fields.map(\.definition), output: (hasSessions ? 1 : 0) + index))
+    }
     return EventSchema(
-      name: name, seed: UInt64(seed), clock: clock, entities: entities.map(\.definition),
-      sessions: model(actor, bindings.map { SessionModel.Binding(name: $0.name, entity: $0.entity) }),
-      events: events.filter { !$0.isBase }.map(\.definition), outputs: [output])
+      name: name, seed: UInt64(seed), clock: clock, entities: entities.map(\.definition), sessions: model, streams: streamModels,
+      events: definitions, outputs: outputs, load: load)
+  }
+
+  /// Sessions or streams; where the other one was probably meant, that is said.
+  private func readKind(_ reader: MappingReader) -> Kind? {
+    guard let node = reader.required("kind") else {
+      reader.finish(ignoring: reader.pairs.map(\.name))
+      return nil
+    }
+    guard let kind = values.oneOf(node, "'kind'", Kind.self) else { return nil }
+    if kind == .events, !reader.has("sessions"), reader.has("streams") || reader.has("fields") || reader.has("changes") {
+      diagnostics.error(
+        "wrong-value", at: node.location, "'kind': a file with streams and no sessions is of another kind; did you mean 'stream'?")
+      return nil
+    }
+    if kind == .stream, reader.has("sessions"), !reader.has("streams"), !reader.has("fields"), !reader.has("changes") {
+      diagnostics.error(
+        "wrong-value", at: node.location, "'kind': a file with sessions is of another kind; did you mean 'events'?")
+      return nil
+    }
+    if kind == .stream {
+      for name in ["sessions", "events"] where reader.has(name) {
+        diagnostics.error(
+          "wrong-value", at: reader.keyLocation(name),
+          "'\(name)' goes with sessions, which a file of kind 'stream' has not; in one of kind 'events' streams are possible too")
+      }
+    }
+    return kind
   }
 
   private func clock(_ reader: MappingReader) -> ClockSettings {
     var start: Int64?
-    if let node = reader.node("start"), node.scalarText != "now" { start = values.time(node, reader.what("start")) }
+    if let node = reader.node("start"), node.scalarText != "now" { start = boundedTime(node, reader.what("start")) }
     let mode = reader.oneOf("mode", ClockSettings.Mode.self) ?? .realtime
-    reader.finish(notBuilt: ["speed", "until", "end"])
+    reader.finish()
     return ClockSettings(startMilliseconds: start, mode: mode)
   }
 
-  // MARK: - Output
+  // MARK: - Streams and outputs
 
-  private enum OutputFormat: String, CaseIterable {
-    case json
-  }
-
-  private enum RecordTime: String, CaseIterable {
-    case event
-    case sent
-  }
-
-  private func readOutput(_ reader: MappingReader?, _ events: [EventDraft], _ sessions: SessionDraft?) -> OutputSettings {
-    guard let reader else { return OutputSettings() }
-    let topic = reader.node("topic").flatMap { values.topic($0, reader.what("topic")) }
-    let keyNode = reader.node("key")
-    let key = keyNode.flatMap { values.string($0, reader.what("key")) }?.split(separator: ".", omittingEmptySubsequences: false)
-      .map(String.init)
-    if let keyNode, let key { checkKey(key, keyNode, events, sessions) }
-    _ = reader.oneOf("format", OutputFormat.self, notBuilt: ["avro", "cloudevents", "csv"])
-    let timestamp = reader.oneOf("timestamp", RecordTime.self) ?? .event
-    let partitions = reader.integer("partitions", in: 1...10_000)
-    reader.finish(notBuilt: ["headers", "schema_registry", "compression", "envelope", "streams", "rate"])
-    return OutputSettings(
-      topic: topic, keyPath: key, usesEventTimestamp: timestamp == .event, partitionCount: partitions.map { Int($0) })
-  }
-
-  /// The key has to be in every emitted event, and to be a text or an integer there.
-  private func checkKey(_ key: [String], _ node: ConfigurationNode, _ events: [EventDraft], _ sessions: SessionDraft?) {
-    let emitted = events.filter { event in sessions?.states.contains { $0.event == event.name } ?? true }
-    // An event whose base is unknown has its finding, and fields that nobody knows.
-    let without = emitted.filter { $0.hasWholeBase && $0.definition.generator(at: key) == nil }
-    let name = key.joined(separator: ".")
-    if let first = without.first {
-      let others = without.count > 1 ? " and \(without.count - 1) more have" : " has"
-      diagnostics.error(
-        "unknown-reference", at: node.location,
-        "'key' of 'output': event '\(first.name)'\(others) no field '\(name)', and every event needs a key"
-          + Suggestion.hint(for: name, among: first.definition.fieldPaths))
-      return
-    }
-    for event in emitted {
-      guard let generator = event.definition.generator(at: key) else { continue }
-      let kinds = generatedKinds.kinds(of: generator)
-      if kinds.isSubset(of: [.string, .integer]) { continue }
-      diagnostics.error(
-        "wrong-type", at: node.location,
-        "'key' of 'output': '\(name)' of event '\(event.name)' is not always a text or an integer, as a key has to be")
-      return
+  /// The streams of the file: those under `streams`, or the file itself.
+  private func streamParts(
+    _ reader: MappingReader?, isWholeFile: Bool, _ document: MappingReader, _ name: String?
+  ) -> [(name: String, location: SourceLocation, reader: MappingReader)] {
+    if isWholeFile { return [(name ?? "", document.location, document)] }
+    return (reader?.pairs ?? []).compactMap { pair in
+      values.checkName(pair.name, "the name of a stream", at: pair.key.location)
+      if eventNames.contains(pair.name) {
+        diagnostics.error(
+          "wrong-value", at: pair.key.location, "a stream cannot be called '\(pair.name)', as an event is called so already")
+      }
+      guard let inner = MappingReader(pair.value, "stream '\(pair.name)'", values) else { return nil }
+      for name in Self.streamSettings + Self.outputSettings { _ = inner.node(name) }
+      inner.finish()
+      return (pair.name, pair.key.location, inner)
     }
   }
 
-  var generatedKinds: GeneratedKinds {
-    GeneratedKinds(entities: entities.map(\.definition), actor: actor ?? -1, bindings: bindings.map(\.entity))
+  /// That of the sessions first, then one for each stream. A stream has its own topic and key; the rest it takes from `output`.
+  private func readOutputs(
+    _ reader: MappingReader?, _ events: [EventDraft], _ sessions: SessionDraft?, isWholeFile: Bool, _ document: MappingReader
+  ) -> [OutputSettings] {
+    var output = reader.map { readOutput($0, on: OutputSettings()) } ?? OutputDraft()
+    reader?.finish()
+    var outputs: [OutputSettings] = []
+    if !isWholeFile, document.has("sessions") {
+      let emitted = events.filter { event in sessions?.states.contains { $0.event == event.name } ?? true }
+      checkKey(
+        output,
+        in: emitted.map {
+          KeyedRecord(subject: "event '\($0.name)'", definition: $0.definition, owner: .sessions, hasWholeBase: $0.hasWholeBase)
+        })
+      outputs.append(output.settings)
+    } else if !isWholeFile, let reader {
+      for name in ["topic", "key"] where reader.has(name) {
+        diagnostics.error(
+          "wrong-value", at: reader.keyLocation(name), "\(reader.what(name)): each stream has its own; say it there")
+      }
+    }
+    for (index, stream) in streams.enumerated() {
+      if isWholeFile {
+        if let node = document.node("key") {
+          if output.keyNode != nil {
+            diagnostics.error("wrong-value", at: document.keyLocation("key"), "'key' is given here and in 'output'; say it once")
+          }
+          output.keyNode = node
+          output.keyWhat = "'key'"
+          output.settings.keyPath = values.string(node, "'key'")?.split(separator: ".", omittingEmptySubsequences: false).map(
+            String.init)
+        }
+        outputs.append(checkedStreamOutput(output, index))
+      } else {
+        var base = output.settings
+        base.topic = stream.name
+        outputs.append(checkedStreamOutput(readOutput(stream.reader, on: base), index))
+      }
+    }
+    return outputs
   }
 
-  /// Warns of events that nobody needs, unless an error may have made them look so.
+  /// Checks the key of a stream. One of changes has the entity's key where it says no other.
+  private func checkedStreamOutput(_ output: OutputDraft, _ index: Int) -> OutputSettings {
+    let stream = streams[index]
+    var output = output
+    let definition = EventDefinition(name: stream.name, fields: stream.fields.map(\.definition))
+    if output.settings.keyPath == nil, output.keyNode == nil, let entity = stream.changes?.entity {
+      let key = entities[entity].definition.keyField
+      let field = stream.fields.first { field in
+        if case .leaf(.from(.changed(key))) = field.content { field.optional == 0 && field.nullable == 0 } else { false }
+      }
+      if let field {
+        output.settings.keyPath = [field.name]
+      } else if !stream.fields.isEmpty {
+        diagnostics.error(
+          "missing-field", at: stream.reader.location,
+          "missing field 'key'\(stream.reader.subject.map { " in \($0)" } ?? ""): changes need the key of the row, and no field is { from: row.\(entities[entity].fieldNames.indices.contains(key) ? entities[entity].fieldNames[key] : "") }"
+        )
+      }
+    }
+    if !stream.fields.isEmpty {
+      checkKey(output, in: [KeyedRecord(subject: stream.subject, definition: definition, owner: .stream(index))])
+    }
+    return output.settings
+  }
+
+  // MARK: - What has no effect
+
+  /// Warns of conditions that always or never hold.
+  private func checkConditions(_ sessions: SessionDraft?) {
+    guard let sessions else { return }
+    for (condition, location, what) in conditions {
+      switch condition {
+      case .identified where sessions.identity == nil, .anonymous where sessions.identity == nil:
+        diagnostics.warning(
+          "no-effect", at: location, "\(what): every session is identified, as 'sessions' has no 'identity'")
+      case .bot where sessions.bots == nil, .human where sessions.bots == nil:
+        diagnostics.warning("no-effect", at: location, "\(what): every session is human, as 'sessions' has no 'bots'")
+      default: break
+      }
+    }
+  }
+
+  /// Warns of events and entities that nobody needs, unless an error may have made them look so.
   private func reportUnused(_ events: [EventDraft], _ sessions: SessionDraft?) {
-    guard let sessions, !diagnostics.hasErrors else { return }
+    guard !diagnostics.hasErrors else { return }
+    for entity in entities where !entity.isUsed {
+      diagnostics.warning("unused", at: entity.location, "nothing refers to entity '\(entity.name)'")
+    }
+    guard let sessions else { return }
     for event in events where !event.isBase {
       let isEmitted = sessions.states.contains { $0.event == event.name }
       let isExtended = events.contains { $0.base == event.name }

@@ -45,21 +45,34 @@ extension ValueReader {
     return text
   }
 
-  /// `uniform`, `zipf` or `{ zipf: 1.1 }`.
+  /// `uniform`, `zipf`, `{ zipf: 1.1 }`, `{ zipf: 1.1, drift: 6h }` or `{ weights: [3, 1] }`.
   func pick(_ node: ConfigurationNode, _ what: String) -> RowPick? {
     guard case .mapping = node.content else {
-      switch name(node, what, among: ["uniform", "zipf"], notBuilt: ["weighted", "latest", "sequential"]) {
+      let hint = "; or { zipf: 1.1, drift: 6h } or { weights: [3, 1] }"
+      switch name(node, what, among: ["uniform", "zipf"], hint: hint) {
       case "uniform": return .uniform
       case "zipf": return .zipf(exponent: 1)
       default: return nil
       }
     }
     guard let reader = MappingReader(node, what, self) else { return nil }
+    if let weightsNode = reader.node("weights") {
+      if reader.has("zipf") {
+        diagnostics.error(
+          "wrong-value", at: reader.keyLocation("zipf"), "\(what): 'zipf' and 'weights' cannot both say how rows are drawn")
+        _ = reader.node("zipf")
+      }
+      reader.finish()
+      guard let weights = weightList(weightsNode, reader.what("weights")) else { return nil }
+      return RowPick(.weights(weights))
+    }
     let exponent = reader.required("zipf").flatMap {
       number($0, reader.what("zipf"), expected: "an exponent above 0, at most 10") { $0 > 0 && $0 <= 10 }
     }
-    reader.finish(notBuilt: ["normal", "recent", "weighted"])
-    return exponent.map { .zipf(exponent: $0) }
+    let drift = reader.node("drift").map { parameter($0, reader.what("drift"), of: .duration, above: 0) }
+    reader.finish()
+    guard let exponent, drift == nil || drift! != nil else { return nil }
+    return RowPick(.zipf(exponent: exponent), driftMilliseconds: drift ?? nil)
   }
 
   /// Names with their weights, those with the weight 0 left out: `{ listing: 70, exit: 30 }`.
@@ -79,57 +92,5 @@ extension ValueReader {
       diagnostics.error("wrong-value", at: node.location, "\(what): all weights are 0")
     }
     return weighted
-  }
-
-  /// What the numbers of a distribution are.
-  enum Quantity {
-    case number
-    /// Durations, in milliseconds.
-    case duration
-  }
-
-  static let distributionNames = ["lognormal", "exponential", "uniform"]
-
-  /// The parameters of the distribution `name`.
-  func distribution(_ name: String, _ node: ConfigurationNode, _ what: String, of quantity: Quantity) -> Distribution? {
-    func value(_ node: ConfigurationNode, _ what: String, above least: Double?) -> Double? {
-      switch quantity {
-      case .duration:
-        guard let value = fractionalDuration(node, what) else { return nil }
-        if least != nil, value <= 0 {
-          mismatch(node, what, expected: "a duration longer than 0", code: "wrong-value")
-          return nil
-        }
-        return value
-      case .number:
-        guard let least else { return number(node, what) }
-        return number(node, what, expected: "a number above 0") { $0 > least }
-      }
-    }
-    switch name {
-    case "lognormal":
-      guard let reader = MappingReader(node, what, self) else { return nil }
-      let median = reader.required("median").flatMap { value($0, reader.what("median"), above: 0) }
-      let sigma = reader.required("sigma").flatMap {
-        number($0, reader.what("sigma"), expected: "a number from 0 to 10") { (0...10).contains($0) }
-      }
-      reader.finish(notBuilt: ["mean", "p95", "p99"])
-      guard let median, let sigma else { return nil }
-      return .lognormal(median: median, sigma: sigma)
-    case "exponential":
-      return value(node, what, above: 0).map { .exponential(mean: $0) }
-    default:
-      guard let items = list(node, what, min: 2, max: 2) else { return nil }
-      guard let low = value(items[0], "the lower bound in \(what)", above: nil),
-        let high = value(items[1], "the upper bound in \(what)", above: nil)
-      else { return nil }
-      guard low <= high else {
-        diagnostics.error(
-          "wrong-value", at: items[0].location,
-          "\(what): the lower bound \(items[0].scalarText ?? "") is above the upper bound \(items[1].scalarText ?? "")")
-        return nil
-      }
-      return .uniform(low, high)
-    }
   }
 }

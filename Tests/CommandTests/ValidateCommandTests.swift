@@ -33,8 +33,8 @@ import Testing
     #expect(outcome.text == "")
     #expect(
       outcome.errors == """
-        a.yaml:1:7: error[wrong-value]: 'kind': expected events or pipeline, found 'table'
-        b.yaml:1:1: error[missing-field]: missing field 'kind'; expected 'kind: events' or 'kind: pipeline'
+        a.yaml:1:7: error[wrong-value]: 'kind': expected events, stream or pipeline, found 'table'
+        b.yaml:1:1: error[missing-field]: missing field 'kind'; expected 'kind: events', 'kind: stream' or 'kind: pipeline'
         c.yaml:2:1: error[syntax]: did not find expected node content while parsing a flow node
 
         """)

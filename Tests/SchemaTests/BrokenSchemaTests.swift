@@ -84,10 +84,11 @@ struct Change: CustomTestStringConvertible, Sendable {
 
   @Test(arguments: [
     Change(
-      "kind: events", "kind: event", "2:7: error[wrong-value]: 'kind': expected events, found 'event'; did you mean 'events'?"),
+      "kind: events", "kind: event",
+      "2:7: error[wrong-value]: 'kind': expected events or stream, found 'event'; did you mean 'events'?"),
     Change(
       "kind: events", "kind: stream",
-      "2:7: error[not-built]: 'kind': 'stream' is part of the schema language but not built in this version; built: events"),
+      "2:7: error[wrong-value]: 'kind': a file with sessions is of another kind; did you mean 'events'?"),
     Change("version: 1", "version: 2", "1:10: error[wrong-value]: 'version': expected 1, found '2'"),
     Change("name: shop\n", "", "1:1: error[missing-field]: missing field 'name'"),
     Change(
@@ -107,8 +108,8 @@ struct Change: CustomTestStringConvertible, Sendable {
       "42:29: error[wrong-type]: 'key' of 'output': 'data' of event 'viewed' is not always a text or an integer, as a key has to be"
     ),
     Change(
-      "key: user }", "format: avro }",
-      "42:32: error[not-built]: 'format' of 'output': 'avro' is part of the schema language but not built in this version; built: json"
+      "key: user }", "format: avor }",
+      "42:32: error[wrong-value]: 'format' of 'output': expected json, csv, avro or cloudevents, found 'avor'; did you mean 'avro'?"
     ),
     Change(
       "topic: shop", "topic: a b",
@@ -145,7 +146,8 @@ struct Change: CustomTestStringConvertible, Sendable {
     ),
     Change(
       "i{n:03}", "item",
-      "9:23: error[wrong-value]: 'sequence' of field 'id' of entity 'item': expected a text with one {n} or {n:06}, found 'item'"),
+      "9:23: error[wrong-value]: 'sequence' of field 'id' of entity 'item': expected a text with one {n} or {n:06}, or number, found 'item'"
+    ),
     Change(
       "median: 5", "median: 5s",
       "10:37: error[wrong-type]: 'median' of 'lognormal' of field 'price' of entity 'item': expected a number above 0, found '5s'"),
@@ -167,18 +169,19 @@ struct Change: CustomTestStringConvertible, Sendable {
       "16:7: error[cycle]: references run in a circle: user.likes -> user.likes"),
     Change(
       "likes: { ref: item.price }", "likes: { optional: 0.5, const: a }",
-      "16:16: error[not-built]: 'optional' in field 'likes' of entity 'user' is part of the schema language but not built in this version"
+      "16:16: error[wrong-value]: 'optional' of field 'likes' of entity 'user': every row of an entity has all its fields; write 'nullable' for one without a value"
     ),
     Change(
       "likes: { ref: item.price }", "likes: { time: event }",
-      "16:16: error[wrong-value]: 'time' of field 'likes' of entity 'user': the fields of an entity cannot be made by 'time'"),
+      "16:16: error[wrong-value]: 'time' of field 'likes' of entity 'user': the rows of an entity have no time of their own; use { between: [A, B] }"
+    ),
     Change(
       "likes: { ref: item.price }", "likes: yes",
       "16:14: error[wrong-type]: field 'likes' of entity 'user': expected a generator such as { const: EUR } or { choice: [a, b] }, found 'yes'; did you mean '{ const: yes }'?"
     ),
     Change(
       "likes: { ref: item.price }", "likes: {}",
-      "16:14: error[missing-field]: field 'likes' of entity 'user' has no generator; expected one of const, choice, uuid, int, lognormal, exponential, uniform, sequence, time, object, from, ref"
+      "16:14: error[missing-field]: field 'likes' of entity 'user' has no generator; expected one of const, choice, int, float, decimal, bool, pattern, template, sequence, uuid, time, object, array, list, map, one_of, from, ref, fake, ip, geo, text, uniform, normal, lognormal, exponential, pareto, poisson, zipf, histogram, mixture"
     ),
     Change(
       "likes: { ref: item.price }", "likes: { chioce: [a] }",
@@ -213,7 +216,7 @@ struct Change: CustomTestStringConvertible, Sendable {
     ),
     Change(
       "likes: { ref: item.price }", "likes: { int: [1, 3], decimals: 1 }",
-      "16:29: error[unknown-field]: 'decimals' in field 'likes' of entity 'user' goes with lognormal, exponential or uniform, not with int"
+      "16:29: error[unknown-field]: 'decimals' in field 'likes' of entity 'user' goes with float, decimal, uniform, normal, lognormal, exponential, pareto, poisson, zipf, histogram or mixture, not with int"
     ),
   ])
   func `entities and generators`(_ change: Change) {
@@ -308,7 +311,8 @@ struct Change: CustomTestStringConvertible, Sendable {
     ),
     Change(
       "from: user.id", "from: session.id",
-      "33:21: error[unknown-reference]: 'from' of field 'user' of event '_base': a session has the field 'session_id' and no 'id'"),
+      "33:21: error[unknown-reference]: 'from' of field 'user' of event '_base': a session has the fields session_id, is_bot, is_identified, step, started_at and no 'id'"
+    ),
     Change(
       "from: user.id", "from: user",
       "33:21: error[wrong-value]: 'from' of field 'user' of event '_base': expected a path of two names, as in user.country, found 'user'"
@@ -327,7 +331,7 @@ struct Change: CustomTestStringConvertible, Sendable {
     ),
     Change(
       "time: event", "time: event, format: iso",
-      "34:34: error[wrong-value]: 'format' of field 'at' of event '_base': expected rfc3339_ms, epoch_ms or epoch_s, found 'iso'"
+      "34:34: error[wrong-value]: 'format' of field 'at' of event '_base': expected rfc3339_ms, rfc3339, epoch_ms, epoch_s or epoch_us, found 'iso'; or a pattern such as \"%Y-%m-%d %H:%M:%S\""
     ),
     Change(
       "fields: { amount: { int: [1, 3] } }", "fields: { amount: { int: [1, 3] } }\n  left: { extends: _base }",

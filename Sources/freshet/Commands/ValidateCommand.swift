@@ -60,11 +60,12 @@ struct ValidateCommand: ParsableCommand {
     let values = ValueReader(diagnostics, language: "language")
     guard let document = MappingReader(root, nil, values) else { return nil }
     guard let kind = document.node("kind") else {
-      diagnostics.error("missing-field", at: root.location, "missing field 'kind'; expected 'kind: events' or 'kind: pipeline'")
+      diagnostics.error(
+        "missing-field", at: root.location, "missing field 'kind'; expected 'kind: events', 'kind: stream' or 'kind: pipeline'")
       return nil
     }
-    switch values.name(kind, "'kind'", among: ["events", "pipeline"], notBuilt: ["stream"]) {
-    case "events":
+    switch values.name(kind, "'kind'", among: ["events", "stream", "pipeline"]) {
+    case "events", "stream":
       return SchemaReader.read(root, directory: directory, diagnostics: diagnostics).map(summary)
     case "pipeline":
       let pipeline = PipelineReader.read(
@@ -79,8 +80,11 @@ struct ValidateCommand: ParsableCommand {
 
   private static func summary(_ schema: EventSchema) -> String {
     let entities = count(schema.entities.count, "entity", "entities")
-    let states = count(schema.sessions?.states.count ?? 0, "state", "states")
-    return "events schema '\(schema.name)': \(entities), \(states), \(count(schema.events.count, "event", "events"))"
+    let streams = count(schema.streams.count, "stream", "streams")
+    guard let sessions = schema.sessions else { return "stream schema '\(schema.name)': \(entities), \(streams)" }
+    let events = count(schema.events.count - schema.streams.count, "event", "events")
+    let parts = [entities, count(sessions.states.count, "state", "states"), events] + (schema.streams.isEmpty ? [] : [streams])
+    return "events schema '\(schema.name)': \(parts.joined(separator: ", "))"
   }
 
   private static func summary(_ pipeline: PipelineDefinition) -> String {
