@@ -68,7 +68,7 @@ let package = Package(
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "BaseTests", dependencies: ["Base"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Base", "Configuration"]),
-    .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"]),
+    .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"], exclude: ["Schemas"]),
     .testTarget(name: "CodecTests", dependencies: ["Base", "Codec", "Records"]),
     .testTarget(name: "MonitoringTests", dependencies: ["Monitoring"]),
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),

@@ -98,39 +98,47 @@ public final class SchemaReader {
     let outputReader = reader.mapping("output")
     let loadNode = hasSessions ? reader.node("load") : nil
     if !hasSessions, !hasNamedStreams { for name in Self.streamSettings { _ = reader.node(name) } }
-    reader.finish(notBuilt: ["incidents", "faults"], ignoring: hasSessions ? [] : ["sessions", "events"])
+    let incidentsNode = reader.node("incidents")
+    let faultsReader = reader.mapping("faults")
+    reader.finish(ignoring: hasSessions ? [] : ["sessions", "events"])
 
     eventNames = eventsReader?.pairs.map(\.name) ?? []
     if let entitiesReader { readEntities(entitiesReader) }
     let sessions = sessionsReader.flatMap { readSessions($0, hasLoad: loadNode != nil) }
     readStreams(streamParts(streamsReader, isWholeFile: !hasSessions && !hasNamedStreams, reader, name))
-    let events = eventsReader.map(readEvents) ?? []
+    var events = eventsReader.map(readEvents) ?? []
     let outputs = readOutputs(outputReader, events, sessions, isWholeFile: !hasSessions && !hasNamedStreams, reader)
     let load = loadNode.flatMap { readLoad($0, "'load'") }
+    let definitions = self.definitions(events, hasSessions: hasSessions)
+    let keys = definitions.map { outputs.indices.contains($0.output) ? outputs[$0.output].keyPath : nil }
+    let incidents = incidentsNode.map { readIncidents($0, definitions, &events, keys: keys) } ?? []
+    let faults = faultsReader.map { readFaults($0, definitions, keys: keys) } ?? FaultModel()
     if let sessions { SessionGraph(sessions, events: events, diagnostics).check() }
     checkPicks()
     checkConditions(sessions)
     reportUnused(events, sessions)
     guard !diagnostics.hasErrors, let name else { return nil }
 
-    var definitions = events.filter { !$0.isBase }.map(\.definition)
     var model: SessionModel?
     if hasSessions {
       guard let sessions, let actor, let identifierField else { return nil }
       model = sessions.model(events: events, actor: actor, device: device, identifierField: identifierField, bindings: bindings)
       if model == nil { return nil }
     }
-    var streamModels: [StreamModel] = []
-    for index in streams.indices {
-      guard let stream = self.model(ofStream: index, event: definitions.count) else { return nil }
-      streamModels.append(stream)
-      definitions.append(
-        EventDefinition(
-          name: stream.name, fields: streams[index].fields.map(\.definition), output: (hasSessions ? 1 : 0) + index))
-    }
+    let firstStream = definitions.count - streams.count
+    let streamModels = streams.indices.compactMap { self.model(ofStream: $0, event: firstStream + $0) }
+    guard streamModels.count == streams.count else { return nil }
     return EventSchema(
       name: name, seed: UInt64(seed), clock: clock, entities: entities.map(\.definition), sessions: model, streams: streamModels,
-      events: definitions, outputs: outputs, load: load)
+      events: definitions, outputs: outputs, load: load, incidents: incidents, faults: faults)
+  }
+
+  /// The events that sessions can emit, then one for each stream.
+  private func definitions(_ events: [EventDraft], hasSessions: Bool) -> [EventDefinition] {
+    events.filter { !$0.isBase }.map(\.definition)
+      + streams.enumerated().map { index, stream in
+        EventDefinition(name: stream.name, fields: stream.fields.map(\.definition), output: (hasSessions ? 1 : 0) + index)
+      }
   }
 
   /// Sessions or streams; where the other one was probably meant, that is said.

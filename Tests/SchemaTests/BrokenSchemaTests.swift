@@ -92,8 +92,9 @@ struct Change: CustomTestStringConvertible, Sendable {
     Change("version: 1", "version: 2", "1:10: error[wrong-value]: 'version': expected 1, found '2'"),
     Change("name: shop\n", "", "1:1: error[missing-field]: missing field 'name'"),
     Change(
-      "name: shop\n", "name: shop\nfaults: { drop: { rate: 0.1 } }\n",
-      "4:1: error[not-built]: 'faults' is part of the schema language but not built in this version"),
+      "name: shop\n", "name: shop\nfaults: { drop: { rate: 0.1/s } }\n",
+      "4:25: error[wrong-value]: 'rate' of 'drop' of 'faults': expected a share of the records from 0 to 1, found '0.1/s', which is a rate"
+    ),
     Change(
       "name: shop\n", "name: shop\nclock: { start: tomorrow, mode: real }\n",
       "4:17: error[wrong-unit]: 'start' of 'clock': expected a time like 2026-01-01T00:00:00Z, or milliseconds since 1970, found 'tomorrow'",

@@ -46,16 +46,44 @@ func mutated(_ text: String, using generator: inout SeededGenerator) -> String {
 }
 
 @Suite struct SchemaFuzzTests {
-  @Test(arguments: ["clickstream", "page_views"])
-  func `no mutation of a shipped schema stops the reader`(_ name: String) throws {
-    let text = try String(contentsOfFile: "\(packageDirectory)/Schemas/\(name).yaml", encoding: .utf8)
+  @Test(arguments: [
+    ("Schemas/clickstream.yaml", 400), ("Schemas/page_views.yaml", 400), ("Tests/SchemaTests/Schemas/everything.yaml", 3000),
+    ("Tests/SchemaTests/Schemas/one_stream.yaml", 600),
+  ])
+  func `no mutation of a schema stops the reader, and every finding has a place`(_ path: String, _ rounds: Int) throws {
+    let text = try String(contentsOfFile: "\(packageDirectory)/\(path)", encoding: .utf8)
+    let directory = (path as NSString).deletingLastPathComponent
     let seed: UInt64 = 20_260_101
     var generator = SeededGenerator(state: seed)
-    for round in 0..<400 {
+    for round in 0..<rounds {
       let mutation = mutated(text, using: &generator)
-      let diagnostics = Diagnostics(file: name)
-      let schema = SchemaReader.read(text: mutation, directory: "\(packageDirectory)/Schemas", diagnostics: diagnostics)
+      let diagnostics = Diagnostics(file: path)
+      let schema = SchemaReader.read(text: mutation, directory: "\(packageDirectory)/\(directory)", diagnostics: diagnostics)
       #expect((schema == nil) == diagnostics.hasErrors, "seed \(seed), round \(round)")
+      let lineCount = mutation.split(separator: "\n", omittingEmptySubsequences: false).count
+      for finding in diagnostics.all {
+        let isPlaced =
+          (1...lineCount + 1).contains(finding.location.line) && finding.location.column >= 1 && !finding.message.isEmpty
+        #expect(isPlaced, "seed \(seed), round \(round): \(finding)")
+      }
     }
+  }
+
+  @Test func `no random pattern stops its parser`() {
+    let alphabet = Array("ab19.\\dws[]^-$(){}|?*+,:=!< é")
+    var generator = SeededGenerator(state: 7)
+    var soundCount = 0
+    for _ in 0..<20_000 {
+      let length = Int.random(in: 0...14, using: &generator)
+      let text = String((0..<length).map { _ in alphabet.randomElement(using: &generator)! })
+      do {
+        let pieces = try PatternParser.pieces(of: text)
+        soundCount += 1
+        #expect(GeneratedSize.characters(of: pieces) <= PatternParser.outputMax)
+      } catch {
+        #expect((1...length + 1).contains(error.character), "'\(text)': \(error)")
+      }
+    }
+    #expect(soundCount > 1000)
   }
 }
