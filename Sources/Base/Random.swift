@@ -64,22 +64,12 @@ public struct Random: BitwiseCopyable, Sendable {
   }
 
   /// Pareto: `minimum / u^(1 / alpha)`, both above 0. With a maximum by inverting what is left of the distribution below it.
+  @inlinable
   public mutating func pareto(minimum: Double, alpha: Double, maximum: Double? = nil) -> Double {
     guard let maximum else { return minimum * FloatMath.power(positiveUnit(), -1 / alpha) }
     guard maximum > minimum else { return minimum }
     let cut = FloatMath.power(minimum / maximum, alpha)
     return minimum * FloatMath.power(1 - unit() * (1 - cut), -1 / alpha)
-  }
-
-  /// How many events of a Poisson process with this mean fall into a unit of time. Costs time proportional to the mean.
-  public mutating func poisson(mean: Double) -> Int {
-    var count = 0
-    var elapsed = exponential()
-    while elapsed < mean {
-      count += 1
-      elapsed += exponential()
-    }
-    return count
   }
 }
 
