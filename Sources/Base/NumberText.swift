@@ -60,11 +60,11 @@ public enum NumberText {
 
   /// Writes the shortest text that reads back as the same double, as JSON allows it; `null` for infinities and NaN. At most 24 bytes.
   public static func write(_ value: Double, to out: UnsafeMutablePointer<UInt8>) -> Int {
-    var text = value.isFinite ? value.description : "null"
-    return text.withUTF8 { utf8 in
-      memcpy(out, utf8.baseAddress!, utf8.count)
-      return utf8.count
+    guard value.isFinite else {
+      memcpy(out, "null", 4)
+      return 4
     }
+    return writeShortest(value, to: out)
   }
 
   /// The eight digits of `value` < 10^8 as bytes 0 to 9, the first digit in the lowest byte.

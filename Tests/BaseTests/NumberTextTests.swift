@@ -52,6 +52,25 @@ import Testing
     }
   }
 
+  @Test func `the shortest decimal is the one that Swift describes`() {
+    let edges: [Double] = [
+      0, -0.0, 0.1, 0.01, 0.010000000000000002, 0.3, 1, 5, 1024, 0.5, 0.015625, 999_999_999_999_999, 1e15, 1e30, 123_456_789.125,
+      0.1 + 0.2,
+      .pi, 1 / 3, 2 / 3, 9.5367431640625e-7, 99.99999999999999, 999_999_999_999_999.9, .leastNonzeroMagnitude,
+      .greatestFiniteMagnitude,
+    ]
+    for value in edges + edges.map({ -$0 }) + edges.map(\.nextUp) + edges.map(\.nextDown) where value.isFinite {
+      #expect(text { NumberText.writeShortest(value, to: $0) } == value.description)
+    }
+    var random = Random(seed: 10, 11, 12)
+    for _ in 0..<20_000 {
+      let wide = (random.unit() - 0.5) * FloatMath.exp(Double(random.below(42)) - 5)
+      let rounded = Double(random.integer(in: -1_000_000_000...1_000_000_000)) / [1, 10, 100, 1000, 1e6][Int(random.below(5))]
+      let power = Double(sign: .plus, exponent: Int(random.below(120)) - 60, significand: 1)
+      for value in [wide, rounded, power] { #expect(text { NumberText.writeShortest(value, to: $0) } == value.description) }
+    }
+  }
+
   @Test func `a version 4 UUID shows its version and variant`() {
     var random = Random(seed: 1, 1, 1)
     for _ in 0..<1_000 {
