@@ -20,7 +20,10 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CRdkafka", providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .target(name: "Base", swiftSettings: dataPath),
+    .target(name: "Compression", dependencies: ["Base", "CZlib", "CZstd"]),
     .target(name: "Configuration", dependencies: ["Base", .product(name: "Yams", package: "Yams")]),
     .target(name: "Records", dependencies: ["Base"], swiftSettings: dataPath),
     .target(name: "Schema", dependencies: ["Base", "Configuration"]),
@@ -29,7 +32,7 @@ let package = Package(
     .target(
       name: "Features", dependencies: ["Base", "Configuration", "Records", "Schema", "Windowing"], swiftSettings: dataPath),
     .target(name: "Generation", dependencies: ["Base", "Records", "Schema"], swiftSettings: dataPath),
-    .target(name: "LocalTransport", dependencies: ["Base", "Features", "Records"]),
+    .target(name: "LocalTransport", dependencies: ["Base", "Compression", "Features", "Records"]),
     .target(
       name: "RedisStore",
       dependencies: ["Base", "CHiredis", "Features", "Records", .product(name: "Logging", package: "swift-log")]),
@@ -46,7 +49,7 @@ let package = Package(
     .executableTarget(
       name: "freshet",
       dependencies: [
-        "Base", "Codec", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport", "Monitoring",
+        "Base", "Codec", "Compression", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport", "Monitoring",
         "Processing", "Records", "RedisStore", "Schema", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -75,7 +78,9 @@ let package = Package(
     .testTarget(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),
     .testTarget(name: "GenerationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema"]),
-    .testTarget(name: "LocalTransportTests", dependencies: ["Base", "Features", "LocalTransport", "Records"]),
+    .testTarget(name: "CompressionTests", dependencies: ["Base", "Compression", "TestSupport"]),
+    .testTarget(
+      name: "LocalTransportTests", dependencies: ["Base", "Compression", "Features", "LocalTransport", "Records", "TestSupport"]),
     .executableTarget(
       name: "freshet-test-broker", dependencies: ["Base", "KafkaTransport"], path: "Tests/Support/TestBroker"),
     .target(

@@ -20,8 +20,9 @@ public final class FileDescriptorWriter: Sendable {
   /// `stdout`, or `file:PATH`.
   public let name: String
   private let descriptor: Int32
-  private let ownsDescriptor: Bool
+  let ownsDescriptor: Bool
   private let written = Mutex<Int64>(0)
+  private let isClosed = Atomic<Bool>(false)
 
   public init(descriptor: Int32, name: String) {
     self.descriptor = descriptor
@@ -37,7 +38,7 @@ public final class FileDescriptorWriter: Sendable {
     ownsDescriptor = true
   }
 
-  deinit { if ownsDescriptor { _ = Glibc.close(descriptor) } }
+  deinit { if ownsDescriptor, !isClosed.load(ordering: .relaxed) { _ = Glibc.close(descriptor) } }
 
   public var writtenByteCount: Int64 { written.withLock { $0 } }
 
@@ -70,10 +71,25 @@ public final class FileDescriptorWriter: Sendable {
     }
   }
 
-  /// Waits until the file's bytes are on its device.
+  /// Waits until the file's bytes are on its device. What cannot be synced, such as a pipe or a terminal, need not be.
   public func synchronize() throws(Failure) {
-    guard fsync(descriptor) == 0 else {
-      throw Failure(.inputOutput, "cannot sync \(name): \(String(cString: strerror(errno)))")
+    while fsync(descriptor) != 0 {
+      switch errno {
+      case EINTR: continue
+      case EINVAL, ENOTSUP, EROFS: return
+      default: throw failure("sync", errno)
+      }
     }
+  }
+
+  /// Closes a file, which may be when a file system over a network tells that it is full. Nothing may be written afterwards.
+  public func close() throws(Failure) {
+    guard ownsDescriptor, !isClosed.exchange(true, ordering: .relaxed) else { return }
+    // After EINTR Linux has closed the descriptor.
+    guard Glibc.close(descriptor) == 0 || errno == EINTR else { throw failure("close", errno) }
+  }
+
+  private func failure(_ action: String, _ code: Int32) -> Failure {
+    Failure(.inputOutput, "cannot \(action) \(name) after \(writtenByteCount) bytes: \(String(cString: strerror(code)))")
   }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Base
+import Compression
 import Generation
 import LocalTransport
 import Records
@@ -18,6 +19,7 @@ struct GenerateCommand: ParsableCommand {
         freshet generate Schemas/clickstream.yaml --rate 2k/s --to kafka://localhost:9092/clicks
         freshet generate Schemas/clickstream.yaml --count 1M --seed 7 --from 2026-01-01T00:00:00Z > events.ndjson
         freshet generate Schemas/page_views.yaml --from 2026-01-01T00:00:00Z --for 1h --to file:hour.ndjson
+        freshet generate Schemas/clickstream.yaml --count 50M --roll 256MiB --to 'file:clicks-{n:05}.ndjson.gz'
 
       Each option can also be set by the environment: FRESHET_GENERATE_RATE=2k/s for --rate.
       """)
@@ -49,6 +51,16 @@ struct GenerateCommand: ParsableCommand {
   @Option(name: [.customShort("X", allowingJoined: true)], help: "A librdkafka property for --to kafka://..., as key=value.")
   var properties: [String] = []
 
+  @Option(help: "Compress a file or stdout: \(Compression.expected). (default: as the file's extension says, .gz or .zst)")
+  var compress: String?
+
+  @Option(
+    help: """
+      Go on in a new file at a size like 128MiB (before compression), a number like 1Mrecords, every 1h of event time, or whichever of several with \
+      commas is first. The path may say {n}, {n:05}, {time} and {stream}.
+      """)
+  var roll: String?
+
   func run() throws {
     let clock = SystemClock()
     let model = try SchemaReader.load(path: schema) { Terminal.print(toError: $0.description) }
@@ -59,7 +71,9 @@ struct GenerateCommand: ParsableCommand {
     let plan = try GenerationPlan(model, seed: options.seed)
     Interrupts.install()
     let sink = try SinkChoice.open(
-      given(to, "to") ?? "stdout", properties: properties, output: model.output)
+      given(to, "to") ?? "stdout", properties: properties, output: model.output,
+      files: FileOptions(
+        compress: given(compress, "compress"), roll: given(roll, "roll"), streams: model.events.map { FileStream(name: $0.name) }))
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
     let settings = GenerationSettings(startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond)

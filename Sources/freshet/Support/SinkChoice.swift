@@ -11,9 +11,14 @@ import Schema
 enum SinkChoice {
   static let expected = "stdout, null, file:PATH or kafka://HOST:PORT[,HOST:PORT]/TOPIC"
 
-  /// - Parameter properties: `-X` arguments, for Kafka only.
-  static func open(_ text: String, properties: [String], output: OutputSettings) throws -> any Sink {
+  /// - Parameters:
+  ///   - properties: `-X` arguments, for Kafka only.
+  ///   - files: How files and standard output are written.
+  static func open(_ text: String, properties: [String], output: OutputSettings, files: FileOptions = FileOptions()) throws
+    -> any Sink
+  {
     if KafkaAddress.isOne(text) {
+      try files.checkUnused(with: "kafka://")
       let environment = try KafkaProperties(environment: ProcessInfo.processInfo.environment)
       return try KafkaSink(
         KafkaAddress(text), properties: environment.overlaid(with: KafkaProperties(arguments: properties)),
@@ -21,13 +26,19 @@ enum SinkChoice {
     }
     guard properties.isEmpty else { throw Failure(.usage, "-X \(properties[0]): librdkafka properties go with --to kafka://...") }
     switch text {
-    case "stdout", "-": return LineSink(FileDescriptorWriter(descriptor: STDOUT_FILENO, name: "stdout"))
-    case "null": return NullSink()
+    case "stdout", "-":
+      try files.checkNotRolling(with: "stdout")
+      return try FileSink(
+        descriptor: STDOUT_FILENO, name: "stdout", compression: files.compression ?? .none, content: files.content)
+    case "null":
+      try files.checkUnused(with: "null")
+      return NullSink()
     default:
       guard text.hasPrefix("file:") else { throw Failure(.usage, "--to: expected \(expected), found '\(text)'") }
       let path = String(text.dropFirst("file:".count))
       guard !path.isEmpty else { throw Failure(.usage, "--to: no path in 'file:'; expected file:PATH") }
-      return LineSink(try FileDescriptorWriter(path: path))
+      return try FileSink(
+        path: path, compression: files.compression, rolling: files.rolling, content: files.content, streams: files.streams)
     }
   }
 }
