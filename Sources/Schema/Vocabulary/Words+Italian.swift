@@ -50,7 +50,7 @@ extension LocaleWords {
       Tastiera, Casco da bici, Tappetino da yoga, Occhiali da sole, Tagliere, Libreria
       """,
     greetings: "Ciao, Buongiorno, Buonasera, Salve, Benvenuto, Benvenuta, Buon pomeriggio",
-    companies: "S.r.l., S.p.A., e Figli, Fratelli, & Associati, Logistica, Consulenze, Industrie",
+    companies: "S.r.l., S.p.A., e Figli, Fratelli *, & Associati, Logistica, Consulenze, Industrie",
     countries: """
       Stati Uniti, India, Cina, Brasile, Giappone, Germania, Regno Unito, Francia, Italia, Spagna, Messico, Canada, Corea del Sud,
       Paesi Bassi, Polonia, Australia, Svezia, Svizzera, Austria, Belgio, Portogallo, Argentina, Sudafrica, Nigeria

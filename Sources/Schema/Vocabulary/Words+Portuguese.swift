@@ -50,7 +50,7 @@ extension LocaleWords {
       Chaleira, Teclado, Capacete de bicicleta, Tapete de ioga, Óculos de sol, Tábua de cortar, Estante
       """,
     greetings: "Olá, Bom dia, Boa tarde, Boa noite, Bem-vindo, Bem-vinda, Saudações",
-    companies: "Lda., S.A., & Filhos, Irmãos, & Associados, Logística, Consultores, Indústrias",
+    companies: "Lda., S.A., & Filhos, Irmãos *, & Associados, Logística, Consultores, Indústrias",
     countries: """
       Estados Unidos, Índia, China, Brasil, Japão, Alemanha, Reino Unido, França, Itália, Espanha, México, Canadá, Coreia do Sul,
       Países Baixos, Polónia, Austrália, Suécia, Suíça, Áustria, Bélgica, Portugal, Argentina, África do Sul, Nigéria
