@@ -32,15 +32,20 @@ extension NumberText {
   private static func shortest(_ value: Double) -> (digits: Int64, decimals: Int)? {
     // How many digits stand before the point: at most 0 below 0.1.
     var whole = -1
-    while whole < 15 && value >= powersOfTen(whole) { whole += 1 }
+    var bound = 0.1
+    while value >= bound {
+      bound *= 10
+      whole += 1
+    }
     let decimals = 15 - whole
-    let scaled = (value * powersOfTen(decimals)).rounded()
-    if scaled / powersOfTen(decimals) == value { return (Int64(scaled), decimals) }
+    let power = Double(powersOfTen[decimals])
+    let scaled = (value * power).rounded()
+    if scaled / power == value { return (Int64(scaled), decimals) }
     let significand = UInt128(value.significandBitPattern | 1 << 52)
     guard value.significandBitPattern != 0 else { return nil }
     let shift = 52 - Int(value.exponent)
     for decimals in [16 - whole, 17 - whole] {
-      let power = UInt128(integerPowerOfTen(decimals))
+      let power = UInt128(powersOfTen[decimals])
       // At most 53 + 60 bits.
       let exact = significand * power
       let floor = exact >> UInt128(shift)
@@ -54,13 +59,8 @@ extension NumberText {
     return nil
   }
 
-  /// From 0.1 (`-1`) to 1e17, exact from 1 on.
-  private static func powersOfTen(_ exponent: Int) -> Double { exponent < 0 ? 0.1 : Double(integerPowerOfTen(exponent)) }
-
-  private static func integerPowerOfTen(_ exponent: Int) -> UInt64 {
-    var power: UInt64 = 1
-    for _ in 0..<exponent { power &*= 10 }
-    return power
+  /// 10^0 to 10^18: all that a decimal of 17 digits from 0.01 on needs. Those used as doubles, up to 10^16, are exact.
+  private static let powersOfTen: [UInt64] = (0..<18).reduce(into: [1]) { powers, _ in powers.append(powers[powers.count - 1] * 10)
   }
 
   private static func writeDescription(_ value: Double, to out: UnsafeMutablePointer<UInt8>) -> Int {
