@@ -234,6 +234,8 @@ enum GenerationSeeds {
   static func stream(_ seed: UInt64, _ name: String) -> UInt64 { Hash.mix(Hash.mix(seed, 3), hash(name)) }
   static func swarm(_ seed: UInt64, _ index: Int) -> UInt64 { Hash.mix(Hash.mix(seed, 4), UInt64(index)) }
 
+  static func faults(_ seed: UInt64, _ index: UInt64) -> UInt64 { Hash.mix(Hash.mix(seed, 5), index) }
+
   static func hash(_ text: String) -> UInt64 {
     var text = text
     return text.withUTF8 { Hash.bytes($0.baseAddress!, count: $0.count) }

@@ -21,6 +21,8 @@ public final class GenerationPlan: @unchecked Sendable {
   /// Programs of records with one field missing or of the wrong type, by the program of the sound record.
   let missingPrograms: [[UInt16]]
   let wrongTypePrograms: [[UInt16]]
+  /// The dotted path of the faulty field, by such a program.
+  let faultyFields: [UInt16: String]
   /// An upper bound on the bytes of one record, with the room that wide stores may use behind it.
   let maximumRecordByteCount: Int
 
@@ -58,6 +60,7 @@ public final class GenerationPlan: @unchecked Sendable {
     let soundCount = set.programs.count
     missingPrograms = try set.addFaulty(schema.faults.missing, .missing, soundCount)
     wrongTypePrograms = try set.addFaulty(schema.faults.wrongType, .wrongType, soundCount)
+    faultyFields = set.faultyFields
     programs = memory.array(set.programs)
     programCount = set.programs.count
     maximumRecordByteCount = set.programs.map(\.maximumByteCount).max() ?? 128
@@ -84,6 +87,7 @@ private struct ProgramSet {
   /// The definitions that the programs were compiled from.
   private var definitions: [EventDefinition] = []
   private(set) var programs: [ProgramPlan] = []
+  private(set) var faultyFields: [UInt16: String] = [:]
 
   init(_ schema: EventSchema, seed: UInt64, layout: RowLayout, memory: PlanMemory) throws(Failure) {
     self.schema = schema
@@ -129,7 +133,9 @@ private struct ProgramSet {
         ? all.filter { path in !(key?.starts(with: path) ?? false) } : fault.paths.filter { definition.field(at: $0) != nil }
       var programs: [UInt16] = []
       for path in paths {
-        programs.append(try add(definition, index: event, variant: EventCompiler.Variant(path: path, kind: kind)))
+        let program = try add(definition, index: event, variant: EventCompiler.Variant(path: path, kind: kind))
+        faultyFields[program] = path.joined(separator: ".")
+        programs.append(program)
       }
       result.append(programs)
     }

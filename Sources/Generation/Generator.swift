@@ -17,16 +17,19 @@ public struct GenerationSettings: Sendable {
   public var streamName: String?
   /// The stream ends after so many records.
   public var maximumCount: Int64?
+  /// Exclusive end of event time, in ms since the epoch. Records of before that which faults hold back are sent after it.
+  public var endMilliseconds: Int64?
 
   public init(
     startMilliseconds: Int64, eventsPerSecond: Double? = nil, shard: Shard = .whole, streamName: String? = nil,
-    maximumCount: Int64? = nil
+    maximumCount: Int64? = nil, endMilliseconds: Int64? = nil
   ) {
     self.startMilliseconds = startMilliseconds
     load = eventsPerSecond.map { .constant($0) }
     self.shard = shard
     self.streamName = streamName
     self.maximumCount = maximumCount
+    self.endMilliseconds = endMilliseconds
   }
 
   /// Times that nanoseconds since the epoch can hold with room for simulation: years 1684 to 2255.
@@ -36,6 +39,8 @@ public struct GenerationSettings: Sendable {
 /// A stream of records, taken in batches. Belongs to one thread.
 public final class Generator {
   private let stream: TicketStream
+  /// What happened so far, where it was asked for. Its text is to be taken after each batch.
+  public let truth: TruthLog?
   private let renderer: Renderer
   private let tickets: TicketBuffer
   /// How many records have been written.
@@ -45,8 +50,11 @@ public final class Generator {
   private static let ticketCount = 256
 
   /// The start must lie within `GenerationSettings.representableMilliseconds`.
-  public init(_ plan: GenerationPlan, _ settings: GenerationSettings) {
-    stream = TicketStream(plan, settings)
+  ///
+  /// - Parameter truth: asks for a log of what happens.
+  public init(_ plan: GenerationPlan, _ settings: GenerationSettings, truth: TruthSettings? = nil) {
+    self.truth = truth.map { TruthLog(plan, settings, $0) }
+    stream = TicketStream(plan, settings, truth: self.truth)
     renderer = Renderer(plan)
     tickets = TicketBuffer(rowCount: plan.layout.count, capacity: Self.ticketCount)
   }
@@ -64,6 +72,13 @@ public final class Generator {
     return stream.moveStart(milliseconds * 1_000_000)
   }
 
+  /// Records that faults hold back, and the most there were at once.
+  public var heldCount: Int { stream.heldCount }
+  public var mostHeldCount: Int { stream.mostHeldCount }
+
+  /// Completes the truth: what is held back now is never sent. Called once, when no batch is asked for any more.
+  public func finishTruth() { stream.finishTruth() }
+
   /// Empties `batch` and fills it with the next records.
   ///
   /// - Parameters:
@@ -78,7 +93,7 @@ public final class Generator {
     let limit = min(maximumCount, batch.slotCapacity)
     renderer.begin(batch)
     while batch.count < limit {
-      stream.fill(tickets, maximumCount: limit - batch.count, before: limitNanoseconds)
+      stream.fill(tickets, maximumCount: limit - batch.count, before: limitNanoseconds, sentMilliseconds: sentMilliseconds)
       if tickets.count == 0 { break }
       if let times {
         for index in 0..<tickets.count { times[batch.count + index] = tickets.ticket(index).pointee.due }

@@ -10,6 +10,8 @@ final class Renderer {
   private let plan: GenerationPlan
   private var context: EventContext
   private let timeTexts: UnsafeMutablePointer<UInt8>
+  /// The time whose text stands in the second half of `timeTexts`; `Int64.min` for none.
+  private var sentTextMilliseconds = Int64.min
   private let stack: UnsafeMutablePointer<UInt64>
   /// Keys whose bytes are not in their values: the record's index, and where its key begins in `keys`.
   private var strayKeys: [(index: Int, start: Int, count: Int)] = []
@@ -48,7 +50,6 @@ final class Renderer {
     var base = batch.bytes.base
     var cursor = base + batch.bytes.count
     var roomEnd = base + batch.bytes.capacity - recordRoom
-    if let sentMilliseconds { setSent(sentMilliseconds, &context) }
     for index in 0..<tickets.count {
       if cursor > roomEnd {
         batch.bytes.count = cursor - base
@@ -61,22 +62,20 @@ final class Renderer {
       context.nanoseconds = ticket.pointee.time &+ ticket.pointee.skew &* 1_000_000
       let milliseconds = ticket.pointee.time.flooredMilliseconds
       context.setTime(milliseconds &+ ticket.pointee.skew)
-      if sentMilliseconds == nil {
-        if ticket.pointee.due == ticket.pointee.time && ticket.pointee.skew == 0 {
-          context.sentMilliseconds = context.milliseconds
-          context.sentText = context.timeText
-        } else {
-          setSent(ticket.pointee.due.flooredMilliseconds, &context)
-        }
+      if sentMilliseconds == nil && ticket.pointee.due == ticket.pointee.time && ticket.pointee.skew == 0 {
+        context.sentMilliseconds = context.milliseconds
+        context.sentText = context.timeText
+      } else {
+        let copied = ticket.pointee.sent
+        setSent(copied != .min ? copied : sentMilliseconds ?? ticket.pointee.due.flooredMilliseconds, &context)
       }
       let program = programs + Int(ticket.pointee.program)
       let start = cursor
       cursor = EventWriter.write(program.pointee.ops, ticket, to: cursor, &context)
       let hasKey = program.pointee.hasKey
-      if hasKey && (context.keyMayHaveEscapes || ticket.pointee.marks.contains(.tombstone)) {
-        keepKey(first &+ index, context)
-        if ticket.pointee.marks.contains(.tombstone) { cursor = Self.writeNull(at: start) }
-      }
+      let isChanged = !ticket.pointee.marks.isDisjoint(with: [.tombstone, .corrupt])
+      if hasKey && (context.keyMayHaveEscapes || isChanged) { keepKey(first &+ index, context) }
+      if isChanged { cursor = change(ticket, from: start, to: cursor) }
       slots[index] = RecordSlot(
         valueStart: UInt32(truncatingIfNeeded: start - base), valueCount: UInt32(truncatingIfNeeded: cursor - start - 1),
         keyStart: UInt32(truncatingIfNeeded: context.keyStart - base), keyCount: hasKey ? context.keyCount : -1,
@@ -98,9 +97,24 @@ final class Renderer {
   @inline(never)
   private func setSent(_ milliseconds: Int64, _ context: inout EventContext) {
     context.sentText = timeTexts + 64
-    guard context.sentMilliseconds != milliseconds || context.sentText[0] == 0 else { return }
     context.sentMilliseconds = milliseconds
+    // The context may have pointed at the event's own time since this text was written.
+    guard sentTextMilliseconds != milliseconds else { return }
+    sentTextMilliseconds = milliseconds
     TimeText.writeRFC3339Milliseconds(milliseconds, to: context.sentText)
+  }
+
+  /// The bytes of a record that is not what its program wrote.
+  @inline(never)
+  private func change(
+    _ ticket: UnsafeMutablePointer<Ticket>, from start: UnsafeMutablePointer<UInt8>, to end: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    if ticket.pointee.marks.contains(.tombstone) { return Self.writeNull(at: start) }
+    let event = plan.schema.events[Int(plan.programs[Int(ticket.pointee.program)].event)]
+    let count = Damage.apply(
+      to: start, count: end - start - 1, format: plan.schema.outputs[event.output].format, seed: plan.seed, ticket)
+    start[count] = 10
+    return start + count + 1
   }
 
   /// A record without a value is the line `null`.

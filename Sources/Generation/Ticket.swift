@@ -31,6 +31,8 @@ struct Ticket: BitwiseCopyable {
   var program: UInt16
   var marks: RecordMarks
   var flags: SessionFlags
+  /// Of a copy: when its original was sent, in ms since the epoch; else `Int64.min`.
+  var sent = Int64.min
 }
 
 /// What a session is at the moment, and what a change does.
@@ -43,6 +45,8 @@ struct SessionFlags: OptionSet, BitwiseCopyable {
   static let foreign = SessionFlags(rawValue: 4)
   static let update = SessionFlags(rawValue: 8)
   static let delete = SessionFlags(rawValue: 16)
+  /// The record goes out a second time.
+  static let repeated = SessionFlags(rawValue: 32)
 
   /// For `OpKind.unless`: the flag, with bit 7 set where it must not be.
   static func code(_ condition: SessionCondition) -> UInt8 {

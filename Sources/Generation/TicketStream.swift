@@ -7,17 +7,25 @@ import Schema
 /// Belongs to one thread.
 final class TicketStream {
   private var simulation: Simulation
+  /// Only where something goes wrong, or is written down.
+  private let faults: FaultStage?
+  /// Of event time, in ns since the epoch; the end is exclusive.
+  private var start: Int64
+  private var end: Int64
   /// Records that may still be taken.
   private var rest: Int64
   let rowCount: Int
 
   /// The start must lie within `GenerationSettings.representableMilliseconds`.
-  init(_ plan: GenerationPlan, _ settings: GenerationSettings) {
+  init(_ plan: GenerationPlan, _ settings: GenerationSettings, truth: TruthLog? = nil) {
     precondition(
       GenerationSettings.representableMilliseconds.contains(settings.startMilliseconds), "the start lies outside representable time"
     )
     simulation = Simulation(plan, settings)
     rest = settings.maximumCount ?? .max
+    start = settings.startMilliseconds * 1_000_000
+    end = settings.endMilliseconds.map { min($0, GenerationSettings.representableMilliseconds.upperBound) * 1_000_000 } ?? .max
+    faults = plan.schema.faults.isEmpty && truth == nil ? nil : FaultStage(plan, truth: truth)
     rowCount = plan.layout.count
   }
 
@@ -26,13 +34,44 @@ final class TicketStream {
   var liveSessionCount: Int { simulation.liveSessionCount }
 
   /// When the next record is due, in ns since the epoch; `Int64.max` when there is none.
-  var nextTime: Int64 { rest > 0 ? simulation.nextTime : .max }
+  var nextTime: Int64 {
+    guard rest > 0 else { return .max }
+    if let faults { return faults.nextTime(simulation, end: end) }
+    let time = simulation.nextTime
+    return time < end ? time : .max
+  }
 
-  func moveStart(_ nanoseconds: Int64) -> Bool { simulation.moveStart(nanoseconds) }
+  /// Records that are held back, and the most there were at once.
+  var heldCount: Int { faults?.heldCount ?? 0 }
+  var mostHeldCount: Int { faults?.mostHeldCount ?? 0 }
+
+  /// The end moves with the start.
+  func moveStart(_ nanoseconds: Int64) -> Bool {
+    guard simulation.moveStart(nanoseconds) else { return false }
+    let shift = nanoseconds - start
+    start = nanoseconds
+    if end < .max { end = end.clampedAdding(nanoseconds: shift) }
+    if let truth = faults?.truth {
+      truth.stream.startMilliseconds += shift / 1_000_000
+      truth.stream.endMilliseconds = truth.stream.endMilliseconds.map { $0 + shift / 1_000_000 }
+    }
+    return true
+  }
 
   /// Empties the buffer and fills it with up to `maximumCount` of the tickets due before `limit`, in ns since the epoch.
-  func fill(_ tickets: TicketBuffer, maximumCount: Int, before limit: Int64) {
-    simulation.fill(tickets, maximumCount: Int(min(Int64(maximumCount), rest)), before: limit)
+  ///
+  /// - Parameter sentMilliseconds: when they are sent; nil for when they are due.
+  func fill(_ tickets: TicketBuffer, maximumCount: Int, before limit: Int64, sentMilliseconds: Int64? = nil) {
+    let count = Int(min(Int64(maximumCount), rest))
+    if let faults {
+      faults.fill(
+        tickets, maximumCount: count, before: limit, end: end, sentMilliseconds: sentMilliseconds, from: &simulation)
+    } else {
+      simulation.fill(tickets, maximumCount: count, before: min(limit, end))
+    }
     rest -= Int64(tickets.count)
   }
+
+  /// Completes the truth, where it is written: what is held back now is never sent.
+  func finishTruth() { faults?.finishTruth(simulation) }
 }

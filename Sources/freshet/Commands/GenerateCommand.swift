@@ -76,7 +76,9 @@ struct GenerateCommand: ParsableCommand {
         compress: given(compress, "compress"), roll: given(roll, "roll"), streams: model.events.map { FileStream(name: $0.name) }))
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
-    let settings = GenerationSettings(startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond)
+    let settings = GenerationSettings(
+      startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond, maximumCount: options.count,
+      endMilliseconds: options.untilMilliseconds)
     try generate(Generator(plan, settings), options, sink, clock)
   }
 

@@ -109,7 +109,9 @@ final class Demo {
       let clock = SystemClock()
       let sink = try SinkChoice.open(address, properties: [], output: schema.output)
       let options = try GenerateOptions(texts, schema: schema, clock: clock)
-      let settings = GenerationSettings(startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond)
+      let settings = GenerationSettings(
+        startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond,
+        endMilliseconds: options.untilMilliseconds)
       let loop = GenerationLoop(Generator(try GenerationPlan(schema), settings), options, to: sink, clock: clock, progress)
       let started = clock.monotonicNanoseconds
       try loop.run()

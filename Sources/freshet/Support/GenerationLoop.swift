@@ -53,9 +53,9 @@ final class GenerationLoop {
   }
 
   private func runSimulated() throws {
-    let until = options.untilNanoseconds
     while rest > 0, !Interrupts.stopRequested {
-      generator.fill(batch, maximumCount: limit, before: until)
+      // The generator knows the end of event time, behind which comes what faults hold back.
+      generator.fill(batch, maximumCount: limit, before: .max)
       guard batch.count > 0 else { return }
       try writeBatch()
     }
@@ -75,7 +75,7 @@ final class GenerationLoop {
     while rest > 0, !Interrupts.stopRequested {
       let now = clock.monotonicNanoseconds
       switch pacer.next(now: now, nextEventTime: generator.nextTimeNanoseconds) {
-      case .end: return
+      case .end: return try flushHeld(pacer)
       case .sleep(let until):
         if now >= lastPoll + Pacer.sliceNanoseconds {
           try sink.poll()
@@ -90,6 +90,16 @@ final class GenerationLoop {
         if batch.count > 0 { progress.lagNanoseconds.store(eventNow - times[batch.count - 1], ordering: .relaxed) }
         try writeBatch()
       }
+    }
+  }
+
+  /// At the end of event time, what faults still hold back goes out at once: a stream for a minute ends after a minute.
+  private func flushHeld(_ pacer: Pacer) throws {
+    while rest > 0, !Interrupts.stopRequested {
+      let eventNow = pacer.eventTime(at: clock.monotonicNanoseconds)
+      generator.fill(batch, maximumCount: limit, before: .max, sentMilliseconds: eventNow / 1_000_000)
+      guard batch.count > 0 else { return }
+      try writeBatch()
     }
   }
 
