@@ -65,7 +65,8 @@ let package = Package(
     .executableTarget(
       name: "freshet-bench",
       dependencies: [
-        "Base", "CReference", "Codec", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport", "Processing",
+        "Base", "CReference", "Codec", "Compression", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport",
+        "Processing",
         "Records", "RedisStore", "Schema", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], path: "Benchmarks/FreshetBench"),
     .testTarget(name: "ArchitectureTests"),

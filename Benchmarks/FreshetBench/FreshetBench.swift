@@ -22,7 +22,9 @@ struct BenchmarkScale {
 
 @main
 enum FreshetBench {
-  static let all: [Benchmark] = [generateBenchmark, parseBenchmark, processBenchmark, kafkaBenchmark, redisBenchmark]
+  static let all: [Benchmark] = [
+    generateBenchmark, parseBenchmark, processBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
+  ]
 
   static func main() throws {
     if try BrokerProcess.serveIfAsked() { return }

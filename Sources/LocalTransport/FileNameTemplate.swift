@@ -17,6 +17,8 @@ struct FileNameTemplate {
   }
 
   private var parts: [Part]
+  /// Whether folders are made: where the path has placeholders of its own. One without them names a place that is there.
+  let makesFolders: Bool
   /// Whether the period's start needs milliseconds to be told from the next one's.
   private let hasMilliseconds: Bool
 
@@ -26,6 +28,7 @@ struct FileNameTemplate {
   /// the extension: `day.ndjson.gz` becomes `day-{n:05}.ndjson.gz`.
   init(_ path: String, rolling: FileRolling) throws(Failure) {
     parts = try Self.parse(path)
+    makesFolders = parts.contains { if case .text = $0 { false } else { true } }
     hasMilliseconds = (rolling.milliseconds ?? 0) % 1000 != 0
     if parts.contains(.time), rolling.milliseconds == nil {
       throw Failure(.usage, "file:\(path): {time} is the start of a file's period; expected a length to roll by, such as 1h")
@@ -41,14 +44,6 @@ struct FileNameTemplate {
 
   private var hasNumber: Bool {
     parts.contains { if case .number = $0 { true } else { false } }
-  }
-
-  /// Whether a folder of the path has a placeholder in its name, so that it has to be made.
-  var namesFolders: Bool {
-    guard let last = parts.lastIndex(where: { if case .text(let text) = $0 { text.contains("/") } else { false } }) else {
-      return false
-    }
-    return parts[..<last].contains { if case .text = $0 { false } else { true } }
   }
 
   /// - Parameters:

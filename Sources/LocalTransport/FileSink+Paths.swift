@@ -29,8 +29,12 @@ extension FileSink {
   /// Files follow each other in a folder; a device or a named pipe cannot.
   static func checkIsPlainFile(_ path: String) throws(Failure) {
     var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { return }
-    throw Failure(.usage, "file:\(path): files follow each other only as plain files, and this is \(kind(status.st_mode))")
+    guard stat(path, &status) == 0 else { return }
+    // `/dev/stdout` may lead to a plain file, beside which no others belong.
+    let isDevice = path.hasPrefix("/dev/") && !path.hasPrefix("/dev/shm/")
+    guard isDevice || status.st_mode & S_IFMT != S_IFREG else { return }
+    let found = isDevice ? "a device" : kind(status.st_mode)
+    throw Failure(.usage, "file:\(path): files follow each other only as plain files, and this is \(found)")
   }
 
   private static func kind(_ mode: mode_t) -> String {

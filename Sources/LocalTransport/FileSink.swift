@@ -228,7 +228,7 @@ public final class FileSink: Sink {
     fileCounts[stream] += 1
     let path = template.path(
       number: fileCounts[stream], periodStart: rolling.start(ofPeriod: period == .min ? 0 : period), stream: streams[stream].name)
-    if template.namesFolders { try Self.makeFolders(of: path) }
+    if template.makesFolders { try Self.makeFolders(of: path) }
     let file = try OutputFile(path: path, isPart: rolling.isOn, compression: compression, content: streams[stream].content)
     files[stream] = file
     if rolling.isOn { folders.insert(Self.folder(of: path)) }

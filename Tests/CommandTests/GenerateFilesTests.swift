@@ -60,7 +60,9 @@ import Testing
     let command = "trap '' XFSZ; ulimit -f 128; exec \(program) generate Schemas/clickstream.yaml --count 3000 --to file:\(path)"
     let outcome = try Program.run("sh", ["-c", command])
     let size = try Data(contentsOf: URL(filePath: path)).count
+    let lineCount = folder.text(of: "a.ndjson").split(separator: "\n", omittingEmptySubsequences: false).count - 1
     #expect(outcome.status == 74)
+    #expect(lineCount > 100 && outcome.errors.contains("\n  delivered \(lineCount), failed "))
     #expect(outcome.errors.hasSuffix("freshet: error: cannot write to file:\(path) after \(size) bytes: File too large\n"))
   }
 

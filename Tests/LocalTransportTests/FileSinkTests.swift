@@ -167,7 +167,9 @@ import Testing
   @Test func `devices and folders do not follow each other`() throws {
     let folder = TestFolder()
     #expect(mkfifo(folder.file("pipe"), 0o600) == 0)
-    for (path, kind) in [("/dev/null", "a device"), (folder.path, "a folder"), (folder.file("pipe"), "a pipe")] {
+    for (path, kind) in [
+      ("/dev/null", "a device"), ("/dev/stdout", "a device"), (folder.path, "a folder"), (folder.file("pipe"), "a pipe"),
+    ] {
       do {
         _ = try FileSink(path: path, rolling: FileRolling(recordCount: 1))
         Issue.record("\(path) was taken")

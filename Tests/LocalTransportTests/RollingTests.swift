@@ -96,12 +96,12 @@ import Testing
   }
 
   @Test func `without rolling a stream's file is written in place`() throws {
-    let sink = try FileSink(path: folder.file("{stream}.txt"), streams: [FileStream(name: "a"), FileStream(name: "b")])
+    let sink = try FileSink(path: folder.file("new/{stream}.txt"), streams: [FileStream(name: "a"), FileStream(name: "b")])
     try sink.write(lineBatch([TestRecord(value: "1", event: 1), TestRecord(value: "2"), TestRecord(value: "3", event: 1)]))
-    #expect(folder.text(of: "a.txt") == "2\n" && folder.text(of: "b.txt") == "1\n3\n")
+    #expect(folder.text(of: "new/a.txt") == "2\n" && folder.text(of: "new/b.txt") == "1\n3\n")
     #expect(sink.delivery.delivered == 3)
     try sink.finish(timeoutMilliseconds: 0)
-    #expect(folder.contents == ["a.txt", "b.txt"])
+    #expect(folder.contents == ["new", "new/a.txt", "new/b.txt"])
   }
 
   @Test func `a file has its name only when it is complete`() throws {

@@ -38,7 +38,7 @@ struct GenerationReport: Sendable {
         "  behind schedule: p50 \(Quantities.milliseconds(lags.p50)), p99 \(Quantities.milliseconds(lags.p99)), max "
           + Quantities.milliseconds(lags.max))
     }
-    if sinkName.hasPrefix("kafka:") {
+    if sinkName.hasPrefix("kafka:") || delivery.delivered < delivery.written {
       lines.append("  delivered \(delivery.delivered), failed \(delivery.failed)")
     }
     return lines.joined(separator: "\n")
