@@ -62,12 +62,14 @@ final class OutputFile {
 
   /// Takes lines. Without compression they are written on return, and those that were written whole before a failure do not count as held.
   func write(lines: UnsafeRawBufferPointer, count: Int) throws {
+    precondition(blocks == nil, "lines do not go into an Avro container")
     take(lines.count, count)
     try output(whole: lines)
   }
 
   /// Takes lines to be written by `writeStaged`.
   func stage(lines: UnsafeRawBufferPointer, count: Int) {
+    precondition(blocks == nil, "lines do not go into an Avro container")
     take(lines.count, count)
     staged.append(lines.bindMemory(to: UInt8.self))
   }
@@ -122,7 +124,8 @@ final class OutputFile {
       heldRecordCount = 0
     } catch {
       let written = lines.prefix(Int(writer.writtenByteCount - before))
-      heldRecordCount -= Int64(written.count { $0 == UInt8(ascii: "\n") })
+      // A CSV value may have line feeds inside, and then this is a bound.
+      heldRecordCount -= min(heldRecordCount, Int64(written.count { $0 == UInt8(ascii: "\n") }))
       throw error
     }
   }
