@@ -27,6 +27,7 @@ let package = Package(
     .target(name: "Configuration", dependencies: ["Base", .product(name: "Yams", package: "Yams")]),
     .target(name: "Records", dependencies: ["Base"], swiftSettings: dataPath),
     .target(name: "Schema", dependencies: ["Base", "Configuration"]),
+    .target(name: "Foreign", dependencies: ["Base", "Configuration"]),
     .target(name: "Codec", dependencies: ["Base", "Records"], swiftSettings: dataPath),
     .target(name: "Windowing", dependencies: ["Base", "Records"], swiftSettings: dataPath),
     .target(
@@ -49,7 +50,8 @@ let package = Package(
     .executableTarget(
       name: "freshet",
       dependencies: [
-        "Base", "Codec", "Compression", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport", "Monitoring",
+        "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "KafkaTransport", "LocalTransport",
+        "Monitoring",
         "Processing", "Records", "RedisStore", "Schema", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -73,6 +75,7 @@ let package = Package(
     .testTarget(name: "BaseTests", dependencies: ["Base"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Base", "Configuration"]),
     .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"], exclude: ["Schemas"]),
+    .testTarget(name: "ForeignTests", dependencies: ["Base", "Configuration", "Foreign", "Schema"]),
     .testTarget(name: "CodecTests", dependencies: ["Base", "Codec", "Records"]),
     .testTarget(name: "MonitoringTests", dependencies: ["Monitoring"]),
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),

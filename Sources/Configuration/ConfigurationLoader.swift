@@ -16,6 +16,8 @@ public struct ConfigurationLoader {
 
   /// What `${NAME}` stands for.
   public var environment: [String: String]
+  /// Whether `${NAME}` stands for anything; not so in other programs' files.
+  public var fillsVariables = true
 
   public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
     self.environment = environment
@@ -64,7 +66,8 @@ public struct ConfigurationLoader {
           diagnostics.error("empty-file", at: SourceLocation(line: 1, column: 1), "the file is empty")
           return nil
         }
-        var tree = YAMLTree(lines: lines, renamedKeys: renamedKeys, environment: environment, diagnostics: diagnostics)
+        var tree = YAMLTree(
+          lines: lines, renamedKeys: renamedKeys, environment: fillsVariables ? environment : nil, diagnostics: diagnostics)
         let node = tree.node(root)
         if let second = try parser.nextRoot() {
           let location = second.mark.map { SourceLocation($0) } ?? SourceLocation(line: 1, column: 1)

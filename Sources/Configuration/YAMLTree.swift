@@ -8,14 +8,15 @@ struct YAMLTree {
   let lines: SourceLines
   /// The names of the keys that were given another one so that Yams went on.
   let renamedKeys: [SourceLocation: String]
-  let environment: [String: String]
+  /// Nil where variables are no part of the file's language.
+  let environment: [String: String]?
   let diagnostics: Diagnostics
   private var nodeCount = 0
   private var isOverfull = false
   /// Values that several aliases name are reported once.
   private var reported: Set<SourceLocation> = []
 
-  init(lines: SourceLines, renamedKeys: [SourceLocation: String], environment: [String: String], diagnostics: Diagnostics) {
+  init(lines: SourceLines, renamedKeys: [SourceLocation: String], environment: [String: String]?, diagnostics: Diagnostics) {
     self.lines = lines
     self.renamedKeys = renamedKeys
     self.environment = environment
@@ -90,7 +91,7 @@ struct YAMLTree {
   private mutating func scalar(_ scalar: Node.Scalar, at location: SourceLocation) -> ConfigurationNode {
     let isQuoted = Self.isQuoted(scalar)
     var result = ScalarNode(text: scalar.string, isQuoted: isQuoted)
-    if scalar.string.utf8.contains(UInt8(ascii: "$")) {
+    if let environment, scalar.string.utf8.contains(UInt8(ascii: "$")) {
       result.text = Interpolation.fill(scalar.string, from: environment) { name, message in
         report("unset-variable", at: location, message)
       }

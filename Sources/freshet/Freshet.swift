@@ -12,7 +12,9 @@ struct Freshet: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "freshet",
     abstract: "Synthetic event streams, windowed features and their freshness.", version: version,
-    subcommands: [DemoCommand.self, GenerateCommand.self, ProcessCommand.self, ValidateCommand.self, VersionCommand.self])
+    subcommands: [
+      DemoCommand.self, GenerateCommand.self, ProcessCommand.self, ValidateCommand.self, InitCommand.self, VersionCommand.self,
+    ])
 
   static func main() {
     Terminal.ignoreBrokenPipe()

@@ -24,7 +24,8 @@ struct GenerateCommand: ParsableCommand {
       Each option can also be set by the environment: FRESHET_GENERATE_RATE=2k/s for --rate.
       """)
 
-  @Argument(help: "The event schema, a YAML file.")
+  @Argument(
+    help: "The event schema, a YAML file; or a GlassGen configuration, an Avro schema, a datagen connector, a JSON Schema.")
   var schema: String
 
   @Option(help: "Where to: \(SinkChoice.expected). (default: stdout)")
@@ -63,15 +64,19 @@ struct GenerateCommand: ParsableCommand {
 
   func run() throws {
     let clock = SystemClock()
-    let model = try SchemaReader.load(path: schema) { Terminal.print(toError: $0.description) }
-    let texts = GenerateOptions.Texts(
-      rate: given(rate, "rate"), count: given(count, "count"), length: given(length, "for"), seed: given(seed, "seed"),
-      from: given(from, "from"), until: given(until, "until"))
+    let (model, defaults) = try SchemaSource.load(path: schema)
+    var texts = GenerateOptions.Texts(
+      rate: given(rate, "rate") ?? defaults.rate, count: given(count, "count"), length: given(length, "for"),
+      seed: given(seed, "seed"), from: given(from, "from"), until: given(until, "until"))
+    // Another end takes the place of the file's.
+    if texts.length == nil, texts.until == nil, texts.count == nil { texts.count = defaults.count }
     var options = try GenerateOptions(texts, schema: model, clock: clock)
     let plan = try GenerationPlan(model, seed: options.seed)
     Interrupts.install()
+    let destination = given(to, "to")
     let sink = try SinkChoice.open(
-      given(to, "to") ?? "stdout", properties: properties, output: model.output,
+      destination ?? defaults.to ?? "stdout", properties: properties + (destination == nil ? defaults.properties : []),
+      output: model.output,
       files: FileOptions(
         compress: given(compress, "compress"), roll: given(roll, "roll"), streams: model.events.map { FileStream(name: $0.name) }))
     // To find a broker takes a moment: real time begins after it.
