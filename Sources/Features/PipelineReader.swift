@@ -47,7 +47,7 @@ public final class PipelineReader {
     path: String, loader: ConfigurationLoader = ConfigurationLoader(), checksKafkaKeys: Bool = false, diagnostics: Diagnostics
   ) throws(Failure) -> PipelineDefinition? {
     guard let root = try loader.load(path: path, diagnostics: diagnostics) else { return nil }
-    let directory = (path as NSString).deletingLastPathComponent
+    let directory = ResourcePath.directory(of: path)
     return read(root, directory: directory, loader: loader, checksKafkaKeys: checksKafkaKeys, diagnostics: diagnostics)
   }
 

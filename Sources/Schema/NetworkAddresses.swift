@@ -92,14 +92,13 @@ enum NetworkAddresses {
     if run.count >= 2 {
       let head = fixed[..<run.start].joined(separator: ":")
       let tail = fixed[(run.start + run.count)...].joined(separator: ":")
-      pieces.append(.literal(head + "::" + tail))
-      if fixedGroups < 8, !tail.isEmpty { pieces.append(.literal(":")) }
+      pieces.append(.literal(head + "::" + tail + (fixedGroups < 8 && !tail.isEmpty ? ":" : "")))
     } else if !fixed.isEmpty {
       pieces.append(.literal(fixed.joined(separator: ":") + (fixedGroups < 8 ? ":" : "")))
     }
     for index in fixedGroups..<8 {
       if index > fixedGroups { pieces.append(.literal(":")) }
-      pieces += index == fixedGroups ? partial(groups[index], fixedBits: prefix % 16) : group
+      pieces += index == fixedGroups && prefix % 16 > 0 ? partial(groups[index], fixedBits: prefix % 16) : group
     }
     return pieces
   }

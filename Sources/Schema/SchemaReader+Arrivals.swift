@@ -32,7 +32,15 @@ extension SchemaReader {
       }
       return Profile.Point(atMilliseconds: Int64(index) * day, factor: factor ?? 1)
     }
-    reader.finish()
+    var unabridged: [String] = []
+    for pair in reader.pairs {
+      let short = String(pair.name.lowercased().prefix(3))
+      guard !names.contains(pair.name), names.contains(short) else { continue }
+      unabridged.append(pair.name)
+      diagnostics.error(
+        "unknown-field", at: pair.key.location, "unknown field '\(pair.name)' in \(reader.subject ?? ""); did you mean '\(short)'?")
+    }
+    reader.finish(ignoring: unabridged)
     guard points.contains(where: { $0.factor > 0 }) else {
       diagnostics.error("wrong-value", at: reader.location, "\(reader.subject ?? ""): all factors are 0")
       return nil

@@ -21,8 +21,13 @@ extension SchemaReader {
     let layout = reader.node("as").map { values.oneOf($0, reader.what("as"), Layout.self) } ?? .object
     guard let distance, let layout else { return nil }
     if node.scalarText == "cities" {
-      values.reportNotBuilt("\(what): 'cities'", at: node.location)
-      return nil
+      guard let locales = locales(reader) else { return nil }
+      let cities = Vocabulary.cities(locales: locales)
+      return .oneOf(cities.map { (place(near: $0.latitude, $0.longitude, within: distance, layout), 1) })
+    }
+    if reader.has("locale") {
+      diagnostics.error(
+        "unknown-field", at: reader.keyLocation("locale"), "\(reader.what("locale")) goes with cities, not with a point")
     }
     guard case .sequence = node.content else {
       values.mismatch(node, what, expected: "a point as in [52.52, 13.40], or cities")
@@ -68,15 +73,5 @@ extension SchemaReader {
     case .text: return .text([.value(latitude), .literal(","), .value(longitude)])
     case .list: return .list([longitude, latitude])
     }
-  }
-
-  func fake(_ node: ConfigurationNode, _ reader: MappingReader) -> FieldGenerator? {
-    values.reportNotBuilt(reader.what("fake"), at: node.location)
-    return nil
-  }
-
-  func text(_ node: ConfigurationNode, _ reader: MappingReader) -> FieldGenerator? {
-    values.reportNotBuilt(reader.what("text"), at: node.location)
-    return nil
   }
 }

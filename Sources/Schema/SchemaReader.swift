@@ -47,7 +47,7 @@ public final class SchemaReader {
     path: String, loader: ConfigurationLoader = ConfigurationLoader(), diagnostics: Diagnostics
   ) throws(Failure) -> EventSchema? {
     guard let root = try loader.load(path: path, diagnostics: diagnostics) else { return nil }
-    return read(root, directory: (path as NSString).deletingLastPathComponent, diagnostics: diagnostics)
+    return read(root, directory: ResourcePath.directory(of: path), diagnostics: diagnostics)
   }
 
   /// Reads a schema that is not in a file; files it names are looked for in `directory`.
@@ -98,6 +98,9 @@ public final class SchemaReader {
     let outputReader = reader.mapping("output")
     let loadNode = hasSessions ? reader.node("load") : nil
     if !hasSessions, !hasNamedStreams { for name in Self.streamSettings { _ = reader.node(name) } }
+    for name in Self.streamSettings where !hasSessions && hasNamedStreams && reader.node(name) != nil {
+      diagnostics.error("wrong-value", at: reader.keyLocation(name), "'\(name)': each stream has its own; say it there")
+    }
     let incidentsNode = reader.node("incidents")
     let faultsReader = reader.mapping("faults")
     reader.finish(ignoring: hasSessions ? [] : ["sessions", "events"])

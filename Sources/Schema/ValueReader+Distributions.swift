@@ -70,7 +70,11 @@ extension ValueReader {
       return number(node, what, expected: "a mean from 0 to 1e9") { (0...1e9).contains($0) }.map { .poisson(mean: $0) }
     case "zipf":
       let exponent = number(node, what, expected: "an exponent above 0, at most 10") { $0 > 0 && $0 <= 10 }
-      let count = outer.required("count").flatMap { integer($0, outer.what("count"), in: 1...1_000_000_000) }
+      guard let countNode = outer.node("count") else {
+        diagnostics.error("missing-field", at: outer.location, "missing field 'count' in \(outer.subject ?? "")")
+        return nil
+      }
+      let count = integer(countNode, outer.what("count"), in: 1...1_000_000_000)
       guard let exponent, let count else { return nil }
       return .zipf(exponent: exponent, count: Int(count))
     case "histogram":

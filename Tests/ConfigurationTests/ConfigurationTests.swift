@@ -161,3 +161,12 @@ func shape(_ node: ConfigurationNode?) -> String {
     #expect(diagnostics.all.map(\.description) == ["f:2:5: error[syntax]: the file is not UTF-8 text"])
   }
 }
+
+@Suite struct ResourcePathTests {
+  @Test(arguments: [
+    ("a", ""), ("a.yaml", ""), ("x/a", "x"), ("/a", "/"), ("/x/y/a.yaml", "/x/y"), ("./a", "."), ("", ""), ("x/", "x"),
+  ])
+  func `the directory of a file is what stands before its name`(_ path: String, _ directory: String) {
+    #expect(ResourcePath.directory(of: path) == directory)
+  }
+}

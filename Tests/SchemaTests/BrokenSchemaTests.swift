@@ -58,9 +58,11 @@ func schemaFindings(_ old: String, _ new: String) -> [String] {
   precondition(soundSchema.contains(old), "the sound schema holds no '\(old)'")
   let text = old.isEmpty ? soundSchema : soundSchema.replacingOccurrences(of: old, with: new)
   let diagnostics = Diagnostics(file: "s")
-  let schema = SchemaReader.read(text: text, loader: ConfigurationLoader(environment: [:]), diagnostics: diagnostics)
+  let directory = "\(packageDirectory)/Tests/SchemaTests/Schemas"
+  let schema = SchemaReader.read(
+    text: text, directory: directory, loader: ConfigurationLoader(environment: [:]), diagnostics: diagnostics)
   #expect((schema == nil) == diagnostics.hasErrors)
-  return diagnostics.all.map { String($0.description.dropFirst(2)) }
+  return diagnostics.all.map { String($0.description.dropFirst(2)).replacingOccurrences(of: directory + "/", with: "") }
 }
 
 struct Change: CustomTestStringConvertible, Sendable {
@@ -71,6 +73,13 @@ struct Change: CustomTestStringConvertible, Sendable {
   init(_ old: String, _ new: String, _ findings: String...) {
     self.old = old
     self.new = new
+    self.findings = findings
+  }
+
+  /// A field in place of the amount that is bought.
+  init(field: String, _ findings: String...) {
+    old = "fields: { amount: { int: [1, 3] } }"
+    new = "fields: { amount: \(field) }"
     self.findings = findings
   }
 
@@ -118,6 +127,50 @@ struct Change: CustomTestStringConvertible, Sendable {
   ])
   func `the document`(_ change: Change) {
     #expect(schemaFindings(change.old, change.new) == change.findings)
+  }
+
+  @Test(arguments: [
+    (
+      "kind: events\nname: a\nstreams: { s: { rate: 1/s, fields: { a: { const: 1 } } } }",
+      ["1:7: error[wrong-value]: 'kind': a file with streams and no sessions is of another kind; did you mean 'stream'?"]
+    ),
+    (
+      "kind: stream\nname: a",
+      [
+        "1:1: error[missing-field]: missing field 'rate'; expected 'rate' or 'load'",
+        "1:1: error[missing-field]: missing field 'fields'",
+      ]
+    ),
+    (
+      "kind: stream\nname: a\nstreams: { s: { rate: 1/s, fields: { a: { const: 1 } } } }\nsessions: {}",
+      [
+        "4:1: error[wrong-value]: 'sessions' goes with sessions, which a file of kind 'stream' has not; in one of kind 'events' streams are possible too"
+      ]
+    ),
+    (
+      "kind: stream\nname: a\nstreams: { s: { rate: 1/s, fields: { a: { const: 1 } } } }\nload: 5/s\noutput: { topic: x }",
+      [
+        "4:1: error[wrong-value]: 'load': each stream has its own; say it there",
+        "5:11: error[wrong-value]: 'topic' of 'output': each stream has its own; say it there",
+      ]
+    ),
+    (
+      "kind: stream\nname: a\nrate: 1/s\nkey: b\nfields: { a: { const: 1 } }\noutput: { key: a }",
+      [
+        "4:1: error[wrong-value]: 'key' is given here and in 'output'; say it once",
+        "4:6: error[unknown-reference]: 'key': stream 'a' has no field 'b', and every record needs a key",
+      ]
+    ),
+    (
+      "kind: stream\nname: a\nrate: 1/s\nfields: { a: { const: 1 } }\nincidents: [ { flash_crowd: { at: 0s, arrivals: 2 } } ]",
+      ["5:16: error[wrong-value]: 'flash_crowd' happens to sessions, which this file has not"]
+    ),
+  ])
+  func `files of streams`(_ text: String, _ findings: [String]) {
+    let diagnostics = Diagnostics(file: "s")
+    let schema = SchemaReader.read(text: text, diagnostics: diagnostics)
+    #expect(schema == nil)
+    #expect(diagnostics.all.map { String($0.description.dropFirst(2)) } == findings)
   }
 
   @Test(arguments: [

@@ -47,8 +47,8 @@ func mutated(_ text: String, using generator: inout SeededGenerator) -> String {
 
 @Suite struct SchemaFuzzTests {
   @Test(arguments: [
-    ("Schemas/clickstream.yaml", 400), ("Schemas/page_views.yaml", 400), ("Tests/SchemaTests/Schemas/everything.yaml", 3000),
-    ("Tests/SchemaTests/Schemas/one_stream.yaml", 600),
+    ("Schemas/clickstream.yaml", 400), ("Schemas/page_views.yaml", 400), ("Tests/SchemaTests/Schemas/everything.yaml", 1500),
+    ("Tests/SchemaTests/Schemas/one_stream.yaml", 1500),
   ])
   func `no mutation of a schema stops the reader, and every finding has a place`(_ path: String, _ rounds: Int) throws {
     let text = try String(contentsOfFile: "\(packageDirectory)/\(path)", encoding: .utf8)
@@ -60,6 +60,12 @@ func mutated(_ text: String, using generator: inout SeededGenerator) -> String {
       let diagnostics = Diagnostics(file: path)
       let schema = SchemaReader.read(text: mutation, directory: "\(packageDirectory)/\(directory)", diagnostics: diagnostics)
       #expect((schema == nil) == diagnostics.hasErrors, "seed \(seed), round \(round)")
+      // What stands for a generator that could not be read never gets out.
+      schema?.events.flatMap(\.fields).forEach { field in
+        field.generator.visit { generator in
+          if case .choice(let values, _) = generator { #expect(!values.isEmpty, "seed \(seed), round \(round): \(field.name)") }
+        }
+      }
       let lineCount = mutation.split(separator: "\n", omittingEmptySubsequences: false).count
       for finding in diagnostics.all {
         let isPlaced =
@@ -73,7 +79,7 @@ func mutated(_ text: String, using generator: inout SeededGenerator) -> String {
     let alphabet = Array("ab19.\\dws[]^-$(){}|?*+,:=!< é")
     var generator = SeededGenerator(state: 7)
     var soundCount = 0
-    for _ in 0..<20_000 {
+    for _ in 0..<10_000 {
       let length = Int.random(in: 0...14, using: &generator)
       let text = String((0..<length).map { _ in alphabet.randomElement(using: &generator)! })
       do {
@@ -84,6 +90,6 @@ func mutated(_ text: String, using generator: inout SeededGenerator) -> String {
         #expect((1...length + 1).contains(error.character), "'\(text)': \(error)")
       }
     }
-    #expect(soundCount > 1000)
+    #expect(soundCount > 500)
   }
 }

@@ -56,7 +56,7 @@ struct ValidateCommand: ParsableCommand {
   private static func check(_ file: String, _ diagnostics: Diagnostics) throws(Failure) -> String? {
     let loader = ConfigurationLoader()
     guard let root = try loader.load(path: file, diagnostics: diagnostics) else { return nil }
-    let directory = (file as NSString).deletingLastPathComponent
+    let directory = ResourcePath.directory(of: file)
     let values = ValueReader(diagnostics, language: "language")
     guard let document = MappingReader(root, nil, values) else { return nil }
     guard let kind = document.node("kind") else {
