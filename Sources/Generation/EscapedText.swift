@@ -1,4 +1,5 @@
-// The way back from the escapes that `JSONText` writes: the short ones, and `\u00xx` for the control characters without one.
+// The way back from the escapes that `JSONText` writes: the short ones, and `\u00xx` for the control characters without one; and from the doubled
+// quotes of CSV.
 
 enum EscapedText {
   /// Writes the `count` bytes at `source` without their escapes to `out`; returns how many bytes they are, never more than `count`.
@@ -24,6 +25,18 @@ enum EscapedText {
         }
       }
       out[written] = byte
+      written += 1
+    }
+    return written
+  }
+
+  /// The same for a cell between its quotes, in which each quote stands twice.
+  static func undoQuotes(_ source: UnsafePointer<UInt8>, count: Int, to out: UnsafeMutablePointer<UInt8>) -> Int {
+    var read = 0
+    var written = 0
+    while read < count {
+      out[written] = source[read]
+      read += source[read] == UInt8(ascii: "\"") ? 2 : 1
       written += 1
     }
     return written

@@ -4,24 +4,25 @@ import Base
 import Schema
 
 extension EventCompiler {
-  mutating func pieces(_ pieces: [TextPiece], _ owner: Owner) {
-    for piece in pieces { self.piece(piece, owner) }
+  /// - Parameter form: `jsonText` or `plainText`.
+  mutating func pieces(_ pieces: [TextPiece], _ owner: Owner, _ form: ValueForm) {
+    for piece in pieces { self.piece(piece, owner, form) }
   }
 
-  private mutating func piece(_ piece: TextPiece, _ owner: Owner) {
+  private mutating func piece(_ piece: TextPiece, _ owner: Owner, _ form: ValueForm) {
     switch piece {
-    case .literal(let literal): text(escaped(literal))
-    case .characters(let set, let count): characters(set, count, owner)
-    case .value(let generator): value(generator, owner, isBare: true)
+    case .literal(let literal): text(escaped(literal, form))
+    case .characters(let set, let count): characters(set, count, owner, form)
+    case .value(let generator): value(generator, owner, form)
     case .alternatives(let ways, let weights):
-      if let literals = Self.literals(ways) { return choice(literals.map { escaped($0) }, weights, owner) }
-      branch(weights, owner: owner) { $0.pieces(ways[$1], owner) }
+      if let literals = Self.literals(ways) { return choice(literals.map { Array(escaped($0, form).utf8) }, weights, owner) }
+      branch(weights, owner: owner) { $0.pieces(ways[$1], owner, form) }
     case .repeated(let inner, let count):
       if count.lowerBound == count.upperBound, count.lowerBound <= 4 {
-        for _ in 0..<count.lowerBound { pieces(inner, owner) }
+        for _ in 0..<count.lowerBound { pieces(inner, owner, form) }
         return
       }
-      loop(.uniformInteger(Int64(count.lowerBound), Int64(count.upperBound))) { $0.pieces(inner, owner) }
+      loop(.uniformInteger(Int64(count.lowerBound), Int64(count.upperBound))) { $0.pieces(inner, owner, form) }
     }
   }
 
@@ -39,14 +40,13 @@ extension EventCompiler {
     return texts
   }
 
-  private mutating func characters(_ set: [Character], _ count: ClosedRange<Int>, _ owner: Owner) {
+  private mutating func characters(_ set: [Character], _ count: ClosedRange<Int>, _ owner: Owner, _ form: ValueForm) {
     guard !set.isEmpty, count.upperBound > 0 else { return }
-    let texts = set.map { Array(escaped(String($0)).utf8) }
+    let texts = set.map { Array(escaped(String($0), form).utf8) }
     // Sets beyond a byte's count, and characters of more than 7 bytes, are rare: then each character is a choice of its own.
     guard texts.count <= 256, texts.allSatisfy({ $0.count <= 7 }), owner.row < 0 else {
-      let choices = set.map { escaped(String($0)) }
       let weights = [Double](repeating: 1, count: set.count)
-      loop(.uniformInteger(Int64(count.lowerBound), Int64(count.upperBound))) { $0.choice(choices, weights, .record) }
+      loop(.uniformInteger(Int64(count.lowerBound), Int64(count.upperBound))) { $0.choice(texts, weights, .record) }
       return
     }
     let blocks = texts.map { text -> UInt64 in

@@ -1,157 +1,102 @@
-// One value after the other, as JSON: texts in quotes, everything else as it is. In a text (`isBare`) every value is its text without quotes,
-// and null is nothing.
+// One value after the other: what refers to others is followed here, whatever the form; what is left is written as JSON or as the text of one
+// (`jsonText`, `plainText`: without quotes, null as nothing), as a cell (`+CSV`) or in Avro's binary form (`+Avro`).
 
 import Base
 import Schema
 
 extension EventCompiler {
-  mutating func value(_ generator: FieldGenerator, _ owner: Owner, isBare: Bool = false) {
+  mutating func value(_ generator: FieldGenerator, _ owner: Owner, _ form: ValueForm) {
     switch generator {
-    case .const(let scalar): literal += Array(json(scalar, isBare).utf8)
-    case .choice(let values, let weights): choice(values.map { json($0, isBare) }, weights, owner)
-    case .bool(let probability): bool(probability, owner)
+    case .oneOf(let generators):
+      branch(generators.map(\.weight), owner: owner) { $0.value(generators[$1].generator, owner, form.way($1)) }
+    case .from(let field): from(field, form)
+    case .reference(let entity, let field, let pick):
+      let picker = memory.picker(pick, of: schema.entities[entity], seed: seed)
+      emit(
+        .follow, width: 0, owner: owner,
+        parameter: UInt64(UInt(bitPattern: memory.array([picker]))))
+      rowField(entity: entity, field: field, row: layout.scratch, form)
+    default:
+      switch form {
+      case .json, .jsonText, .plainText: written(generator, owner, form)
+      case .cell: cell(generator, owner)
+      case .avro(let type, let place): avro(generator, owner, type, place)
+      }
+    }
+  }
+
+  /// Nothing where there could be a value.
+  mutating func null(_ form: ValueForm) {
+    switch form {
+    case .json: text("null")
+    case .jsonText, .plainText: break
+    case .cell: emptyCell()
+    case .avro(let type, _): literal += type.branchIndex(of: .null)
+    }
+  }
+
+  private mutating func written(_ generator: FieldGenerator, _ owner: Owner, _ form: ValueForm) {
+    switch generator {
+    case .const(let scalar): literal += Array(scalarText(scalar, form).utf8)
+    case .choice(let values, let weights): choice(values.map { Array(scalarText($0, form).utf8) }, weights, owner)
+    case .bool(let probability): bool(probability, ["true", "false"].map { Array($0.utf8) }, owner)
     case .uuid(let version):
-      quoted(isBare) { $0.emit(version == .v4 ? .uuidV4 : .uuidV7, width: 36, owner: owner) }
-    case .integer(let range):
-      let width = UInt64(bitPattern: range.upperBound &- range.lowerBound) &+ 1
-      emit(.integer, width: 20, owner: owner, parameter: UInt64(bitPattern: range.lowerBound), second: width)
-    case .number(let settings): number(settings, owner)
-    case .sequence(let settings): sequence(settings, owner, isBare)
-    case .time(let source, let format): time(source, format, owner, isBare)
+      quoted(form) { compiler, _ in compiler.emit(version == .v4 ? .uuidV4 : .uuidV7, width: 36, owner: owner) }
+    case .integer(let range): integer(.integer, range, owner)
+    case .number(let settings): number(settings.decimals == nil ? .double : .number, settings, owner)
+    case .sequence(let settings): sequence(settings, owner, form)
+    case .time(let source, let format): time(source, format, owner, form)
     case .object(let fields): object(fields, path: ["", ""])
     case .array(let item, let count): array(item, count, owner)
     case .list(let items):
       text("[")
       for (index, item) in items.enumerated() {
         if index > 0 { text(",") }
-        value(item, owner)
+        value(item, owner, .json)
       }
       text("]")
     case .map(let keys, let values, let count): map(keys, values, count, owner)
-    case .oneOf(let generators):
-      branch(generators.map(\.weight), owner: owner) { $0.value(generators[$1].generator, owner, isBare: isBare) }
-    case .text(let pieces): quoted(isBare) { $0.pieces(pieces, owner) }
-    case .from(let field): from(field, isBare)
-    case .reference(let entity, let field, let pick):
-      let picker = memory.picker(pick, of: schema.entities[entity], seed: seed)
-      emit(
-        .follow, width: 0, owner: owner,
-        parameter: UInt64(UInt(bitPattern: memory.array([picker]))))
-      rowField(entity: entity, field: field, row: layout.scratch, isBare)
+    case .text(let pieces): quoted(form) { $0.pieces(pieces, owner, $1) }
+    case .oneOf, .from, .reference: value(generator, owner, form)
     }
   }
 
-  private mutating func quoted(_ isBare: Bool, _ body: (inout EventCompiler) -> Void) {
-    if !isBare { text("\"") }
-    body(&self)
-    if !isBare { text("\"") }
-  }
-
-  // MARK: - Bound values
-
-  private mutating func from(_ field: BoundField, _ isBare: Bool) {
-    switch field {
-    case .sessionIdentifier: quoted(isBare) { $0.emit(.sessionIdentifier, width: 36) }
-    case .session(let fact): self.fact(fact)
-    case .change(.version): emit(.fact, width: 20, small: RecordFact.version.rawValue)
-    case .change(.operation): quoted(isBare) { $0.emit(.fact, width: 8, small: RecordFact.operation.rawValue) }
-    case .actor(let field):
-      guard let sessions = schema.sessions else { return }
-      rowField(entity: sessions.actor, field: field, row: layout.actor, isBare)
-    case .device(let field):
-      guard let device = schema.sessions?.device else { return }
-      rowField(entity: device, field: field, row: layout.device, isBare)
-    case .binding(let binding, let field):
-      if let context = recordContext {
-        guard case .entity(let entity, _) = context.stream.bindings[binding].target else { return }
-        rowField(entity: entity, field: field, row: layout.streamBinding(context.base + binding), isBare)
-      } else if let stream {
-        guard case .entity(let entity, _) = stream.bindings[binding].target else { return }
-        rowField(entity: entity, field: field, row: layout.streamBinding(binding), isBare)
-      } else if let sessions = schema.sessions {
-        rowField(entity: sessions.bindings[binding].entity, field: field, row: layout.binding(binding), isBare)
-      }
-    case .record(let binding, let field):
-      guard let stream, case .stream(let other, _) = stream.bindings[binding].target else { return }
-      let target = schema.streams[other]
-      recordContext = (target, RowLayout.nestedBase(of: binding, stream, schema))
-      recordField(schema.events[target.event].fields[field], of: target, row: layout.streamBinding(binding), isBare)
-      recordContext = nil
-    case .changed(let field):
-      guard let stream, case .changes(let changes) = stream.content else { return }
-      let isChanging = changes.changingFields.contains(field)
-      rowField(entity: changes.entity, field: field, row: isChanging ? layout.changedVersion : layout.changedRow, isBare)
-    }
-  }
-
-  private mutating func fact(_ fact: SessionFact) {
-    switch fact {
-    case .isBot: emit(.fact, width: 5, small: RecordFact.isBot.rawValue)
-    case .isIdentified: emit(.fact, width: 5, small: RecordFact.isIdentified.rawValue)
-    case .step: emit(.fact, width: 20, small: RecordFact.step.rawValue)
-    case .startedAt: emit(.fact, width: 20, small: RecordFact.startedAt.rawValue)
-    }
-  }
-
-  /// A field of a row: its random state comes from the names and the number alone, so it is the same wherever it is read, and does not
-  /// change when other fields come or go.
-  mutating func rowField(entity: Int, field: Int, row: Int, _ isBare: Bool) {
-    let definition = schema.entities[entity]
-    owned(definition.fields[field], by: "\(definition.name).\(definition.fields[field].name)", row, isBare)
-  }
-
-  /// A field of a stream's record, by the record's number: what other streams refer to has to be found again.
-  mutating func recordField(_ field: FieldDefinition, of stream: StreamModel, row: Int, _ isBare: Bool) {
-    owned(field, by: "\u{0}\(stream.name).\(field.name)", row, isBare)
-  }
-
-  private mutating func owned(_ field: FieldDefinition, by name: String, _ row: Int, _ isBare: Bool) {
-    let seed = Hash.mix(self.seed ^ 0x656e_7469_7479, GenerationSeeds.hash(name))
-    let none = field.optional + (1 - field.optional) * field.nullable
-    let owner = Owner(row: Int16(row), seed: seed)
-    var nulls: [Int] = []
-    if none > 0 {
-      let decides = Owner(row: Int16(row), seed: Hash.mix(seed, 0x6e75_6c6c))
-      nulls.append(emit(.chance, width: 0, owner: decides, parameter: Self.threshold(none)))
-    }
-    if field.generator.isOneDraw {
-      value(field.generator, owner, isBare: isBare)
-    } else {
-      emit(.enterRow, width: 0, owner: owner)
-      value(field.generator, Owner(row: -1, seed: 0, entered: Int16(row)), isBare: isBare)
-      emit(.leaveRow, width: 0)
-    }
-    guard !nulls.isEmpty else { return }
-    let end = emit(.jump, width: 0)
-    for place in nulls { land(place) }
-    text(isBare ? "" : "null")
-    land(end)
+  /// Runs `body` for the text, in quotes where that is a JSON value.
+  mutating func quoted(_ form: ValueForm, _ body: (inout EventCompiler, ValueForm) -> Void) {
+    guard case .json = form else { return body(&self, form) }
+    text("\"")
+    body(&self, .jsonText)
+    text("\"")
   }
 
   // MARK: - Scalars
 
-  /// A scalar's JSON, or its text within one.
-  private mutating func json(_ scalar: Scalar, _ isBare: Bool) -> String {
+  /// A scalar's JSON, or its text.
+  private mutating func scalarText(_ scalar: Scalar, _ form: ValueForm) -> String {
+    let isJSON = if case .json = form { true } else { false }
     switch scalar {
-    case .null: return isBare ? "" : "null"
+    case .null: return isJSON ? "null" : ""
     case .bool(let value): return value ? "true" : "false"
     case .integer(let value): return String(value)
     case .double(let value): return value.isFinite ? value.description : "null"
-    case .string(let value): return isBare ? escaped(value) : "\"" + escaped(value) + "\""
+    case .string(let value): return isJSON ? "\"" + escaped(value, form) + "\"" : escaped(value, form)
     }
   }
 
-  /// A text as it stands between the quotes.
-  mutating func escaped(_ text: String) -> String {
+  /// A text as it stands between the quotes of JSON, or as it is.
+  mutating func escaped(_ text: String, _ form: ValueForm) -> String {
+    if case .plainText = form { return text }
     let quoted = JSONText.quoted(text)
     if quoted.utf8.contains(UInt8(ascii: "\\")) { keyMayHaveEscapes = true }
     return String(quoted.dropFirst().dropLast())
   }
 
   /// One of these texts.
-  mutating func choice(_ texts: [String], _ weights: [Double], _ owner: Owner) {
-    guard texts.count > 1 else { return text(texts.first ?? "null") }
-    let texts = texts.map { Array($0.utf8) }
+  mutating func choice(_ texts: [[UInt8]], _ weights: [Double], _ owner: Owner) {
+    guard texts.count > 1 else {
+      literal += texts.first ?? []
+      return
+    }
     let entries = AliasTable.columns(weights)
     let longest = texts.map(\.count).max() ?? 0
     let isShort = longest <= 31
@@ -172,64 +117,78 @@ extension EventCompiler {
       second: UInt64(texts.count))
   }
 
-  private mutating func bool(_ probability: Double, _ owner: Owner) {
-    if probability <= 0 || probability >= 1 { return text(probability >= 1 ? "true" : "false") }
-    choice(["true", "false"], [probability, 1 - probability], owner)
+  /// One of two texts, the first one for true.
+  mutating func bool(_ probability: Double, _ texts: [[UInt8]], _ owner: Owner) {
+    if probability <= 0 || probability >= 1 {
+      literal += texts[probability >= 1 ? 0 : 1]
+    } else {
+      choice(texts, [probability, 1 - probability], owner)
+    }
   }
 
-  private mutating func number(_ settings: NumberSettings, _ owner: Owner) {
+  mutating func integer(_ kind: OpKind, _ range: ClosedRange<Int64>, _ owner: Owner) {
+    let width = UInt64(bitPattern: range.upperBound &- range.lowerBound) &+ 1
+    emit(kind, width: 20, owner: owner, parameter: UInt64(bitPattern: range.lowerBound), second: width)
+  }
+
+  mutating func number(_ kind: OpKind, _ settings: NumberSettings, _ owner: Owner) {
     let decimals = min(max(settings.decimals ?? 0, 0), 18)
     let parameters = NumberParameters(
       sampler: memory.sampler(settings.distribution), decimals: UInt8(decimals), low: settings.clamp?.lowerBound ?? -.infinity,
       high: settings.clamp?.upperBound ?? .infinity, scale: (0..<decimals).reduce(1) { scale, _ in scale * 10 })
-    emit(
-      settings.decimals == nil ? .double : .number, width: 40, owner: owner,
-      parameter: UInt64(UInt(bitPattern: memory.array([parameters]))))
+    emit(kind, width: 40, owner: owner, parameter: UInt64(UInt(bitPattern: memory.array([parameters]))))
   }
 
-  private mutating func sequence(_ settings: SequenceSettings, _ owner: Owner, _ isBare: Bool) {
+  /// The counter behind a sequence, for an op's parameter.
+  mutating func sequenceParameters(_ settings: SequenceSettings, _ owner: Owner) -> UInt64 {
     let digits = min(max(settings.text?.minimumDigits ?? 1, 1), 20)
     let parameters = SequenceParameters(
       row: owner.countedRow, start: settings.start, step: settings.step, period: UInt64(max(settings.period ?? 0, 0)),
       minimumDigits: digits)
-    let address = UInt64(UInt(bitPattern: memory.array([parameters])))
+    return UInt64(UInt(bitPattern: memory.array([parameters])))
+  }
+
+  private mutating func sequence(_ settings: SequenceSettings, _ owner: Owner, _ form: ValueForm) {
+    let address = sequenceParameters(settings, owner)
     guard let frame = settings.text else {
       emit(.sequence, width: 20, parameter: address)
       return
     }
-    quoted(isBare) {
-      $0.text($0.escaped(frame.prefix))
-      $0.emit(.sequence, width: 21, parameter: address)
-      $0.text($0.escaped(frame.suffix))
+    quoted(form) { compiler, form in
+      compiler.text(compiler.escaped(frame.prefix, form))
+      compiler.emit(.sequence, width: 21, parameter: address)
+      compiler.text(compiler.escaped(frame.suffix, form))
     }
   }
 
-  private mutating func time(_ source: TimeSource, _ format: TimeFormat, _ owner: Owner, _ isBare: Bool) {
-    var small: UInt8 = source == .event ? 0 : 1
-    if case .between(let range) = source {
-      small = 2
-      let width = UInt64(bitPattern: range.upperBound &- range.lowerBound) &+ 1
-      emit(.drawTime, width: 0, owner: owner, parameter: UInt64(bitPattern: range.lowerBound), second: width)
-    }
+  /// Draws the time that is written next where it is none of the record's own; gives what the ops that write it have as `small`.
+  mutating func timeSource(_ source: TimeSource, _ owner: Owner) -> UInt8 {
+    guard case .between(let range) = source else { return source == .event ? 0 : 1 }
+    integer(.drawTime, range, owner)
+    return 2
+  }
+
+  private mutating func time(_ source: TimeSource, _ format: TimeFormat, _ owner: Owner, _ form: ValueForm) {
+    let small = timeSource(source, owner)
     switch format {
-    case .rfc3339Milliseconds: quoted(isBare) { $0.emit(.timeText, width: 24, small: small) }
-    case .rfc3339Seconds: quoted(isBare) { $0.emit(.timeTextSeconds, width: 24, small: small) }
+    case .rfc3339Milliseconds: quoted(form) { compiler, _ in compiler.emit(.timeText, width: 24, small: small) }
+    case .rfc3339Seconds: quoted(form) { compiler, _ in compiler.emit(.timeTextSeconds, width: 24, small: small) }
     case .epochMilliseconds: emit(.timeMilliseconds, width: 20, small: small)
     case .epochSeconds: emit(.timeSeconds, width: 20, small: small)
     case .epochMicroseconds: emit(.timeMicroseconds, width: 20, small: small)
     case .pattern(let pieces):
-      var parts: [TimePatternPart] = []
-      for piece in pieces {
-        if case .literal(let text) = piece {
-          parts.append(TimePatternPart(literal: Array(escaped(text).utf8), memory))
-        } else {
-          parts.append(TimePatternPart(piece))
+      quoted(form) { compiler, form in
+        var parts: [TimePatternPart] = []
+        for piece in pieces {
+          if case .literal(let text) = piece {
+            parts.append(TimePatternPart(literal: Array(compiler.escaped(text, form).utf8), compiler.memory))
+          } else {
+            parts.append(TimePatternPart(piece))
+          }
         }
-      }
-      let width = parts.reduce(0) { $0 + max(Int($1.count), 24) }
-      let address = UInt64(UInt(bitPattern: memory.array(parts)))
-      quoted(isBare) {
-        $0.emit(.timePattern, width: width, small: small, parameter: address, second: UInt64(parts.count))
+        let width = parts.reduce(0) { $0 + max(Int($1.count), 24) }
+        let address = UInt64(UInt(bitPattern: compiler.memory.array(parts)))
+        compiler.emit(.timePattern, width: width, small: small, parameter: address, second: UInt64(parts.count))
       }
     }
   }
@@ -239,7 +198,7 @@ extension EventCompiler {
   private mutating func array(_ item: FieldGenerator, _ count: Distribution, _ owner: Owner) {
     text("[")
     loop(count) {
-      $0.value(item, owner)
+      $0.value(item, owner, .json)
       $0.text(",")
     }
     emit(.trimComma, width: 0)
@@ -250,9 +209,9 @@ extension EventCompiler {
     text("{")
     loop(count) {
       $0.text("\"")
-      $0.value(keys, owner, isBare: true)
+      $0.value(keys, owner, .jsonText)
       $0.text("\":")
-      $0.value(values, owner)
+      $0.value(values, owner, .json)
       $0.text(",")
     }
     emit(.trimComma, width: 0)

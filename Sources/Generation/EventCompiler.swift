@@ -12,6 +12,7 @@ struct EventCompiler {
   let seed: UInt64
   let memory: PlanMemory
   let layout: RowLayout
+  let formats: RecordFormats
   /// The stream whose record is compiled, nil for an event of a session.
   var stream: StreamModel?
 
@@ -20,10 +21,12 @@ struct EventCompiler {
   /// The bytes that the record can have at most, so far.
   var byteCount = 0
   var keyMayHaveEscapes = false
+  /// The line that is compiled, where the format is CSV.
+  var line = CSVLine(columns: .none)
   /// While a record of another stream is read: that stream, and where the rows are that the record has bound itself.
   var recordContext: (stream: StreamModel, base: Int)?
-  private var keyPath: [String]?
-  private var variant: Variant?
+  var keyPath: [String]?
+  var variant: Variant?
   /// Fields that records of other streams read.
   private var referencedFields: Set<String> = []
 
@@ -46,14 +49,16 @@ struct EventCompiler {
     var maximumByteCount: Int
   }
 
-  init(_ schema: EventSchema, seed: UInt64, layout: RowLayout, memory: PlanMemory) {
+  init(_ schema: EventSchema, seed: UInt64, formats: RecordFormats, layout: RowLayout, memory: PlanMemory) {
     self.schema = schema
+    self.formats = formats
     self.seed = seed
     self.layout = layout
     self.memory = memory
   }
 
-  mutating func compile(_ event: EventDefinition, stream: StreamModel?, variant: Variant? = nil) -> Program {
+  /// - Parameter index: which of the schema's events it is.
+  mutating func compile(_ event: EventDefinition, index: Int, stream: StreamModel?, variant: Variant? = nil) -> Program {
     literal = []
     ops = []
     byteCount = 0
@@ -61,8 +66,12 @@ struct EventCompiler {
     self.variant = variant
     keyPath = schema.outputs[event.output].keyPath
     referencedFields = stream.map { schema.fieldsReferenced(in: $0) } ?? []
-    object(event.fields, path: [])
-    text("\n")
+    switch schema.outputs[event.output].format {
+    case .json: jsonRecord(event)
+    case .cloudevents: if formats.encoding.hasEnvelope { cloudEvent(event) } else { jsonRecord(event) }
+    case .csv: csvRecord(event, formats.columns[event.output])
+    case .avro: avroRecord(event, index)
+    }
     emit(.end, width: 0)
     return Program(ops: memory.array(ops), hasKey: keyPath != nil, maximumByteCount: byteCount + 128)
   }
@@ -116,11 +125,12 @@ struct EventCompiler {
   }
 
   /// Runs `body` as often as a draw says, with what it writes counted so often.
-  mutating func loop(_ count: Distribution, _ body: (inout EventCompiler) -> Void) {
+  mutating func loop(_ count: Distribution, _ kind: OpKind = .loop, _ body: (inout EventCompiler) -> Void) {
     let most = count.practicalMaximum
     let sampler = memory.array([memory.sampler(count)])
     let place = emit(
-      .loop, width: 0, owner: Owner(row: -1, seed: UInt64(most)), parameter: UInt64(UInt(bitPattern: sampler)))
+      kind, width: AvroBinary.maximumByteCount, owner: Owner(row: -1, seed: UInt64(most)),
+      parameter: UInt64(UInt(bitPattern: sampler)))
     let before = byteCount
     body(&self)
     let end = emit(.loopEnd, width: 0)
@@ -129,73 +139,39 @@ struct EventCompiler {
     land(place)
   }
 
-  // MARK: - Objects
+  // MARK: - Fields
 
-  /// Commas stand before a field where a field before it is always there, and after it otherwise.
-  mutating func object(_ fields: [FieldDefinition], path: [String]) {
-    text("{")
-    let always = fields.firstIndex { $0.optional == 0 && !(variant?.kind == .missing && variant?.path == path + [$0.name]) }
-    for (index, field) in fields.enumerated() {
-      let comesAfter = always.map { index > $0 } ?? false
-      let place = field.optional > 0 ? emit(.chance, width: 0, parameter: Self.threshold(field.optional)) : nil
-      let fault = variant.flatMap { $0.path == path + [field.name] ? $0.kind : nil }
-      let name = (comesAfter ? "," : "") + JSONText.quoted(field.name) + ":"
-      if fault != nil { emit(.skipBegin, width: 0) }
-      text(name)
-      keyed(path + [field.name]) { $0.field(field, path: path) }
-      let ending = always.map { index < $0 } ?? true ? "," : ""
-      text(ending)
-      if let fault {
-        emit(.skipEnd, width: 0)
-        if keyPath == path + [field.name] { emit(.noKey, width: 0) }
-        if fault == .wrongType { text(name + Self.wrongValue(for: field.generator) + ending) }
-      }
-      if let place { land(place) }
-    }
-    if always == nil, !fields.isEmpty { emit(.trimComma, width: 0) }
-    text("}")
-  }
-
-  private mutating func keyed(_ path: [String], _ body: (inout EventCompiler) -> Void) {
-    guard keyPath == path else { return body(&self) }
-    keyMayHaveEscapes = false
-    emit(.keyStart, width: 0)
-    body(&self)
-    emit(.keyEnd, width: 0, small: keyMayHaveEscapes ? 1 : 0)
-  }
-
-  /// The value of a field, or null.
-  private mutating func field(_ field: FieldDefinition, path: [String]) {
+  /// Ops that jump where the field is null; `orElse` lands them.
+  mutating func presence(_ field: FieldDefinition) -> [Int] {
     var nulls: [Int] = []
     if let condition = field.condition { nulls.append(emit(.unless, width: 0, small: SessionFlags.code(condition))) }
     if field.nullable > 0 { nulls.append(emit(.chance, width: 0, parameter: Self.threshold(field.nullable))) }
-    if case .object(let inner) = field.generator {
-      object(inner, path: path + [field.name])
-    } else if let stream, path.isEmpty, referencedFields.contains(field.name) {
-      recordField(field, of: stream, row: layout.record, false)
-    } else {
-      value(field.generator, .record)
-    }
-    guard !nulls.isEmpty else { return }
+    return nulls
+  }
+
+  /// What happens where these ops have jumped, and has not happened otherwise.
+  mutating func orElse(_ places: [Int], _ body: (inout EventCompiler) -> Void) {
+    guard !places.isEmpty else { return }
     let end = emit(.jump, width: 0)
-    for place in nulls { land(place) }
-    text("null")
+    for place in places { land(place) }
+    body(&self)
     land(end)
   }
 
-  /// A probability as a part of 2^64.
-  static func threshold(_ probability: Double) -> UInt64 { UInt64(min(probability * 0x1p64, 0x1.fffffffffffffp63)) }
-
-  /// What stands where something else was promised.
-  private static func wrongValue(for generator: FieldGenerator) -> String {
-    switch generator {
-    case .integer, .number, .bool, .object, .array, .list, .map: "\"n/a\""
-    case .const(.integer), .const(.double), .const(.bool): "\"n/a\""
-    case .sequence(let settings): settings.text == nil ? "\"n/a\"" : "-1"
-    case .time(_, .epochMilliseconds), .time(_, .epochSeconds), .time(_, .epochMicroseconds): "\"n/a\""
-    default: "-1"
+  /// The value of a field that is there and no object.
+  mutating func content(_ field: FieldDefinition, path: [String], _ form: ValueForm) {
+    if let stream, path.isEmpty, referencedFields.contains(field.name) {
+      recordField(field, of: stream, row: layout.record, form)
+    } else {
+      value(field.generator, .record, form)
     }
   }
+
+  /// What is wrong with a field in the program that is compiled.
+  func fault(at path: [String]) -> Variant.Kind? { variant.flatMap { $0.path == path ? $0.kind : nil } }
+
+  /// A probability as a part of 2^64.
+  static func threshold(_ probability: Double) -> UInt64 { UInt64(min(probability * 0x1p64, 0x1.fffffffffffffp63)) }
 }
 
 extension EventSchema {

@@ -9,47 +9,6 @@ import Base
   import Darwin
 #endif
 
-/// What a record's fields may ask for beside its ticket.
-struct EventContext: BitwiseCopyable {
-  let normals: NormalTable
-  /// As the record says it: with the skew of its clock.
-  var milliseconds: Int64 = .min
-  var nanoseconds: Int64 = 0
-  var sentMilliseconds: Int64 = .min
-  var drawnMilliseconds: Int64 = 0
-  /// 24 bytes each, with 8 behind them; the same place where both times are one.
-  var timeText: UnsafeMutablePointer<UInt8>
-  var sentText: UnsafeMutablePointer<UInt8>
-  let scratchRow: Int
-  /// Counters of loops and random states of rows, innermost last.
-  var stack: UnsafeMutablePointer<UInt64>
-  /// Where the key begins, and how long it is; -1 without one.
-  var keyStart: UnsafeMutablePointer<UInt8>
-  var keyCount: Int32 = -1
-  var keyMayHaveEscapes = false
-
-  /// Entries of `stack`; the reader bounds how deep fields can be nested.
-  static let stackDepth = 256
-
-  /// Brings the text of the event's time up to date; within a second only three digits change.
-  @inline(__always)
-  mutating func setTime(_ newMilliseconds: Int64) {
-    guard newMilliseconds != milliseconds else { return }
-    let second = milliseconds / 1000
-    let fraction = newMilliseconds &- second &* 1000
-    if milliseconds > 0 && fraction >= 0 && fraction < 1000 {
-      let hundreds = fraction / 100
-      let rest = fraction &- hundreds &* 100
-      timeText[20] = UInt8(truncatingIfNeeded: 48 &+ hundreds)
-      timeText[21] = UInt8(truncatingIfNeeded: 48 &+ rest / 10)
-      timeText[22] = UInt8(truncatingIfNeeded: 48 &+ rest % 10)
-    } else {
-      TimeText.writeRFC3339Milliseconds(newMilliseconds, to: timeText)
-    }
-    milliseconds = newMilliseconds
-  }
-}
-
 enum EventWriter {
   @inline(__always)
   static func copy32(_ source: UnsafePointer<UInt8>, _ out: UnsafeMutablePointer<UInt8>) {
@@ -102,6 +61,18 @@ enum EventWriter {
         stack -= 1
         out = UnsafeMutablePointer(bitPattern: UInt(stack.pointee)).unsafelyUnwrapped
       case .trimComma: if out[-1] == UInt8(ascii: ",") { out -= 1 }
+      case .dataStart: context.dataStart = out
+      case .quoteCell:
+        stack -= 1
+        out = quoteCell(UnsafeMutablePointer(bitPattern: UInt(stack.pointee)).unsafelyUnwrapped, out)
+      case .keyEndCell: endCellKey(context.keyStart, out, &context)
+      case .cellsBegin: out = beginCells(count: Int(truncatingIfNeeded: op.pointee.second), at: out, &stack)
+      case .cell: endCell(column: Int(truncatingIfNeeded: op.pointee.second), at: out, stack)
+      case .cellsEnd:
+        out = endCells(
+          count: Int(truncatingIfNeeded: op.pointee.second), keyColumn: Int(Int64(bitPattern: op.pointee.parameter)), at: out,
+          &stack,
+          &context)
       case .jump: op += Int(truncatingIfNeeded: op.pointee.second)
       case .chance: if random.next() < op.pointee.parameter { op += Int(truncatingIfNeeded: op.pointee.second) }
       case .unless:
@@ -215,6 +186,45 @@ enum EventWriter {
           .assumingMemoryBound(to: TimePatternPart.self)
         out = TimePattern.write(
           parts, count: Int(op.pointee.second), nanoseconds: nanoseconds(op.pointee.small, context), to: out)
+      case .keyEndAvro: endBinaryKey(op, out, &context)
+      case .textBegin:
+        stack.pointee = UInt64(UInt(bitPattern: out))
+        stack += 1
+        out += 1
+      case .textEnd:
+        stack -= 1
+        out = endText(UnsafeMutablePointer(bitPattern: UInt(stack.pointee)).unsafelyUnwrapped, out)
+      case .binaryLoop:
+        let sampler = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+          .assumingMemoryBound(to: Sampler.self)
+        let count = sampler.pointee.drawCount(&random, context.normals, maximum: Int(op.pointee.rowSeed))
+        if count == 0 {
+          op += Int(truncatingIfNeeded: op.pointee.second)
+        } else {
+          out += AvroBinary.write(Int64(count), to: out)
+          stack.pointee = UInt64(count)
+          stack += 1
+        }
+      case .binaryInteger:
+        let width = op.pointee.second
+        let draw = width == 0 ? random.next() : random.below(width)
+        out += AvroBinary.write(Int64(bitPattern: op.pointee.parameter &+ draw), to: out)
+      case .binaryNumber:
+        let raw = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+        let number = raw.assumingMemoryBound(to: NumberParameters.self)
+        let scaled = number.pointee.draw(&random, context.normals)
+        out += binaryNumber(scaled, number.pointee, to: out)
+      case .binaryDouble:
+        let raw = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+        let number = raw.assumingMemoryBound(to: NumberParameters.self)
+        out += AvroBinary.write(number.pointee.value(&random, context.normals), to: out)
+      case .binarySequence:
+        let raw = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+        let sequence = raw.assumingMemoryBound(to: SequenceParameters.self)
+        let number = sequence.pointee.row >= 0 ? rows[sequence.pointee.row] : ticket.pointee.sequence
+        out += AvroBinary.write(sequence.pointee.value(number), to: out)
+      case .binaryTime: out += AvroBinary.write(binaryTime(op, context), to: out)
+      case .binaryFact: out += binaryFact(op.pointee.small, ticket, to: out)
       }
       if row < 0 { main = random }
       op += 1
@@ -222,12 +232,12 @@ enum EventWriter {
   }
 
   @inline(__always)
-  private static func time(_ small: UInt8, _ context: borrowing EventContext) -> Int64 {
+  static func time(_ small: UInt8, _ context: borrowing EventContext) -> Int64 {
     small == 0 ? context.milliseconds : small == 1 ? context.sentMilliseconds : context.drawnMilliseconds
   }
 
   @inline(__always)
-  private static func nanoseconds(_ small: UInt8, _ context: borrowing EventContext) -> Int64 {
+  static func nanoseconds(_ small: UInt8, _ context: borrowing EventContext) -> Int64 {
     small == 0 ? context.nanoseconds : time(small, context) &* 1_000_000
   }
 
@@ -264,6 +274,7 @@ enum EventWriter {
     case .startedAt:
       let time = ticket.pointee.startedAt
       return out + NumberText.write(time / 1_000_000 - (time % 1_000_000 < 0 ? 1 : 0), to: out)
+    case .number: return out + NumberText.write(ticket.pointee.number, minimumDigits: 1, to: out)
     case .operation: return text(flags.contains(.delete) ? "delete" : flags.contains(.update) ? "update" : "create")
     case nil: return out
     }
@@ -276,10 +287,10 @@ enum EventWriter {
     if context.keyStart[0] == UInt8(ascii: "\"") {
       context.keyStart += 1
       context.keyCount = Int32(truncatingIfNeeded: count &- 2)
-      context.keyMayHaveEscapes = mayHaveEscapes
+      context.keyForm = mayHaveEscapes ? .escaped : .inPlace
     } else {
       context.keyCount = context.keyStart[0] == UInt8(ascii: "n") ? -1 : Int32(truncatingIfNeeded: count)
-      context.keyMayHaveEscapes = false
+      context.keyForm = .inPlace
     }
   }
 }

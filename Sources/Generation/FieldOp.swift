@@ -7,6 +7,7 @@
 // Jumps are relative: an op that jumps goes on `second` ops after the next one.
 
 import Base
+import Schema
 
 /// What an op does behind its literal.
 enum OpKind: UInt8, BitwiseCopyable {
@@ -25,6 +26,8 @@ enum OpKind: UInt8, BitwiseCopyable {
   case skipEnd
   /// Takes back a comma, if that is the last byte.
   case trimComma
+  /// The data of a CloudEvent begins.
+  case dataStart
 
   // MARK: Flow
   case jump
@@ -75,6 +78,34 @@ enum OpKind: UInt8, BitwiseCopyable {
   case timeMicroseconds
   /// `parameter` points at `second` `TimePatternPart`s.
   case timePattern
+
+  // MARK: CSV
+  /// Puts what was written since `skipBegin` in quotes where it needs them.
+  case quoteCell
+  case keyEndCell
+  /// A record of `second` columns whose cells come in another order.
+  case cellsBegin
+  /// What was written since the last cell is that of column `second`.
+  case cell
+  /// Puts the cells of `second` columns in order; the key is that of column `parameter`, -1 for none.
+  case cellsEnd
+
+  // MARK: Avro
+  /// The key's value ends here. `small` is the `KeyKind` of a value that is no union, 255 for a union: `parameter` points at one per branch.
+  case keyEndAvro
+  /// A text begins whose length is known at `textEnd`.
+  case textBegin
+  case textEnd
+  /// As `loop`, with the count in front of the items.
+  case binaryLoop
+  /// As the ops with the same names.
+  case binaryInteger
+  case binaryNumber
+  case binaryDouble
+  case binarySequence
+  case binaryFact
+  /// `small` as in `timeText`; `second` is a `TimeUnit`.
+  case binaryTime
 }
 
 struct FieldOp: BitwiseCopyable {
@@ -99,6 +130,36 @@ enum RecordFact: UInt8, BitwiseCopyable {
   case startedAt
   case version
   case operation
+  /// The record's number in the whole stream.
+  case number
+
+  init(_ fact: SessionFact) {
+    switch fact {
+    case .isBot: self = .isBot
+    case .isIdentified: self = .isIdentified
+    case .step: self = .step
+    case .startedAt: self = .startedAt
+    }
+  }
+
+  init(_ fact: ChangeFact) { self = fact == .version ? .version : .operation }
+}
+
+/// What `OpKind.binaryTime` counts.
+enum TimeUnit: UInt64 {
+  case milliseconds
+  /// Milliseconds of whole seconds.
+  case wholeSeconds
+  case seconds
+  case microseconds
+}
+
+/// What a key can be in Avro.
+enum KeyKind: UInt8, BitwiseCopyable {
+  /// Null.
+  case nothing
+  case text
+  case integer
 }
 
 /// A text of a choice: padded like a literal.

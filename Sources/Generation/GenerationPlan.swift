@@ -26,6 +26,10 @@ public final class GenerationPlan: @unchecked Sendable {
   /// An upper bound on the bytes of one record, with the room that wide stores may use behind it.
   let maximumRecordByteCount: Int
 
+  private let formats: RecordFormats
+  /// Whether all records are lines: those of Avro are not.
+  let hasLines: Bool
+
   public let seed: UInt64
   public let schema: EventSchema
   /// Of a session; 0 without sessions.
@@ -36,16 +40,21 @@ public final class GenerationPlan: @unchecked Sendable {
   /// Records may not be longer: arrays in arrays multiply.
   static let recordByteLimit = 64 << 20
 
-  /// Throws where a record could be too long to write.
+  /// Throws where a record could be too long to write, and where a format cannot say what the schema asks for.
   ///
-  /// - Parameter seed: nil for the schema's own.
-  public init(_ schema: EventSchema, seed: UInt64? = nil) throws(Failure) {
+  /// - Parameters:
+  ///   - seed: nil for the schema's own.
+  ///   - encoding: what surrounds records in Avro and CloudEvents where they go.
+  public init(_ schema: EventSchema, seed: UInt64? = nil, encoding: RecordEncoding = RecordEncoding()) throws(Failure) {
     let seed = seed ?? schema.seed
+    let formats = try RecordFormats(schema, encoding)
+    self.formats = formats
+    hasLines = !schema.events.contains { schema.outputs[$0.output].format == .avro }
     self.seed = seed
     self.schema = schema
     let memory = PlanMemory()
     layout = RowLayout(schema)
-    var set = try ProgramSet(schema, seed: seed, layout: layout, memory: memory)
+    var set = try ProgramSet(schema, seed: seed, formats: formats, layout: layout, memory: memory)
     incidents = schema.incidents
     var changed: [(incident: Int, event: UInt16, program: UInt16)] = []
     for (index, incident) in schema.incidents.enumerated() {
@@ -69,6 +78,14 @@ public final class GenerationPlan: @unchecked Sendable {
     streams = schema.streams.indices.map { StreamPlan($0, schema, seed: seed, layout: layout, memory) }
     self.memory = memory
   }
+
+  /// What a place that takes an output's records as CSV begins with: the names of its columns, with the line feed. Nil for other formats.
+  public func header(ofOutput output: Int) -> [UInt8]? {
+    schema.outputs[output].format == .csv ? formats.columns[output].header : nil
+  }
+
+  /// The schema of the Avro container file that takes an event's records, as the framing says; nil for other formats.
+  public func containerSchema(ofEvent event: Int) -> String? { formats.containerSchema(ofEvent: event) }
 }
 
 /// How one kind of record is written.
@@ -78,20 +95,43 @@ struct ProgramPlan: BitwiseCopyable {
   var event: UInt16
   var hasKey: Bool
   var maximumByteCount: Int
+  /// Bytes of the record that are not its value.
+  var lineFeedCount: UInt8 = 1
+  var absence = Absence.null
+  /// Of CSV.
+  var columnCount: Int32 = 0
+  var keyColumn: Int32 = -1
+
+  /// What stands for a record that deletes.
+  enum Absence: UInt8, BitwiseCopyable {
+    /// The line `null`.
+    case null
+    /// An envelope with the data `null`.
+    case nullData
+    /// A line with nothing but the key.
+    case keyCell
+    case nothing
+    /// Avro's union branch 0.
+    case nullBranch
+  }
 }
 
 /// Compiles the programs of a plan.
 private struct ProgramSet {
   private let schema: EventSchema
+  private let formats: RecordFormats
   private var compiler: EventCompiler
   /// The definitions that the programs were compiled from.
   private var definitions: [EventDefinition] = []
   private(set) var programs: [ProgramPlan] = []
   private(set) var faultyFields: [UInt16: String] = [:]
 
-  init(_ schema: EventSchema, seed: UInt64, layout: RowLayout, memory: PlanMemory) throws(Failure) {
+  init(
+    _ schema: EventSchema, seed: UInt64, formats: RecordFormats, layout: RowLayout, memory: PlanMemory
+  ) throws(Failure) {
     self.schema = schema
-    compiler = EventCompiler(schema, seed: seed, layout: layout, memory: memory)
+    self.formats = formats
+    compiler = EventCompiler(schema, seed: seed, formats: formats, layout: layout, memory: memory)
     for (index, event) in schema.events.enumerated() { _ = try add(event, index: index) }
   }
 
@@ -100,7 +140,7 @@ private struct ProgramSet {
     _ event: EventDefinition, index: Int, variant: EventCompiler.Variant? = nil
   ) throws(Failure) -> UInt16 {
     let stream = schema.streams.first { $0.event == index }
-    let program = compiler.compile(event, stream: stream, variant: variant)
+    let program = compiler.compile(event, index: index, stream: stream, variant: variant)
     guard program.maximumByteCount <= GenerationPlan.recordByteLimit else {
       throw Failure(
         .badConfiguration,
@@ -110,9 +150,21 @@ private struct ProgramSet {
     guard programs.count < Int(UInt16.max) else {
       throw Failure(.badConfiguration, "too many kinds of records: at most \(UInt16.max) events with their faulty fields")
     }
-    programs.append(
-      ProgramPlan(
-        ops: program.ops, event: UInt16(index), hasKey: program.hasKey, maximumByteCount: program.maximumByteCount))
+    var plan = ProgramPlan(
+      ops: program.ops, event: UInt16(index), hasKey: program.hasKey, maximumByteCount: program.maximumByteCount)
+    let output = schema.outputs[event.output]
+    switch output.format {
+    case .json: break
+    case .cloudevents: plan.absence = formats.encoding.hasEnvelope ? .nullData : .null
+    case .csv:
+      plan.absence = .keyCell
+      plan.columnCount = Int32(formats.columns[event.output].count)
+      plan.keyColumn = Int32(output.keyPath.flatMap { formats.columns[event.output].index(of: $0) } ?? -1)
+    case .avro:
+      plan.lineFeedCount = 0
+      plan.absence = formats.hasNullBranch(ofEvent: index) ? .nullBranch : .nothing
+    }
+    programs.append(plan)
     definitions.append(event)
     return UInt16(programs.count - 1)
   }

@@ -25,7 +25,7 @@ final class Renderer {
     stack.initialize(repeating: 0, count: EventContext.stackDepth)
     context = EventContext(
       normals: .shared, timeText: timeTexts, sentText: timeTexts, scratchRow: plan.layout.scratch, stack: stack,
-      keyStart: timeTexts)
+      keyStart: timeTexts, dataStart: timeTexts, keyText: timeTexts + 96)
   }
 
   deinit {
@@ -74,10 +74,11 @@ final class Renderer {
       cursor = EventWriter.write(program.pointee.ops, ticket, to: cursor, &context)
       let hasKey = program.pointee.hasKey
       let isChanged = !ticket.pointee.marks.isDisjoint(with: [.tombstone, .corrupt])
-      if hasKey && (context.keyMayHaveEscapes || isChanged) { keepKey(first &+ index, context) }
-      if isChanged { cursor = change(ticket, from: start, to: cursor) }
+      if hasKey && (context.keyForm != .inPlace || isChanged) { keepKey(first &+ index, context) }
+      if isChanged { cursor = change(ticket, program, from: start, to: cursor, context) }
       slots[index] = RecordSlot(
-        valueStart: UInt32(truncatingIfNeeded: start - base), valueCount: UInt32(truncatingIfNeeded: cursor - start - 1),
+        valueStart: UInt32(truncatingIfNeeded: start - base),
+        valueCount: UInt32(truncatingIfNeeded: cursor - start - Int(program.pointee.lineFeedCount)),
         keyStart: UInt32(truncatingIfNeeded: context.keyStart - base), keyCount: hasKey ? context.keyCount : -1,
         timestamp: milliseconds, offset: Int64(bitPattern: ticket.pointee.number))
       slots[index].event = program.pointee.event
@@ -90,7 +91,7 @@ final class Renderer {
 
   /// Completes the batch: what follows its lines.
   func end(_ batch: RecordBatch) {
-    batch.lineByteCount = batch.bytes.count
+    batch.lineByteCount = plan.hasLines ? batch.bytes.count : 0
     appendStrayKeys(to: batch)
   }
 
@@ -107,20 +108,51 @@ final class Renderer {
   /// The bytes of a record that is not what its program wrote.
   @inline(never)
   private func change(
-    _ ticket: UnsafeMutablePointer<Ticket>, from start: UnsafeMutablePointer<UInt8>, to end: UnsafeMutablePointer<UInt8>
+    _ ticket: UnsafeMutablePointer<Ticket>, _ program: UnsafePointer<ProgramPlan>, from start: UnsafeMutablePointer<UInt8>,
+    to end: UnsafeMutablePointer<UInt8>, _ context: EventContext
   ) -> UnsafeMutablePointer<UInt8> {
-    if ticket.pointee.marks.contains(.tombstone) { return Self.writeNull(at: start) }
-    let event = plan.schema.events[Int(plan.programs[Int(ticket.pointee.program)].event)]
+    if ticket.pointee.marks.contains(.tombstone) { return writeAbsence(program, at: start, context) }
+    let event = plan.schema.events[Int(program.pointee.event)]
+    let lineFeedCount = Int(program.pointee.lineFeedCount)
     let count = Damage.apply(
-      to: start, count: end - start - 1, format: plan.schema.outputs[event.output].format, seed: plan.seed, ticket)
-    start[count] = 10
-    return start + count + 1
+      to: start, count: end - start - lineFeedCount, format: plan.schema.outputs[event.output].format, seed: plan.seed, ticket)
+    if lineFeedCount > 0 { start[count] = 10 }
+    return start + count + lineFeedCount
   }
 
-  /// A record without a value is the line `null`.
-  private static func writeNull(at start: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
-    for (index, byte) in "null\n".utf8.enumerated() { start[index] = byte }
-    return start + 5
+  /// Writes what stands for a record without a value in the place of the record whose key was kept last.
+  @inline(never)
+  private func writeAbsence(
+    _ program: UnsafePointer<ProgramPlan>, at start: UnsafeMutablePointer<UInt8>, _ context: EventContext
+  ) -> UnsafeMutablePointer<UInt8> {
+    var out = start
+    func write(_ bytes: some Sequence<UInt8>) {
+      for byte in bytes {
+        out.pointee = byte
+        out += 1
+      }
+    }
+    switch program.pointee.absence {
+    case .null: write("null\n".utf8)
+    case .nullData:
+      out = context.dataStart
+      write("null}\n".utf8)
+    case .nothing: break
+    case .nullBranch: write([0])
+    case .keyCell:
+      let separator = UInt8(ascii: ",")
+      let hasKey = program.pointee.hasKey && context.keyCount >= 0
+      let keyColumn = hasKey ? Int(program.pointee.keyColumn) : 0
+      write(repeatElement(separator, count: keyColumn))
+      if hasKey, let key = strayKeys.last {
+        write(CSVColumns.cell(String(decoding: UnsafeBufferPointer(start: keys.base + key.start, count: key.count), as: UTF8.self)))
+      } else if program.pointee.columnCount == 1 {
+        write("\"\"".utf8)
+      }
+      write(repeatElement(separator, count: max(Int(program.pointee.columnCount) - 1 - keyColumn, 0)))
+      write("\n".utf8)
+    }
+    return out
   }
 
   // MARK: - Keys that stand in no value
@@ -131,10 +163,10 @@ final class Renderer {
     let start = keys.count
     let count = Int(context.keyCount)
     keys.reserve(count)
-    if context.keyMayHaveEscapes {
-      keys.count += EscapedText.undo(context.keyStart, count: count, to: keys.base + start)
-    } else {
-      keys.append(context.keyStart, count: count)
+    switch context.keyForm {
+    case .escaped: keys.count += EscapedText.undo(context.keyStart, count: count, to: keys.base + start)
+    case .doubledQuotes: keys.count += EscapedText.undoQuotes(context.keyStart, count: count, to: keys.base + start)
+    case .inPlace, .outside: keys.append(context.keyStart, count: count)
     }
     strayKeys.append((index, start, keys.count - start))
   }
