@@ -28,7 +28,7 @@ extension SchemaReader {
     let day: Int64 = 86_400_000
     let points = names.enumerated().map { index, name in
       let factor = reader.node(name).map { node in
-        values.number(node, reader.what(name), expected: "a factor of at least 0") { $0 >= 0 } ?? 1
+        values.weight(node, reader.what(name), expected: "a factor of at least 0") ?? 1
       }
       return Profile.Point(atMilliseconds: Int64(index) * day, factor: factor ?? 1)
     }
@@ -55,7 +55,7 @@ extension SchemaReader {
     guard let pointsReader else { return nil }
     var points: [Profile.Point] = []
     for pair in pointsReader.pairs {
-      let factor = values.number(pair.value, pointsReader.what(pair.name), expected: "a factor of at least 0") { $0 >= 0 } ?? 1
+      let factor = values.weight(pair.value, pointsReader.what(pair.name), expected: "a factor of at least 0") ?? 1
       guard let time = Self.timeOfPeriod(pair.name) else {
         diagnostics.error(
           "wrong-unit", at: pair.key.location,

@@ -97,7 +97,7 @@ extension SchemaReader {
         continue
       }
       let weight =
-        reader.node("weight").map { values.number($0, reader.what("weight"), expected: "a weight of at least 0") { $0 >= 0 } } ?? 1
+        reader.node("weight").map { values.weight($0, reader.what("weight")) } ?? 1
       guard let generator = nestedGenerator(reader, owner, also: ["weight"]), let weight else {
         isWhole = false
         continue

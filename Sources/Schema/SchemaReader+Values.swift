@@ -102,7 +102,9 @@ extension SchemaReader {
         return (nil, nil)
       }
       if let weighing, let weightsNode {
-        guard let weight = Double(record[weighing].trimmingCharacters(in: .whitespaces)), weight >= 0, weight.isFinite else {
+        guard let weight = Double(record[weighing].trimmingCharacters(in: .whitespaces)),
+          weight == 0 || (1e-12...1e12).contains(weight)
+        else {
           diagnostics.error(
             "wrong-value", at: weightsNode.location,
             "\(reader.what("weights")): record \(number + 1) of \(path): expected a weight of at least 0, found '\(record[weighing])'"

@@ -180,7 +180,7 @@ extension ValueReader {
     for item in items {
       guard let reader = MappingReader(item, "an item in \(what)", self) else { return nil }
       let weight =
-        reader.node("weight").map { number($0, reader.what("weight"), expected: "a weight of at least 0") { $0 >= 0 } } ?? 1
+        reader.node("weight").map { self.weight($0, reader.what("weight")) } ?? 1
       let distribution = self.distribution(in: reader, of: quantity)
       reader.finish()
       guard let weight, let distribution else { return nil }
@@ -247,7 +247,7 @@ extension ValueReader {
   /// A list of weights that are not all 0.
   func weightList(_ node: ConfigurationNode, _ what: String) -> [Double]? {
     guard let items = list(node, what, min: 1) else { return nil }
-    let weights = items.compactMap { number($0, "an item in \(what)", expected: "a weight of at least 0") { $0 >= 0 } }
+    let weights = items.compactMap { weight($0, "an item in \(what)") }
     guard weights.count == items.count else { return nil }
     guard weights.contains(where: { $0 > 0 }) else {
       diagnostics.error("wrong-value", at: node.location, "\(what): all weights are 0")

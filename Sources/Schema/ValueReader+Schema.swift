@@ -75,6 +75,16 @@ extension ValueReader {
     return RowPick(.zipf(exponent: exponent), driftMilliseconds: drift ?? nil)
   }
 
+  /// A weight, or a factor: 0, or so far from it and from infinity that sums and quotients of many stay numbers.
+  func weight(_ node: ConfigurationNode, _ what: String, expected: String = "a weight of at least 0") -> Double? {
+    guard let weight = number(node, what, expected: expected, where: { $0 >= 0 }) else { return nil }
+    guard weight == 0 || (1e-12...1e12).contains(weight) else {
+      mismatch(node, what, expected: "0, or a number from 1e-12 to 1e12", code: "wrong-value")
+      return nil
+    }
+    return weight
+  }
+
   /// Names with their weights, those with the weight 0 left out: `{ listing: 70, exit: 30 }`.
   func weights(_ node: ConfigurationNode, _ what: String) -> [(name: String, location: SourceLocation, weight: Double)] {
     guard let reader = MappingReader(node, what, self) else { return [] }
@@ -85,7 +95,7 @@ extension ValueReader {
     let weighted = reader.pairs.map { pair in
       (
         name: pair.name, location: pair.key.location,
-        weight: number(pair.value, reader.what(pair.name), expected: "a weight of at least 0") { $0 >= 0 } ?? 1
+        weight: weight(pair.value, reader.what(pair.name)) ?? 1
       )
     }
     if weighted.allSatisfy({ $0.weight == 0 }) {

@@ -259,6 +259,10 @@ struct Change: CustomTestStringConvertible, Sendable {
       "16:45: error[wrong-value]: an item in 'weights' of field 'likes' of entity 'user': expected a weight of at least 0, found '-1'"
     ),
     Change(
+      "likes: { ref: item.price }", "likes: { choice: [a, b], weights: [1, 1e308] }",
+      "16:45: error[wrong-value]: an item in 'weights' of field 'likes' of entity 'user': expected 0, or a number from 1e-12 to 1e12, found '1e308'"
+    ),
+    Change(
       "likes: { ref: item.price }", "likes: { choice: [] }",
       "16:24: error[wrong-value]: 'choice' of field 'likes' of entity 'user': expected a list of at least 1, found one of 0"),
     Change(
