@@ -5,7 +5,7 @@ import Base
 import Schema
 
 struct LoadClock {
-  let curve: LoadCurve
+  private(set) var curve: LoadCurve
   /// How many records came before the next one.
   private(set) var index: UInt64 = 0
   /// When the next record is due, in ns from the start; `Int64.max` when there is none.
@@ -13,6 +13,8 @@ struct LoadClock {
   /// Where the integral of the load stands then.
   private var position: Double
   private var random: Random
+  /// When the curve begins, in ns from the start.
+  private var base: Int64 = 0
 
   /// - Parameter seed: of the gaps, where they are random.
   init(_ curve: LoadCurve, seed: UInt64) {
@@ -28,7 +30,7 @@ struct LoadClock {
     index &+= 1
     if let rate = curve.constantRate, !curve.isRandom {
       position += 1
-      elapsed = Self.nanoseconds(position / rate)
+      elapsed = later(position / rate)
     } else {
       advanceSlowly()
     }
@@ -37,11 +39,24 @@ struct LoadClock {
   @inline(never)
   private mutating func advanceSlowly() {
     position += curve.isRandom ? random.exponential() : 1
-    elapsed = Self.nanoseconds(curve.time(of: position))
+    elapsed = later(curve.time(of: position))
+  }
+
+  /// Begins a constant rate with the next record, which is due when it was.
+  mutating func changeRate(_ perSecond: Double) {
+    guard elapsed < .max else { return }
+    curve = LoadCurve(.constant(perSecond))
+    base = elapsed
+    position = 0
   }
 
   /// Records per second when the next one is due.
-  var rate: Double { elapsed == .max ? 0 : curve.rate(at: Double(elapsed)) }
+  var rate: Double { elapsed == .max ? 0 : curve.rate(at: Double(elapsed - base)) }
+
+  private func later(_ nanoseconds: Double) -> Int64 {
+    let value = Self.nanoseconds(nanoseconds)
+    return value == .max ? .max : base + value
+  }
 
   private static func nanoseconds(_ value: Double) -> Int64 { value < 9.1e18 ? Int64(value + 0.5) : .max }
 }

@@ -94,6 +94,17 @@ struct LoadCurve: Sendable {
     return headLength + turns * cycleLength + Self.time(cycle, of: rest - turns * cycleMass)
   }
 
+  /// Records due in the first `elapsed` ns.
+  func mass(at elapsed: Double) -> Double {
+    func mass(_ pieces: [Piece], _ elapsed: Double) -> Double {
+      guard let piece = pieces.last(where: { $0.start <= elapsed }) else { return 0 }
+      return piece.massBefore + Self.mass(piece, upTo: min(elapsed - piece.start, piece.length))
+    }
+    if elapsed < headLength || cycle.isEmpty { return mass(head, elapsed) }
+    let turns = ((elapsed - headLength) / cycleLength).rounded(.down)
+    return headMass + turns * cycleMass + mass(cycle, elapsed - headLength - turns * cycleLength)
+  }
+
   /// The highest rate of the curve, per second.
   var maximumRate: Double {
     (head + cycle).reduce(0) { most, piece in

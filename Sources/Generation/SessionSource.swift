@@ -37,7 +37,8 @@ struct SessionSource {
   private let rowByteCount: Int
   /// What comes next: due at `head.key` nanoseconds after the origin, `arrivalSlot` for a new session.
   private var head: HeapItem
-  private var isWarm = true
+  /// Records per second at the start of event time; 0 without a load.
+  private let startRate: Double
 
   private static let arrivalSlot = UInt32.max
   /// Slots from here up are the arrivals of swarms.
@@ -63,6 +64,7 @@ struct SessionSource {
       return LoadClock(LoadCurve(shape, boosts: relative), seed: GenerationSeeds.arrivals(plan.seed))
     }
     let rate = clock.map { max($0.rate, 1e-9) }
+    startRate = rate ?? 0
     originNanoseconds = startNanoseconds - (rate.map { Self.warmUpNanoseconds(sessions, $0) } ?? 0)
     simulatedStart = startNanoseconds
     sessionSeed = GenerationSeeds.sessions(plan.seed)
@@ -119,6 +121,16 @@ struct SessionSource {
     guard load != nil, sequence == 0 else { return false }
     startNanoseconds = nanoseconds
     return true
+  }
+
+  /// From the next record on, so many per second. Only under a load.
+  mutating func changeRate(_ perSecond: Double) {
+    load?.changeRate(perSecond)
+    // Arrivals were even: from now on they follow.
+    if following == nil {
+      following = FollowingArrivals(
+        seed: sessionSeed, eventsPerSession: plan.expectedEvents, time: Int64(bitPattern: head.key) &+ originNanoseconds)
+    }
   }
 
   /// Appends the tickets before `limit` (ns since the epoch) as far as there is room for `maximumCount` of them. `number` counts all records.
@@ -234,8 +246,9 @@ struct SessionSource {
   }
 
   private mutating func nextArrival(_ load: LoadClock?) -> Int64 {
-    guard following != nil, let load else { return arrivals.time }
-    return following!.next(eventsPerSecond: load.rate)
+    guard following != nil else { return arrivals.time }
+    // Before the start of event time the load is what it is at the start.
+    return following!.next(eventsPerSecond: load?.rate ?? startRate)
   }
 
   /// Fills the slot of a session that arrives now; false where it does not come.

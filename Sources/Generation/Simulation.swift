@@ -40,6 +40,18 @@ struct Simulation {
     return true
   }
 
+  /// From the next record on, so many per second; streams share them as their own rates are.
+  mutating func changeRate(_ perSecond: Double) {
+    if sessions != nil {
+      sessions!.changeRate(perSecond)
+    } else {
+      let total = streams.reduce(0) { $0 + $1.rate }
+      for index in streams.indices {
+        streams[index].changeRate(total > 0 ? perSecond * streams[index].rate / total : perSecond / Double(streams.count))
+      }
+    }
+  }
+
   /// Empties the buffer and fills it with up to `maximumCount` of the next tickets before `limit`, in ns since the epoch.
   mutating func fill(_ tickets: TicketBuffer, maximumCount: Int, before limit: Int64) {
     tickets.count = 0
@@ -73,6 +85,26 @@ struct Simulation {
       } else {
         streams[turn].fill(tickets, maximumCount: maximumCount - tickets.count, before: until, number: &number)
       }
+    }
+  }
+}
+
+extension GenerationPlan {
+  /// How many records the settings ask for in the first `nanoseconds` of event time, all shards together; nil where sessions arrive as they
+  /// do and nobody asks for a number.
+  public func scheduledRecords(_ settings: GenerationSettings, within nanoseconds: Double) -> Double? {
+    if let count = settings.maximumCount, nanoseconds == .infinity { return Double(count) }
+    let wanted = settings.streamName
+    var total = 0.0
+    let hasSessions = sessions != nil && (wanted == nil || wanted == schema.name)
+    if hasSessions {
+      guard let load = settings.load ?? schema.load else { return nil }
+      total += LoadCurve(load).mass(at: nanoseconds)
+    } else if let load = settings.load {
+      return LoadCurve(load).mass(at: nanoseconds)
+    }
+    return streams.reduce(total) { total, stream in
+      wanted == nil || stream.model.name == wanted ? total + LoadCurve(stream.model.load).mass(at: nanoseconds) : total
     }
   }
 }

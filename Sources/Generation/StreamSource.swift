@@ -122,6 +122,11 @@ struct StreamSource {
     return isOver ? .max : time
   }
 
+  /// Records per second at the moment.
+  var rate: Double { clock.rate }
+
+  mutating func changeRate(_ perSecond: Double) { clock.changeRate(perSecond) }
+
   mutating func moveStart(_ nanoseconds: Int64) -> Bool {
     guard sequence == 0 else { return false }
     startNanoseconds = nanoseconds

@@ -14,6 +14,8 @@ final class TicketStream {
   private var end: Int64
   /// Records that may still be taken.
   private var rest: Int64
+  /// What is added to the simulation's times, in ns.
+  private var offset: Int64 = 0
   let rowCount: Int
 
   /// The start must lie within `GenerationSettings.representableMilliseconds`.
@@ -36,10 +38,14 @@ final class TicketStream {
   /// When the next record is due, in ns since the epoch; `Int64.max` when there is none.
   var nextTime: Int64 {
     guard rest > 0 else { return .max }
-    if let faults { return faults.nextTime(simulation, end: end) }
-    let time = simulation.nextTime
-    return time < end ? time : .max
+    let time = faults.map { $0.nextTime(simulation, end: end) } ?? simulation.nextTime
+    guard time < .max, faults != nil || time < end else { return .max }
+    let shifted = time.addingReportingOverflow(offset)
+    return shifted.overflow ? .max : shifted.partialValue
   }
+
+  /// Whether all records that were asked for have been taken.
+  var isComplete: Bool { rest <= 0 }
 
   /// Records that are held back, and the most there were at once.
   var heldCount: Int { faults?.heldCount ?? 0 }
@@ -58,11 +64,34 @@ final class TicketStream {
     return true
   }
 
+  /// Lets the next record happen at `time`, and those after it as much later as they would have: the world stood still in between.
+  func resume(at time: Int64) {
+    let next = nextTime
+    if next < .max { offset += time - next }
+  }
+
+  /// Goes past `count` records as if they had been written; false where the stream ends before.
+  func skip(_ count: Int64) -> Bool {
+    let tickets = TicketBuffer(rowCount: rowCount, capacity: 1024)
+    var left = count
+    while left > 0 {
+      fill(tickets, maximumCount: Int(min(left, 1024)), before: .max)
+      if tickets.count == 0 { return false }
+      left -= Int64(tickets.count)
+    }
+    return true
+  }
+
+  /// From the next record on, so many records per second; only for a stream under a load.
+  func changeRate(_ perSecond: Double) { simulation.changeRate(perSecond) }
+
   /// Empties the buffer and fills it with up to `maximumCount` of the tickets due before `limit`, in ns since the epoch.
   ///
   /// - Parameter sentMilliseconds: when they are sent; nil for when they are due.
   func fill(_ tickets: TicketBuffer, maximumCount: Int, before limit: Int64, sentMilliseconds: Int64? = nil) {
     let count = Int(min(Int64(maximumCount), rest))
+    let shifted = limit.subtractingReportingOverflow(offset)
+    let limit = shifted.overflow ? (limit > 0 ? .max : .min) : shifted.partialValue
     if let faults {
       faults.fill(
         tickets, maximumCount: count, before: limit, end: end, sentMilliseconds: sentMilliseconds, from: &simulation)
@@ -70,6 +99,13 @@ final class TicketStream {
       simulation.fill(tickets, maximumCount: count, before: min(limit, end))
     }
     rest -= Int64(tickets.count)
+    guard offset != 0 else { return }
+    for index in 0..<tickets.count {
+      let ticket = tickets.ticket(index)
+      ticket.pointee.time &+= offset
+      ticket.pointee.due &+= offset
+      ticket.pointee.startedAt &+= offset
+    }
   }
 
   /// Completes the truth, where it is written: what is held back now is never sent.

@@ -9,6 +9,13 @@ extension SchemaReader {
   static let segmentCountMax = 10_000
   private static let shapes = ["ramp", "step", "sine", "burst", "spike", "poisson", "stages"]
 
+  /// A load that is not in a file, such as `{ ramp: { from: 100/s, to: 5k/s, over: 10m } }`; nil exactly when the diagnostics hold an error.
+  public static func readLoad(text: String, diagnostics: Diagnostics) -> LoadShape? {
+    guard let node = ConfigurationLoader().load(text: text, diagnostics: diagnostics) else { return nil }
+    let shape = SchemaReader(directory: "", diagnostics: diagnostics).readLoad(node, "a load")
+    return diagnostics.hasErrors ? nil : shape
+  }
+
   /// A rate above 0.
   func rate(_ node: ConfigurationNode, _ what: String) -> Double? {
     guard let rate = values.rate(node, what) else { return nil }

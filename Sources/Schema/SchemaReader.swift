@@ -35,7 +35,7 @@ public final class SchemaReader {
 
   var diagnostics: Diagnostics { values.diagnostics }
 
-  private init(directory: String, diagnostics: Diagnostics) {
+  init(directory: String, diagnostics: Diagnostics) {
     values = ValueReader(diagnostics, language: "schema language")
     self.directory = directory
   }

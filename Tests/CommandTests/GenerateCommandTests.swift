@@ -66,8 +66,8 @@ import Testing
       "--to pigeon",
       "freshet: error: --to: expected stdout, null, file:PATH or kafka://HOST:PORT[,HOST:PORT]/TOPIC, found 'pigeon'\n"
     ),
-    ("--rate 5", "freshet: error: --rate: expected a rate like 5k/s, 200/m or 0.2/s, found '5'\n"),
-    ("--rate 0/s", "freshet: error: --rate: expected a rate above 0, found '0/s'\n"),
+    ("--rate 5", "freshet: error: --rate: expected a rate like 5k/s, 200/m or 0.2/s, or max, found '5'\n"),
+    ("--rate 0/s", "freshet: error: --rate: expected a rate from 0.000001/s to 1000M/s, found '0/s'\n"),
     ("--count many", "freshet: error: --count: expected a number of events like 500, 20k or 5M, found 'many'\n"),
     ("--to null -X a=b", "freshet: error: -X a=b: librdkafka properties go with --to kafka://...\n"),
     (

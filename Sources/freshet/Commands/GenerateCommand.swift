@@ -31,8 +31,15 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "Where to: \(SinkChoice.expected). (default: stdout)")
   var to: String?
 
-  @Option(help: "Events per second of event time, exactly: 5k/s, 200/m, 0.2/s. Takes the place of the schema's profile.")
+  @Option(
+    help: """
+      Events per second of event time, exactly: 5k/s, 200/m, 0.2/s. Takes the place of the schema's arrivals and loads. With max, the highest rate \
+      that the sink sustains is looked for.
+      """)
   var rate: String?
+
+  @Option(help: "A load as schemas write it, in place of --rate: '{ ramp: { from: 100/s, to: 5k/s, over: 10m } }'.")
+  var load: String?
 
   @Option(help: "End after this many events: 500, 20k, 5M.")
   var count: String?
@@ -48,6 +55,22 @@ struct GenerateCommand: ParsableCommand {
 
   @Option(help: "End of event time, exclusive.")
   var until: String?
+
+  @Option(help: "Only this stream of the schema; the schema's own name stands for its sessions.")
+  var stream: String?
+
+  @Option(help: "Only a part of the records, as 0/4: the first of four parts that together are the whole stream.")
+  var shard: String?
+
+  @Option(help: "Threads that generate; the bytes are the same with any number. (default: 1)")
+  var threads: String?
+
+  @Option(
+    help: """
+      A file that keeps the place: where it exists, the stream goes on after the last record of the run that wrote it; at the end of this run it \
+      is written.
+      """)
+  var resume: String?
 
   @Option(name: [.customShort("X", allowingJoined: true)], help: "A librdkafka property for --to kafka://..., as key=value.")
   var properties: [String] = []
@@ -66,8 +89,10 @@ struct GenerateCommand: ParsableCommand {
     let clock = SystemClock()
     let (model, defaults) = try SchemaSource.load(path: schema)
     var texts = GenerateOptions.Texts(
-      rate: given(rate, "rate") ?? defaults.rate, count: given(count, "count"), length: given(length, "for"),
-      seed: given(seed, "seed"), from: given(from, "from"), until: given(until, "until"))
+      rate: given(rate, "rate"), count: given(count, "count"), length: given(length, "for"), seed: given(seed, "seed"),
+      from: given(from, "from"), until: given(until, "until"), load: given(load, "load"), shard: given(shard, "shard"),
+      threads: given(threads, "threads"), stream: given(stream, "stream"))
+    if texts.rate == nil, texts.load == nil { texts.rate = defaults.rate }
     // Another end takes the place of the file's.
     if texts.length == nil, texts.until == nil, texts.count == nil { texts.count = defaults.count }
     var options = try GenerateOptions(texts, schema: model, clock: clock)
@@ -81,37 +106,8 @@ struct GenerateCommand: ParsableCommand {
         compress: given(compress, "compress"), roll: given(roll, "roll"), streams: model.events.map { FileStream(name: $0.name) }))
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
-    let settings = GenerationSettings(
-      startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond, maximumCount: options.count,
-      endMilliseconds: options.untilMilliseconds)
-    try generate(Generator(plan, settings), options, sink, clock)
+    try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume")).run()
   }
 
   private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "generate") }
-
-  private func generate(_ generator: Generator, _ options: GenerateOptions, _ sink: any Sink, _ clock: SystemClock) throws {
-    let progress = GenerationProgress()
-    let report = GenerationReport(options: options, sinkName: sink.name, started: clock.monotonicNanoseconds)
-    let reporter = ProgressReporter { report.progressLine(progress, SystemClock()) }
-    let loop = GenerationLoop(generator, options, to: sink, clock: clock, progress)
-    do {
-      try loop.run()
-      try sink.finish(timeoutMilliseconds: 30_000)
-    } catch {
-      reporter.stop()
-      if !(error is ClosedPipe) {
-        Terminal.print(toError: report.summary(sink.delivery, loop.lags.summary, ended: clock.monotonicNanoseconds))
-      }
-      throw error
-    }
-    let ended = clock.monotonicNanoseconds
-    reporter.stop()
-    let delivery = sink.delivery
-    Terminal.print(toError: report.summary(delivery, loop.lags.summary, ended: ended))
-    let lost = delivery.written - delivery.delivered
-    guard lost == 0 else {
-      let reason = delivery.firstFailure.map { "; first: \($0)" } ?? ""
-      throw Failure(.unavailable, "\(lost) of \(delivery.written) events were not delivered to \(sink.name)\(reason)")
-    }
-  }
 }

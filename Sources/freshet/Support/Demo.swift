@@ -109,10 +109,8 @@ final class Demo {
       let clock = SystemClock()
       let sink = try SinkChoice.open(address, properties: [], output: schema.output)
       let options = try GenerateOptions(texts, schema: schema, clock: clock)
-      let settings = GenerationSettings(
-        startMilliseconds: options.startMilliseconds, eventsPerSecond: options.eventsPerSecond,
-        endMilliseconds: options.untilMilliseconds)
-      let loop = GenerationLoop(Generator(try GenerationPlan(schema), settings), options, to: sink, clock: clock, progress)
+      let producer = RecordProducer(try GenerationPlan(schema), options.settings)
+      let loop = GenerationLoop(producer, options, to: sink, clock: clock, progress)
       let started = clock.monotonicNanoseconds
       try loop.run()
       let ended = clock.monotonicNanoseconds

@@ -1,4 +1,4 @@
-// The loop of a generator: fill, write, and in real time sleep until the next event is due. The pacer decides when; this does the
+// The loop of a generator: take a batch, write it, and in real time sleep until the next record is due. The pacer decides when; this does the
 // waiting, counts, and publishes the counts once per batch.
 
 import Base
@@ -16,65 +16,76 @@ final class GenerationProgress: Sendable {
   let eventTimeMilliseconds = Atomic<Int64>(.min)
   /// How late the last event was, in ns.
   let lagNanoseconds = Atomic<Int64>(0)
+  /// What is asked for at the moment, as the bits of a double; 0 where the options say it.
+  let askedPerSecond = Atomic<UInt64>(0)
 }
 
-/// Drives one generator into one sink.
+/// Drives one producer into one sink.
 final class GenerationLoop {
-  private let generator: Generator
+  private let producer: RecordProducer
   private var options: GenerateOptions
   private let sink: any Sink
   private let clock: SystemClock
   private let progress: GenerationProgress
-  private let batch: RecordBatch
-  private let times: UnsafeMutablePointer<Int64>
-  private var rest: Int64
+  private var search: RateSearch?
+  private var sinkNanoseconds: UInt64 = 0
   /// Meaningful in real time.
   let lags = DelayHistogram()
+  /// What `--rate max` has found.
+  private(set) var found: RateSearch?
+  /// Called now and then with how many records have been written, for those who keep the place.
+  var onProgress: ((Int64) throws -> Void)?
+  private var lastProgress: UInt64
 
-  /// Records per batch: enough to make what is done per batch cheap, few enough to stay in the second cache.
-  private static let batchCount = 1024
+  private static let progressNanoseconds: UInt64 = 5_000_000_000
 
-  init(_ generator: Generator, _ options: GenerateOptions, to sink: any Sink, clock: SystemClock, _ progress: GenerationProgress) {
-    self.generator = generator
+  init(
+    _ producer: RecordProducer, _ options: GenerateOptions, to sink: any Sink, clock: SystemClock, _ progress: GenerationProgress
+  ) {
+    self.producer = producer
     self.options = options
     self.sink = sink
     self.clock = clock
     self.progress = progress
-    batch = RecordBatch(slotCapacity: Self.batchCount, byteCapacity: 512 * 1024)
-    times = .allocate(capacity: Self.batchCount)
-    rest = options.count ?? .max
+    search = options.searchesRate ? RateSearch() : nil
+    lastProgress = clock.monotonicNanoseconds
   }
 
-  deinit { times.deallocate() }
-
   /// Returns when the stream's limits are reached or an end was asked for.
-  func run() throws {
-    if options.isRealTime { try runInRealTime() } else { try runSimulated() }
+  ///
+  /// - Parameter isResumed: the producer stands behind the records of an earlier run; in real time the next one happens now.
+  func run(isResumed: Bool = false) throws {
+    if options.isRealTime { try runInRealTime(isResumed) } else { try runSimulated() }
   }
 
   private func runSimulated() throws {
-    while rest > 0, !Interrupts.stopRequested {
-      // The generator knows the end of event time, behind which comes what faults hold back.
-      generator.fill(batch, maximumCount: limit, before: .max)
-      guard batch.count > 0 else { return }
-      try writeBatch()
-    }
+    // The producer knows the end of event time, behind which comes what faults hold back.
+    while !Interrupts.stopRequested, let produced = producer.next(before: .max) { try write(produced.batch) }
+    // What is already under way belongs to the stream.
+    if Interrupts.stopRequested { while let produced = producer.next(before: .min) { try write(produced.batch) } }
   }
 
-  private func runInRealTime() throws {
+  private func runInRealTime(_ isResumed: Bool) throws {
     // To find a broker and to warm up took a moment: what is timed by a rate begins after it.
     let now = clock.nowMilliseconds
-    if generator.moveStart(toMilliseconds: now) {
-      options.untilMilliseconds = options.untilMilliseconds.map { $0 + (now - options.startMilliseconds) }
+    let began = options.startMilliseconds
+    if isResumed {
+      producer.resume(atNanoseconds: now * 1_000_000)
+      options.startMilliseconds = now
+    } else if producer.moveStart(toMilliseconds: now) {
       options.startMilliseconds = now
     }
+    options.untilMilliseconds = options.untilMilliseconds.map { $0 + (options.startMilliseconds - began) }
     let origin = clock.monotonicNanoseconds
     var pacer = Pacer(
       startNanoseconds: options.startMilliseconds * 1_000_000, untilNanoseconds: options.untilNanoseconds, origin: origin)
     var lastPoll = origin
-    while rest > 0, !Interrupts.stopRequested {
+    while !Interrupts.stopRequested {
       let now = clock.monotonicNanoseconds
-      switch pacer.next(now: now, nextEventTime: generator.nextTimeNanoseconds) {
+      if search != nil, try advanceSearch(now, pacer) { break }
+      let next = producer.nextTimeNanoseconds
+      if producer.isComplete || (next == .max && options.untilMilliseconds == nil) { break }
+      switch pacer.next(now: now, nextEventTime: next) {
       case .end: return try flushHeld(pacer)
       case .sleep(let until):
         if now >= lastPoll + Pacer.sliceNanoseconds {
@@ -84,35 +95,64 @@ final class GenerationLoop {
         Self.sleep(until: until)
       case .fill(let before):
         let eventNow = pacer.eventTime(at: now)
-        generator.fill(
-          batch, maximumCount: limit, before: before, sentMilliseconds: eventNow / 1_000_000, times: times)
-        for index in 0..<batch.count { lags.record(nanoseconds: eventNow - times[index]) }
-        if batch.count > 0 { progress.lagNanoseconds.store(eventNow - times[batch.count - 1], ordering: .relaxed) }
-        try writeBatch()
+        guard let produced = producer.next(before: before, sentMilliseconds: eventNow / 1_000_000) else { continue }
+        let count = produced.batch.count
+        for index in 0..<count { lags.record(nanoseconds: eventNow - produced.times[index]) }
+        progress.lagNanoseconds.store(eventNow - produced.times[count - 1], ordering: .relaxed)
+        try write(produced.batch)
       }
+    }
+    while let produced = producer.next(before: .min) { try write(produced.batch) }
+  }
+
+  /// Lets the search look and changes the rate as it says; true when it is over.
+  private func advanceSearch(_ now: UInt64, _ pacer: Pacer) throws -> Bool {
+    let delivery = sink.delivery
+    let seen = RateSearch.Observation(
+      now: now, generated: progress.events.load(ordering: .relaxed), delivered: delivery.delivered,
+      underWay: delivery.written - delivery.delivered - delivery.failed,
+      lag: max(0, pacer.eventTime(at: now) - min(producer.nextTimeNanoseconds, pacer.eventTime(at: now))),
+      sinkNanoseconds: sinkNanoseconds)
+    switch search!.next(seen) {
+    case .goOn: return false
+    case .setRate(let rate):
+      // What the rate before has left undone is not asked for any more.
+      while let produced = producer.next(before: .min) { try write(produced.batch) }
+      producer.changeRate(rate)
+      producer.resume(atNanoseconds: pacer.eventTime(at: clock.monotonicNanoseconds))
+      progress.askedPerSecond.store(rate.bitPattern, ordering: .relaxed)
+      return false
+    case .found:
+      found = search
+      search = nil
+      return true
     }
   }
 
   /// At the end of event time, what faults still hold back goes out at once: a stream for a minute ends after a minute.
   private func flushHeld(_ pacer: Pacer) throws {
-    while rest > 0, !Interrupts.stopRequested {
+    while !Interrupts.stopRequested {
       let eventNow = pacer.eventTime(at: clock.monotonicNanoseconds)
-      generator.fill(batch, maximumCount: limit, before: .max, sentMilliseconds: eventNow / 1_000_000)
-      guard batch.count > 0 else { return }
-      try writeBatch()
+      guard let produced = producer.next(before: .max, sentMilliseconds: eventNow / 1_000_000) else { return }
+      try write(produced.batch)
     }
   }
 
-  private var limit: Int { Int(min(rest, Int64(Self.batchCount))) }
-
-  private func writeBatch() throws {
+  private func write(_ batch: RecordBatch) throws {
     let count = batch.count
     guard count > 0 else { return }
+    let before = search == nil ? 0 : clock.monotonicNanoseconds
     try sink.write(batch)
-    rest -= Int64(count)
+    if search != nil { sinkNanoseconds += clock.monotonicNanoseconds - before }
     progress.events.add(Int64(count), ordering: .relaxed)
     progress.byteCount.add(Int64(batch.lineByteCount), ordering: .relaxed)
     progress.eventTimeMilliseconds.store(batch.slots[count - 1].timestamp, ordering: .relaxed)
+    guard let onProgress else { return }
+    let now = clock.monotonicNanoseconds
+    if now > lastProgress + Self.progressNanoseconds {
+      lastProgress = now
+      try onProgress(progress.events.load(ordering: .relaxed))
+    }
   }
 
   /// Sleeps until a time of the monotonic clock; a signal ends the sleep early.

@@ -7,6 +7,7 @@ import Monitoring
 import Records
 
 struct GenerationReport: Sendable {
+  var plan: GenerationPlan
   var options: GenerateOptions
   var sinkName: String
   /// Of the monotonic clock.
@@ -17,7 +18,7 @@ struct GenerationReport: Sendable {
     let elapsed = max(Double(clock.monotonicNanoseconds - started) / 1e9, 1e-3)
     var parts = [
       "\(Quantities.count(Double(events))) events", Quantities.bytes(Double(progress.byteCount.load(ordering: .relaxed))),
-      rates(Double(events) / elapsed),
+      rates(Double(events) / elapsed, after: elapsed, progress),
     ]
     if options.isRealTime {
       parts.append("lag \(Quantities.milliseconds(UInt64(max(0, progress.lagNanoseconds.load(ordering: .relaxed)))))")
@@ -27,16 +28,21 @@ struct GenerationReport: Sendable {
     return parts.joined(separator: ", ")
   }
 
-  func summary(_ delivery: DeliveryCounts, _ lags: DelaySummary?, ended: UInt64) -> String {
+  func summary(_ delivery: DeliveryCounts, _ loop: GenerationLoop, ended: UInt64) -> String {
+    let lags = loop.lags.summary
     let elapsed = ended - started
     let seconds = max(Double(elapsed) / 1e9, 1e-6)
     var line = "generated \(delivery.written) events (\(Quantities.bytes(Double(delivery.writtenByteCount)))) to \(sinkName)"
-    line += " in \(Quantities.seconds(elapsed)), \(rates(Double(delivery.written) / seconds))"
+    line += " in \(Quantities.seconds(elapsed)), \(rates(Double(delivery.written) / seconds, after: seconds, nil))"
     var lines = [line]
     if options.isRealTime, let lags {
       lines.append(
         "  behind schedule: p50 \(Quantities.milliseconds(lags.p50)), p99 \(Quantities.milliseconds(lags.p99)), max "
           + Quantities.milliseconds(lags.max))
+    }
+    if options.searchesRate {
+      lines.append(
+        loop.found.map(found) ?? "  highest sustained rate: not found before the end; the search takes about half a minute")
     }
     if sinkName.hasPrefix("kafka:") || delivery.delivered < delivery.written {
       lines.append("  delivered \(delivery.delivered), failed \(delivery.failed)")
@@ -45,8 +51,29 @@ struct GenerationReport: Sendable {
   }
 
   /// `asked 2k/s, achieved 1.99k/s`; a simulated stream goes as fast as the sink takes it, and its rate is one of event time.
-  private func rates(_ achieved: Double) -> String {
-    guard let asked = options.eventsPerSecond else { return "achieved \(Quantities.rate(achieved))" }
-    return "asked \(Quantities.rate(asked))\(options.isRealTime ? "" : " of event time"), achieved \(Quantities.rate(achieved))"
+  private func rates(_ achieved: Double, after seconds: Double, _ progress: GenerationProgress?) -> String {
+    let achieved = "achieved \(Quantities.rate(achieved))"
+    if options.searchesRate {
+      let asked = progress.map { Double(bitPattern: $0.askedPerSecond.load(ordering: .relaxed)) } ?? 0
+      return asked > 0 ? "asked \(Quantities.rate(asked)), \(achieved)" : achieved
+    }
+    let span = max(seconds, 1e-3)
+    if let rate = options.eventsPerSecond {
+      return "asked \(Quantities.rate(rate))\(options.isRealTime ? "" : " of event time"), \(achieved)"
+    }
+    guard options.isRealTime, let scheduled = plan.scheduledRecords(options.settings, within: span * 1e9) else { return achieved }
+    return "asked \(Quantities.rate(min(scheduled, Double(options.count ?? .max)) / span)), \(achieved)"
+  }
+
+  /// What `--rate max` has found, and what keeps it from more.
+  private func found(_ search: RateSearch) -> String {
+    guard search.rate > 0 else { return "  highest sustained rate: none; nothing was delivered" }
+    let share = Int((search.sinkShare * 100).rounded())
+    let limit =
+      search.sinkShare > 0.5
+      ? "the sink limits it: \(share) % of the time went into \(sinkName)"
+      : "generating limits it: only \(share) % of the time went into \(sinkName); try --threads"
+    return
+      "  highest sustained rate: \(Quantities.rate(search.rate)) (at most \(Quantities.rate(search.floodRate)) for a moment); \(limit)"
   }
 }

@@ -6,9 +6,10 @@ enum Quantities {
   /// `950`, `12.3k`, `4.56M`: three digits that matter.
   static func count(_ value: Double) -> String {
     switch value {
-    case ..<1000: return value == value.rounded() ? String(format: "%.0f", value) : String(format: "%.3g", value)
-    case ..<1e6: return String(format: "%.3gk", value / 1e3)
-    case ..<1e9: return String(format: "%.3gM", value / 1e6)
+    // Just below a thousand three digits would round to the next unit.
+    case ..<999.5: return value == value.rounded() ? String(format: "%.0f", value) : String(format: "%.3g", value)
+    case ..<999_500: return String(format: "%.3gk", value / 1e3)
+    case ..<999_500_000: return String(format: "%.3gM", value / 1e6)
     default: return String(format: "%.3gG", value / 1e9)
     }
   }

@@ -1,0 +1,90 @@
+// One run of a generator: finds its place, drives the loop, and says what came of it.
+
+import Base
+import Foundation
+import Generation
+import LocalTransport
+import Records
+
+struct GenerationRun {
+  private let plan: GenerationPlan
+  private var options: GenerateOptions
+  private let sink: any Sink
+  private let clock: SystemClock
+  private let schemaPath: String
+  private let statePath: String?
+
+  /// - Parameter statePath: the file of `--resume`, nil where no place is kept.
+  init(
+    _ plan: GenerationPlan, _ options: GenerateOptions, to sink: any Sink, clock: SystemClock, schemaPath: String,
+    statePath: String?
+  ) {
+    self.plan = plan
+    self.options = options
+    self.sink = sink
+    self.clock = clock
+    self.schemaPath = schemaPath
+    self.statePath = statePath
+  }
+
+  func run() throws {
+    var options = options
+    let earlier = try place(&options)
+    let producer = RecordProducer(plan, options.settings, threadCount: options.threadCount)
+    if let earlier, !producer.skip(earlier) {
+      throw Failure(.badConfiguration, "--resume: the stream ends before record \(earlier), where the earlier run stopped")
+    }
+    let progress = GenerationProgress()
+    let report = GenerationReport(plan: plan, options: options, sinkName: sink.name, started: clock.monotonicNanoseconds)
+    let reporter = ProgressReporter { report.progressLine(progress, SystemClock()) }
+    let loop = GenerationLoop(producer, options, to: sink, clock: clock, progress)
+    if statePath != nil { loop.onProgress = { try savePlace(options, (earlier ?? 0) + $0, progress) } }
+    do {
+      try loop.run(isResumed: earlier != nil)
+      try sink.finish(timeoutMilliseconds: 30_000)
+    } catch {
+      reporter.stop()
+      if !(error is ClosedPipe) { Terminal.print(toError: report.summary(sink.delivery, loop, ended: clock.monotonicNanoseconds)) }
+      throw error
+    }
+    let ended = clock.monotonicNanoseconds
+    reporter.stop()
+    let delivery = sink.delivery
+    Terminal.print(toError: report.summary(delivery, loop, ended: ended))
+    let lost = delivery.written - delivery.delivered
+    guard lost == 0 else {
+      let reason = delivery.firstFailure.map { "; first: \($0)" } ?? ""
+      let place = statePath == nil ? "" : "; --resume keeps the place before them"
+      throw Failure(.unavailable, "\(lost) of \(delivery.written) events were not delivered to \(sink.name)\(reason)\(place)")
+    }
+    if statePath != nil { try savePlace(options, (earlier ?? 0) + delivery.written, progress) }
+  }
+
+  // MARK: - The place in the stream
+
+  /// How many records earlier runs have written, nil where there was none; brings the options in line with them.
+  private func place(_ options: inout GenerateOptions) throws -> Int64? {
+    guard let statePath, let state = try GenerationState.read(statePath) else { return nil }
+    let fingerprint = try GenerationState.fingerprint(ofSchemaAt: schemaPath, options)
+    guard state.fingerprint == fingerprint else {
+      throw Failure(
+        .badConfiguration,
+        "--resume: '\(statePath)' is the place in another stream (\(state.schema)): the schema, --seed, --rate, --load, --shard or --stream differ"
+      )
+    }
+    let length = options.untilMilliseconds.map { $0 - options.startMilliseconds }
+    options.startMilliseconds = state.startMilliseconds
+    if !options.isRealTime, let length, options.isLength { options.untilMilliseconds = state.startMilliseconds + length }
+    return state.records
+  }
+
+  private func savePlace(_ options: GenerateOptions, _ records: Int64, _ progress: GenerationProgress) throws {
+    guard let statePath else { return }
+    let time = progress.eventTimeMilliseconds.load(ordering: .relaxed)
+    let state = GenerationState(
+      schema: schemaPath, fingerprint: try GenerationState.fingerprint(ofSchemaAt: schemaPath, options),
+      startMilliseconds: options.startMilliseconds, records: records,
+      eventTime: time == .min ? nil : TimeText.rfc3339(time))
+    try state.write(statePath)
+  }
+}
