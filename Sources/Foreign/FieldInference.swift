@@ -7,17 +7,22 @@ final class FieldInference {
   /// One line per field: what was inferred, from what.
   private(set) var notes: [String] = []
   private let prefix: String
+  private let entities: InferredEntities
   /// Different values up to which a field is taken for a choice.
   static let choiceCountMax = 50
 
-  init(prefix: String) { self.prefix = prefix }
+  init(prefix: String, entities: InferredEntities) {
+    self.prefix = prefix
+    self.entities = entities
+  }
 
   // MARK: - Objects
 
   func fields(_ profile: ObjectProfile, path: String = "") -> [DocumentEntry] {
     profile.names.compactMap { name in
       guard let field = profile.fields[name] else { return nil }
-      var sketch = sketch(field, name: name, path: path + name)
+      var sketch =
+        path.isEmpty ? bound(field, name) ?? sketch(field, name: name, path: name) : sketch(field, name: name, path: path + name)
       let optional = 1 - Double(field.count) / Double(max(1, profile.count))
       if optional > 0 { sketch.optional = optional }
       return sketch.entry(name)
@@ -51,6 +56,15 @@ final class FieldInference {
       }
       sketch = FieldSketch(["one_of": .list(branches)])
     }
+    if profile.nullCount > 0 { sketch.nullable = Double(profile.nullCount) / Double(profile.count) }
+    return sketch
+  }
+
+  /// The identifier of a row that the record draws.
+  private func bound(_ profile: ValueProfile, _ name: String) -> FieldSketch? {
+    guard let entity = entities.entity(ofField: name) else { return nil }
+    note(name, "UUIDs that come back, about \(entity.count) different ones: entity '\(entity.name)'", profile.count)
+    var sketch = FieldSketch(["from": .text("\(entity.name).\(entity.field)")])
     if profile.nullCount > 0 { sketch.nullable = Double(profile.nullCount) / Double(profile.count) }
     return sketch
   }

@@ -76,6 +76,8 @@ struct StreamDocument {
   var isSimulated = false
   var seed: DocumentNode?
   var key: DocumentEntry?
+  var entities: DocumentEntry?
+  var bind: DocumentEntry?
   var fields: [DocumentEntry]
   var faults: DocumentEntry?
   var output: [DocumentEntry] = []
@@ -91,7 +93,7 @@ struct StreamDocument {
     if let seed { entries.append(DocumentEntry("seed", seed)) }
     if isSimulated { entries.append(DocumentEntry("clock", .mapping(["mode": .word("simulated")]))) }
     entries.append(rate)
-    if let key { entries.append(key) }
+    entries += [key, entities, bind].compactMap { $0 }
     entries.append(DocumentEntry("fields", .block(fields)))
     if let faults { entries.append(faults) }
     if !output.isEmpty { entries.append(DocumentEntry("output", .mapping(output))) }

@@ -7,11 +7,12 @@ struct InferredDocument {
   private let sample: Sample
   private let format: ForeignFormat
   private let name: String
-  private var notes: [String] = []
+  private let entities: InferredEntities
 
   init(_ sample: Sample, _ format: ForeignFormat, name: String) {
     self.sample = sample
     self.format = format
+    entities = InferredEntities(sample)
     self.name = StreamDocument.identifier(name)
   }
 
@@ -23,14 +24,14 @@ struct InferredDocument {
     } else {
       notes.append("rate: 100/s, a guess: no field holds rising times")
     }
-    var document: DocumentNode
+    let document: DocumentNode
     if let discriminator = sample.discriminator {
       notes.append("kinds: '\(discriminator)' tells \(sample.kinds.count) kinds of records apart, a stream for each")
       if sample.otherCount > 0 { notes.append("left out: \(sample.otherCount) records of further kinds") }
       document = streams(rate?.perSecond ?? 100, &notes)
     } else {
       let profile = sample.kinds[0].profile
-      let inference = FieldInference(prefix: "")
+      let inference = FieldInference(prefix: "", entities: entities)
       let fields = inference.fields(profile)
       notes += inference.notes
       var comments: [String] = []
@@ -38,10 +39,11 @@ struct InferredDocument {
       var stream = StreamDocument(
         name: name, rate: DocumentEntry("rate", .word(rate?.text ?? "100/s"), comments: comments), fields: fields)
       stream.key = Self.key(profile, &notes).map { DocumentEntry("key", .text($0)) }
+      stream.entities = entities.entry
+      stream.bind = entities.bind(profile.names)
       if format == .csv { stream.output = [DocumentEntry("format", .word("csv"))] }
       document = stream.node
     }
-    if case .mapping(let entries) = document.content, entries.isEmpty { document = .block([]) }
     var run = RunDefaults()
     if format == .csv { run.format = "csv" }
     let heading = [
@@ -57,17 +59,19 @@ struct InferredDocument {
     let streams = sample.kinds.map { kind -> DocumentEntry in
       var title = StreamDocument.identifier(kind.name)
       while !used.insert(title).inserted { title += "_" }
-      let inference = FieldInference(prefix: "\(kind.name): ")
+      let inference = FieldInference(prefix: "\(kind.name): ", entities: entities)
       var stream: [DocumentEntry] = []
       let share = Double(kind.profile.count) / Double(total)
       let comment = "\(kind.profile.count) of \(total) records"
       stream.append(DocumentEntry("rate", .word(Self.rateText(perSecond * share)), comments: [comment]))
       stream.append(DocumentEntry("topic", .text(name)))
       if let key = Self.key(kind.profile, &notes) { stream.append(DocumentEntry("key", .text(key))) }
+      if let bind = entities.bind(kind.profile.names) { stream.append(bind) }
       stream.append(DocumentEntry("fields", .block(inference.fields(kind.profile))))
       notes += inference.notes
       return DocumentEntry(title, .block(stream))
     }
+    if let entry = entities.entry { entries.append(entry) }
     entries.append(DocumentEntry("streams", .block(streams)))
     if format == .csv { entries.append(DocumentEntry("output", .mapping(["format": .word("csv")]))) }
     return .block(entries)

@@ -164,6 +164,7 @@ struct TextProfile {
   private(set) var length: (least: Int, most: Int) = (.max, 0)
   private(set) var words: (least: Int, most: Int) = (.max, 0)
   private(set) var times = TimeProfile()
+  private(set) var distinct = DistinctCounter()
   private(set) var shape: TextShape?
   private var hasShape = true
   /// How often each text was met, nil once there are too many.
@@ -189,6 +190,7 @@ struct TextProfile {
     case .other: break
     }
     times.add(text)
+    distinct.add(text)
     if hasShape {
       if shape == nil { shape = TextShape(text) } else { shape = shape?.merged(with: text) }
       hasShape = shape != nil

@@ -19,10 +19,12 @@ struct TextInference {
       note("times as \(times.format)\(times.isRising ? "" : ", not rising")")
       return times.sketch
     }
-    if texts.order.count == 1, count > 1 || texts.order[0].isEmpty {
+    if texts.order.count == 1, count > 1 && texts.uuidCount + texts.emailCount == 0 || texts.order[0].isEmpty {
       note("always '\(texts.order[0])'")
       return .constant(.text(texts.order[0]))
     }
+    // Identifiers are never copied from a sample.
+    if texts.uuidCount == count || texts.emailCount == count, let sketch = recognised(note) { return sketch }
     let distinct = texts.counts?.count ?? .max
     if distinct <= FieldInference.choiceCountMax, count >= distinct * 3 {
       note("\(distinct) different texts")
