@@ -5,11 +5,14 @@
 struct ReferenceGraph {
   /// The longest chain of references.
   static let chainMax = 16
+  /// The most rows that are looked at for one value.
+  static let lookupMax = 10_000
 
   enum Finding: Equatable {
     /// The fields on the way, the first one again at the end.
     case circle([Place])
     case long(Place)
+    case wide(Place)
   }
 
   struct Place: Hashable {
@@ -26,6 +29,8 @@ struct ReferenceGraph {
     var findings: [Finding] = []
     /// How many references follow from a field; -1 while it is on the stack.
     var lengths: [Place: Int] = [:]
+    /// How many fields are looked at for a value of a field, itself included.
+    var lookups: [Place: Int] = [:]
     for entity in entities.indices {
       for field in entities[entity].fields.indices where lengths[Place(entity: entity, field: field)] == nil {
         var stack: [(place: Place, targets: [Place], next: Int, length: Int)] = []
@@ -39,6 +44,11 @@ struct ReferenceGraph {
             stack.removeLast()
             lengths[top.place] = top.length
             if top.length == Self.chainMax + 1 { findings.append(.long(top.place)) }
+            let parts = top.targets.map { lookups[$0] ?? 1 }
+            // Saturates, so that those that look at one too wide are not reported again.
+            let count = min(parts.reduce(1) { min($0 + $1, Self.lookupMax + 1) }, Self.lookupMax + 1)
+            if count > Self.lookupMax, !parts.contains(where: { $0 > Self.lookupMax }) { findings.append(.wide(top.place)) }
+            lookups[top.place] = count
             if !stack.isEmpty { stack[stack.count - 1].length = max(stack[stack.count - 1].length, top.length + 1) }
             continue
           }

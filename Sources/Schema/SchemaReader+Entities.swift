@@ -167,6 +167,10 @@ extension SchemaReader {
         let key = fields[places[0].entity].pairs[places[0].field].key
         diagnostics.error(
           "cycle", at: key.location, "references run in a circle: \(places.map(name).joined(separator: " -> "))")
+      case .wide(let place):
+        diagnostics.error(
+          "too-large", at: fields[place.entity].pairs[place.field].key.location,
+          "more than \(ReferenceGraph.lookupMax) rows are looked at for one value of '\(name(place))'")
       case .long(let place):
         diagnostics.error(
           "too-large", at: fields[place.entity].pairs[place.field].key.location,

@@ -63,4 +63,23 @@ let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent().dele
     }
     #expect(name == .string("Product Added"))
   }
+
+  @Test(arguments: [
+    (20, 1, "more than 16 references follow each other from 'e3.f' on"),
+    (8, 8, "more than 10000 rows are looked at for one value of 'e3.f'"),
+  ])
+  func `references of references are bounded in length and number`(_ length: Int, _ width: Int, _ message: String) {
+    var text = "kind: stream\nname: a\nrate: 1/s\nbind: { e: { ref: e0 } }\nfields: { a: { from: e.f } }\nentities:\n"
+    for index in 0...length {
+      let references = (0..<width).map { "{ ref: e\(index + 1).f }, weight: \($0 + 1)" }.map {
+        $0.replacingOccurrences(of: " }, ", with: ", ") + " }"
+      }
+      let field = index == length ? "const: 1" : "one_of: [ \(references.joined(separator: ", ")) ]"
+      text += "  e\(index): { count: 1, key: id, fields: { id: { uuid: v4 }, f: { \(field) } } }\n"
+    }
+    let diagnostics = Diagnostics(file: "s")
+    let schema = SchemaReader.read(text: text, diagnostics: diagnostics)
+    #expect(schema == nil)
+    #expect(diagnostics.all.map(\.message) == [message])
+  }
 }
