@@ -70,4 +70,20 @@ import Testing
       outcome.errors
         == "freshet: error: s.ndjson: is a sample of data, not a schema; freshet init --from s.ndjson infers one from it\n")
   }
+
+  @Test func `a GlassGen configuration runs as it is, and options win over it`() throws {
+    let folder = TestFolder()
+    try folder.write(
+      #"{"schema": {"n": "$intrange(5, 5)", "who": {"name": "$name"}}, "sink": {"type": "ndjson", "params": {"path": "o.ndjson"}}, "generator": {"rps": 200, "num_records": 10}}"#,
+      as: "g.json")
+    let outcome = try run(["generate", "g.json"], in: folder)
+    #expect(outcome.status == 0)
+    #expect(outcome.text == "")
+    let lines = try String(contentsOfFile: "\(folder.path)/o.ndjson", encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 10)
+    #expect(lines.allSatisfy { $0.hasPrefix("{\"n\":5,\"who\":{\"name\":\"") })
+    let other = try run(["generate", "g.json", "--to", "stdout", "--count", "3"], in: folder)
+    #expect(other.status == 0)
+    #expect(other.text.split(separator: "\n").count == 3)
+  }
 }

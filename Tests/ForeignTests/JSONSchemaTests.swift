@@ -10,8 +10,10 @@ private func schema(_ property: String, rest: String = "") -> String {
 
 @Suite struct JSONSchemaTests {
   @Test(arguments: [
-    (#"{"type": "boolean"}"#, "{ bool: 0.5 }"), (#"{"type": "null"}"#, "{ const: null }"), (#"{"const": {"a": 1}}"#, "{ const: { a: 1 } }"),
-    (#"{"enum": ["a", 1, null]}"#, "{ choice: [a, 1, null] }"), (#"{"enum": [[1], "x"]}"#, "{ one_of: [{ const: [1] }, { const: x }] }"),
+    (#"{"type": "boolean"}"#, "{ bool: 0.5 }"), (#"{"type": "null"}"#, "{ const: null }"),
+    (#"{"const": {"a": 1}}"#, "{ const: { a: 1 } }"),
+    (#"{"enum": ["a", 1, null]}"#, "{ choice: [a, 1, null] }"),
+    (#"{"enum": [[1], "x"]}"#, "{ one_of: [{ const: [1] }, { const: x }] }"),
     (#"{"type": "integer"}"#, "{ int: [0, 1000] }"), (#"{"type": "integer", "minimum": 5}"#, "{ int: [5, 1005] }"),
     (#"{"type": "integer", "maximum": 5000}"#, "{ int: [0, 5000] }"),
     (#"{"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 9}"#, "{ int: [2, 8] }"),
@@ -20,23 +22,32 @@ private func schema(_ property: String, rest: String = "") -> String {
     (#"{"type": "number", "minimum": -1.5, "maximum": 2}"#, "{ float: [-1.5, 2] }"),
     (#"{"type": "number", "minimum": 0, "exclusiveMaximum": 1, "multipleOf": 0.01}"#, "{ decimal: [0, 0.99], decimals: 2 }"),
     (#"{"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.25}"#, "{ choice: [0, 0.25, 0.5, 0.75, 1] }"),
-    (#"{"type": "string"}"#, "{ fake: word }"), (#"{"type": "string", "minLength": 2, "maxLength": 5}"#, "{ pattern: \"[a-z]{2,5}\" }"),
-    (#"{"type": "string", "maxLength": 3}"#, "{ pattern: \"[a-z]{1,3}\" }"), (#"{"type": "string", "pattern": "^A\\d$"}"#, "{ pattern: \"A\\\\d\" }"),
+    (#"{"type": "string"}"#, "{ fake: word }"),
+    (#"{"type": "string", "minLength": 2, "maxLength": 5}"#, "{ pattern: \"[a-z]{2,5}\" }"),
+    (#"{"type": "string", "maxLength": 3}"#, "{ pattern: \"[a-z]{1,3}\" }"),
+    (#"{"type": "string", "pattern": "^A\\d$"}"#, "{ pattern: \"A\\\\d\" }"),
     (#"{"type": "string", "examples": ["x", "y"]}"#, "{ choice: [x, y] }"),
     (#"{"type": "string", "format": "date-time"}"#, "{ time: event, format: rfc3339_ms }"),
     (#"{"type": "string", "format": "date"}"#, "{ time: event, format: \"%Y-%m-%d\" }"),
     (#"{"type": "string", "format": "time"}"#, "{ time: event, format: \"%H:%M:%SZ\" }"),
-    (#"{"type": "string", "format": "email"}"#, "{ fake: email }"), (#"{"type": "string", "format": "hostname"}"#, "{ fake: domain }"),
+    (#"{"type": "string", "format": "email"}"#, "{ fake: email }"),
+    (#"{"type": "string", "format": "hostname"}"#, "{ fake: domain }"),
     (#"{"type": "string", "format": "ipv4"}"#, "{ ip: v4 }"), (#"{"type": "string", "format": "ipv6"}"#, "{ ip: v6 }"),
     (#"{"type": "string", "format": "uri"}"#, "{ fake: url }"), (#"{"type": "string", "format": "uuid"}"#, "{ uuid: v4 }"),
     (#"{"type": ["integer", "null"]}"#, "{ int: [0, 1000], nullable: 0.1 }"),
     (#"{"type": ["boolean", "integer"]}"#, "{ one_of: [{ bool: 0.5 }, { int: [0, 1000] }] }"),
     (#"{"oneOf": [{"type": "boolean"}, {"type": "null"}]}"#, "{ bool: 0.5, nullable: 0.1 }"),
-    (#"{"type": "integer", "anyOf": [{"maximum": 1}, {"minimum": 7, "maximum": 9}]}"#, "{ one_of: [{ int: [-999, 1] }, { int: [7, 9] }] }"),
+    (
+      #"{"type": "integer", "anyOf": [{"maximum": 1}, {"minimum": 7, "maximum": 9}]}"#,
+      "{ one_of: [{ int: [-999, 1] }, { int: [7, 9] }] }"
+    ),
     (#"{"type": "array", "items": {"type": "boolean"}}"#, "{ array: { bool: 0.5 }, length: [1, 3] }"),
     (#"{"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 2}"#, "{ array: { bool: 0.5 }, length: 2 }"),
     (#"{"prefixItems": [{"type": "boolean"}, {"const": 1}]}"#, "{ list: [{ bool: 0.5 }, { const: 1 }] }"),
-    (#"{"type": "object", "additionalProperties": {"type": "boolean"}}"#, "{ map: { bool: 0.5 }, keys: { fake: word }, length: [1, 5] }"),
+    (
+      #"{"type": "object", "additionalProperties": {"type": "boolean"}}"#,
+      "{ map: { bool: 0.5 }, keys: { fake: word }, length: [1, 5] }"
+    ),
     (#"{"type": "object", "properties": {"x": {"type": "boolean"}}}"#, "{ object: { x: { bool: 0.5, optional: 0.2 } } }"),
     (
       #"{"allOf": [{"properties": {"x": {"type": "integer"}}}, {"required": ["x"], "properties": {"x": {"maximum": 3, "minimum": 1}}}]}"#,
@@ -59,7 +70,9 @@ private func schema(_ property: String, rest: String = "") -> String {
         "definitions": { "tree": { "type": "object", "properties": { "v": { "type": "boolean" }, "left": { "$ref": "#/definitions/tree" } } } } }
       """)
     #expect(
-      conversion.findings == ["4:92: warning[no-equivalent]: property 'left': a schema inside itself is left out, so that records end"])
+      conversion.findings == [
+        "4:92: warning[no-equivalent]: property 'left': a schema inside itself is left out, so that records end"
+      ])
     #expect(
       conversion.text == """
         # From a JSON Schema, which says what is allowed, not what is usual: ranges without bounds, shares and the rate are guesses.
@@ -77,7 +90,10 @@ private func schema(_ property: String, rest: String = "") -> String {
   }
 
   @Test(arguments: [
-    (#"{"type": "strng"}"#, "2:10: error[wrong-value]: 'type' of property 'f': expected string, number, integer, boolean, object, array or null, found 'strng'; did you mean 'string'?"),
+    (
+      #"{"type": "strng"}"#,
+      "2:10: error[wrong-value]: 'type' of property 'f': expected string, number, integer, boolean, object, array or null, found 'strng'; did you mean 'string'?"
+    ),
     (##"{"$ref": "#/x"}"##, "2:10: error[unknown-reference]: property 'f': no schema at '#/x'"),
     (
       #"{"$ref": "http://x/y"}"#,
