@@ -32,7 +32,9 @@ let package = Package(
     .target(name: "Windowing", dependencies: ["Base", "Records"], swiftSettings: dataPath),
     .target(
       name: "Features", dependencies: ["Base", "Configuration", "Records", "Schema", "Windowing"], swiftSettings: dataPath),
-    .target(name: "Generation", dependencies: ["Base", "Records", "Schema"], swiftSettings: dataPath),
+    .target(
+      name: "Generation", dependencies: ["Base", "Records", "Schema", .product(name: "Histogram", package: "hdrhistogram-swift")],
+      swiftSettings: dataPath),
     .target(name: "LocalTransport", dependencies: ["Base", "Compression", "Features", "Records"]),
     .target(
       name: "RedisStore",

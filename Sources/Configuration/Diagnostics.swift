@@ -27,6 +27,8 @@ public final class Diagnostics {
   public let file: String
   private var found: [Diagnostic] = []
   private var unsetVariables: Set<SourceLocation> = []
+  /// Paths of the files that the file names, whether they could be read or not.
+  public private(set) var resources: [String] = []
 
   public init(file: String) { self.file = file }
 
@@ -43,6 +45,11 @@ public final class Diagnostics {
 
   /// Takes over the findings about another file.
   public func merge(_ other: Diagnostics) { found += other.found }
+
+  /// Notes that the file names another one.
+  public func note(resource path: String) {
+    if !resources.contains(path) { resources.append(path) }
+  }
 
   /// All findings: this file's first, then those of the files that were taken over, each in the order of the file.
   public var all: [Diagnostic] {

@@ -34,13 +34,16 @@ struct SessionPool: BitwiseCopyable {
   var liveCount: Int { Int(capacity - freeCount) }
 
   init(rowCount: Int) {
-    stride = (MemoryLayout<SessionHeader>.stride + rowCount * 8 + 15) / 16 * 16
+    stride = Self.stride(rowCount: rowCount)
     capacity = 0
     freeCount = 0
     block = .allocate(byteCount: 64, alignment: 64)
     free = .allocate(capacity: 1)
     grow()
   }
+
+  /// Bytes of one session.
+  static func stride(rowCount: Int) -> Int { (MemoryLayout<SessionHeader>.stride + rowCount * 8 + 15) / 16 * 16 }
 
   func deallocate() {
     block.deallocate()

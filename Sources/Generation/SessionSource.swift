@@ -200,6 +200,7 @@ struct SessionSource {
         header.pointee.state = target
         heap.push(HeapItem(key: head.key &+ UInt64(bitPattern: pause), order: header.pointee.order, slot: slot))
       } else {
+        if !header.pointee.flags.contains(.foreign) { tickets.ticket(count &- 1).pointee.flags.insert(.last) }
         pool.release(slot)
       }
       if isArrival {

@@ -47,6 +47,8 @@ struct SessionFlags: OptionSet, BitwiseCopyable {
   static let delete = SessionFlags(rawValue: 16)
   /// The record goes out a second time.
   static let repeated = SessionFlags(rawValue: 32)
+  /// No record of the session follows.
+  static let last = SessionFlags(rawValue: 64)
 
   /// For `OpKind.unless`: the flag, with bit 7 set where it must not be.
   static func code(_ condition: SessionCondition) -> UInt8 {

@@ -136,6 +136,7 @@ extension SchemaReader {
   private func content(ofFile node: ConfigurationNode, _ what: String) -> (path: String, text: String)? {
     guard let name = values.string(node, what) else { return nil }
     let path = ResourcePath.resolve(name, in: directory)
+    diagnostics.note(resource: path)
     do {
       let bytes = try ConfigurationLoader.bytes(ofFile: path)
       guard let text = String(validating: bytes, as: UTF8.self) else {

@@ -85,13 +85,17 @@ struct GenerateCommand: ParsableCommand {
       """)
   var roll: String?
 
+  @OptionGroup(title: "Looking at the schema")
+  var inspection: InspectionOptions
+
   func run() throws {
     let clock = SystemClock()
-    let (model, defaults) = try SchemaSource.load(path: schema)
     var texts = GenerateOptions.Texts(
       rate: given(rate, "rate"), count: given(count, "count"), length: given(length, "for"), seed: given(seed, "seed"),
       from: given(from, "from"), until: given(until, "until"), load: given(load, "load"), shard: given(shard, "shard"),
       threads: given(threads, "threads"), stream: given(stream, "stream"))
+    if try inspection.run(schemaPath: schema, texts) { return }
+    let (model, defaults) = try SchemaSource.load(path: schema)
     if texts.rate == nil, texts.load == nil { texts.rate = defaults.rate }
     // Another end takes the place of the file's.
     if texts.length == nil, texts.until == nil, texts.count == nil { texts.count = defaults.count }

@@ -2,6 +2,7 @@
 
 import Base
 import Foundation
+import LocalTransport
 
 enum Terminal {
   /// A closed pipe must come back as EPIPE from write(2), not end the process.
@@ -9,6 +10,24 @@ enum Terminal {
 
   static let errorIsTerminal = isatty(STDERR_FILENO) == 1
   static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
+
+  /// Whether stdout is to be coloured; see no-color.org.
+  static let outputHasColors = outputIsTerminal && !refusesColors
+  private static let refusesColors =
+    !(ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty || ProcessInfo.processInfo.environment["TERM"] == "dumb"
+
+  /// For stderr: what may be overlooked.
+  static func dimmed(_ text: String) -> String {
+    errorIsTerminal && !refusesColors ? "\u{1b}[2m\(text)\u{1b}[0m" : text
+  }
+
+  /// Empties the terminal on stdout, and what was scrolled away.
+  static func clearOutput() throws {
+    var text = "\u{1b}[H\u{1b}[2J\u{1b}[3J"
+    try text.withUTF8 {
+      try FileDescriptorWriter(descriptor: STDOUT_FILENO, name: "stdout").write(UnsafeRawBufferPointer($0))
+    }
+  }
 
   static func print(toError text: String) { write(toError: text + "\n") }
 
