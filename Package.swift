@@ -47,6 +47,7 @@ let package = Package(
       dependencies: [
         "Base", "Codec", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: dataPath),
+    .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema"]),
     .target(
       name: "Monitoring", dependencies: ["Base", .product(name: "Histogram", package: "hdrhistogram-swift")]),
     .executableTarget(
@@ -54,7 +55,7 @@ let package = Package(
       dependencies: [
         "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "KafkaTransport", "LocalTransport",
         "Monitoring",
-        "Processing", "Records", "RedisStore", "Schema", "Windowing",
+        "Processing", "Records", "RedisStore", "Schema", "Verification", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -101,6 +102,8 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["Golden"]),
+    .testTarget(
+      name: "VerificationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema", "Verification"]),
     .testTarget(
       name: "CommandTests", dependencies: ["Base", "RedisStore", "TestSupport", "freshet-test-broker"]),
   ],

@@ -1,0 +1,169 @@
+// `freshet verify`: a stream, or the windows that were computed from it, against what its truth file says they should be.
+
+import ArgumentParser
+import Base
+import Foundation
+import Generation
+import KafkaTransport
+import LocalTransport
+import Records
+import Schema
+import Verification
+
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Compare a received stream, or rows computed from it, with the truth of 'generate --truth'.",
+    discussion: """
+      The stream is made again from its schema and seed, and compared with what came: each record there unless it was dropped, copies exactly \
+      where they were made, damaged lines as many as were damaged, in the order of sending, as many per bucket of event time.
+
+        freshet generate shop.yaml --count 1M --truth truth.ndjson > events.ndjson
+        freshet verify --truth truth.ndjson --stream events.ndjson
+
+      With --expect it says instead what windows over the clean stream hold, as NDJSON, or with --rows compares them with those of a processor: \
+      what late, dropped, copied and other faulty records explain is told apart from what is wrong.
+
+        freshet verify --truth truth.ndjson --key userId --window 10s --expect "views = count where event == 'Product Viewed'" \
+      --expect "revenue = sum properties.price where event == 'Order Completed'" --rows rows.ndjson --view user_windows
+
+      Ends with 0 where everything agrees, and with 3 where it does not. A clock that goes ahead may make any other record late, so with such \
+      faults a row may hold less than expected. Each option can also be set by the environment: FRESHET_VERIFY_TRUTH=FILE for --truth.
+      """)
+
+  enum Output: String, ExpressibleByArgument, CaseIterable {
+    case text
+    case json
+  }
+
+  @Option(help: "The file that 'generate --truth' has written.")
+  var truth: String?
+
+  @Option(help: "The stream that came: a file of lines, - for standard input, or kafka://HOST:PORT/TOPIC.")
+  var stream: String?
+
+  @Option(help: "The schema, where it is not at the path that the truth names.")
+  var schema: String?
+
+  @Flag(help: "Records may come in any order, as from several partitions in one file.")
+  var anyOrder = false
+
+  @Option(help: "For Kafka: the stream has ended when nothing has come for this long. (default: 5s)")
+  var untilIdle: String?
+
+  @Option(help: "Field that names what windows belong to.")
+  var key: String?
+
+  @Option(help: "Length of tumbling windows, aligned to the epoch.")
+  var window: String?
+
+  @Option(name: .customLong("where"), help: "Which records belong to windows, as in a view.")
+  var predicate: String?
+
+  @Option(
+    help: "What windows hold: 'NAME = count [FIELD] [where ...]' or 'NAME = sum FIELD [where ...]'; may be given several times.")
+  var expect: [String] = []
+
+  @Option(help: "Rows of closed windows, as 'process --to stdout' prints them: a file, or - for standard input.")
+  var rows: String?
+
+  @Option(help: "Only the rows of this view.")
+  var view: String?
+
+  @Option(help: "text, or json: what was found, on stdout.")
+  var output = Output.text
+
+  @Option(name: [.customShort("X", allowingJoined: true)], help: "A librdkafka property for --stream kafka://..., as key=value.")
+  var properties: [String] = []
+
+  func run() throws {
+    guard let path = given(truth, "truth") else {
+      throw Failure(.usage, "--truth: expected the file that 'generate --truth' has written")
+    }
+    guard (given(stream, "stream") == nil) != expect.isEmpty else {
+      throw Failure(.usage, "expected --stream, to compare records, or --expect, to tell or compare windows")
+    }
+    let question = try question()
+    let truth = try TruthFile(LineSource(path: path))
+    let plan = try plan(of: truth)
+    if let question {
+      try verifyWindows(ExpectedWindows(question, truth, plan))
+    } else {
+      var check = try StreamCheck(truth, plan, checksOrder: !anyOrder)
+      let idle = try Arguments.duration(given(untilIdle, "until-idle") ?? "5s", "--until-idle")
+      let source = try source(given(stream, "stream") ?? "-")
+      let report = try check.run(source, untilIdleMilliseconds: idle)
+      try source.close()
+      try finish(VerificationReport(report, from: source.name), agrees: report.agrees)
+    }
+  }
+
+  private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "verify") }
+
+  private func question() throws -> WindowQuestion? {
+    guard !expect.isEmpty else { return nil }
+    guard let key = given(key, "key"), let window = given(window, "window") else {
+      throw Failure(.usage, "--expect: expected --key and --window with it")
+    }
+    return try WindowQuestion(
+      key: key, lengthMilliseconds: Arguments.duration(window, "--window"), predicate: given(predicate, "where"),
+      aggregates: expect)
+  }
+
+  /// The plan of the stream, from the schema as it was.
+  private func plan(of truth: TruthFile) throws -> GenerationPlan {
+    let path = given(schema, "schema") ?? truth.header.schemaPath
+    let model = try SchemaReader.load(path: path) { Terminal.print(toError: $0.description) }
+    guard SchemaFingerprint.text(of: model) == truth.header.schemaHash else {
+      let version =
+        truth.header.programVersion == Freshet.version ? "" : ", or freshet \(truth.header.programVersion) was another program"
+      throw Failure(.badConfiguration, "'\(path)' is not the schema that \(truth.name) is about: it has changed\(version)")
+    }
+    return try GenerationPlan(model, seed: truth.header.seed)
+  }
+
+  private func source(_ text: String) throws -> any Source {
+    if KafkaAddress.isOne(text) {
+      let environment = try KafkaProperties(environment: ProcessInfo.processInfo.environment)
+      // A group that nobody was in reads from the beginning.
+      return try KafkaSource(
+        KafkaAddress(text), group: "freshet-verify-\(UInt64.random(in: 0 ... .max))",
+        properties: environment.overlaid(with: KafkaProperties(arguments: properties)))
+    }
+    guard properties.isEmpty else {
+      throw Failure(.usage, "-X \(properties[0]): librdkafka properties go with --stream kafka://...")
+    }
+    return try lines(text)
+  }
+
+  private func lines(_ text: String) throws -> any Source {
+    if text == "-" { return LineSource(descriptor: STDIN_FILENO, name: "stdin") }
+    return try LineSource(path: text.hasPrefix("file:") ? String(text.dropFirst("file:".count)) : text)
+  }
+
+  private func verifyWindows(_ windows: ExpectedWindows) throws {
+    if let rows = given(rows, "rows") {
+      let source = try lines(rows)
+      let report = try RowCheck(windows, viewName: given(view, "view")).run(source)
+      return try finish(VerificationReport(report, windows, from: source.name), agrees: report.agrees)
+    }
+    let writer = FileDescriptorWriter(descriptor: STDOUT_FILENO, name: "stdout")
+    let text = ByteBuffer(capacity: 1 << 17)
+    for place in windows.places {
+      guard let row = windows.rows[place] else { continue }
+      windows.write(place, row, to: text)
+      if text.count >= 1 << 16 {
+        try writer.write(UnsafeRawBufferPointer(text.bytes))
+        text.removeAll()
+      }
+    }
+    try writer.write(UnsafeRawBufferPointer(text.bytes))
+  }
+
+  private func finish(_ report: VerificationReport, agrees: Bool) throws {
+    let text = output == .json ? report.json(agrees: agrees) : report.text(agrees: agrees)
+    let writer = FileDescriptorWriter(descriptor: STDOUT_FILENO, name: "stdout")
+    try Array((text + "\n").utf8).withUnsafeBytes { try writer.write($0) }
+    if !agrees { throw Failure(.checkFailed, "\(report.subject) does not agree with the truth") }
+  }
+}
