@@ -58,7 +58,7 @@ import Testing
     let command =
       "for i in 1 2; do timeout -s INT 1 \(Products.executable("freshet")) generate Schemas/clickstream.yaml --rate 2k/s --resume \(place); done"
     let lines = try Program.run("sh", ["-c", command]).lines
-    let identifiers = Set(lines.compactMap { $0.split(separator: "\"").dropFirst(2).first })
+    let identifiers = Set(lines.compactMap { $0.split(separator: "\"").dropFirst(3).first })
     #expect(identifiers.count == lines.count)
     let state = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: place))) as? [String: Any]
     #expect(state?["records"] as? Int == lines.count)
