@@ -59,47 +59,28 @@ private func flatSchema() throws -> EventSchema {
   let diagnostics = Diagnostics(file: "flat.yaml")
   let schema = SchemaReader.read(text: flatText, diagnostics: diagnostics)
   try diagnostics.throwIfErrors()
-  var flat = schema!
-  flat.sessions = nil
-  flat.streams = [
-    StreamModel(
-      name: "click", load: .constant(10_000),
-      bindings: [.init(name: "user", target: .entity(0, pick: .zipf(exponent: 1.1)))], event: 0)
-  ]
-  flat.events[0].fields = flat.events[0].fields.map { field in
-    switch field.name {
-    case "user_id": FieldDefinition(name: field.name, generator: .from(.binding(0, field: 0)))
-    case "session_id": FieldDefinition(name: field.name, generator: .uuid(.v7))
-    default: field
-    }
-  }
-  return flat
+  return schema!
 }
 
 private let flatText = """
   version: 1
-  kind: events
+  kind: stream
   name: flat
   entities:
     user: { count: 1000000, key: id, fields: { id: { sequence: "u-{n:07}" } } }
-  sessions:
-    actor: { ref: user, pick: { zipf: 1.1 } }
-    arrival: { poisson: 10k/s }
-    states: { only: { emit: click, next: { exit: 1 } } }
-    initial: { only: 1 }
-  events:
-    click:
-      fields:
-        event_id: { uuid: v4 }
-        type: { const: click }
-        ts: { time: event, format: rfc3339_ms }
-        user_id: { from: user.id }
-        session_id: { from: session.session_id }
-        device: { choice: [ios, android, web], weights: [30, 40, 30] }
-        country: { choice: [DE, FR, US, IN, BR], weights: [25, 20, 30, 15, 10] }
-        page: { choice: [/home, /sale, /product, /cart, /search, /category, /checkout, /account], weights: [20, 10, 30, 8, 12, 12, 3, 5] }
-        position: { int: [1, 48] }
-        price: { lognormal: { median: 24, sigma: 0.8 }, clamp: [0.99, 2000], decimals: 2 }
-        currency: { const: EUR }
-        seq: { sequence: "{n}" }
+  rate: 10k/s
+  bind: { user: { ref: user, pick: { zipf: 1.1 } } }
+  fields:
+    event_id: { uuid: v4 }
+    type: { const: click }
+    ts: { time: event, format: rfc3339_ms }
+    user_id: { from: user.id }
+    session_id: { uuid: v7 }
+    device: { choice: [ios, android, web], weights: [30, 40, 30] }
+    country: { choice: [DE, FR, US, IN, BR], weights: [25, 20, 30, 15, 10] }
+    page: { choice: [/home, /sale, /product, /cart, /search, /category, /checkout, /account], weights: [20, 10, 30, 8, 12, 12, 3, 5] }
+    position: { int: [1, 48] }
+    price: { lognormal: { median: 24, sigma: 0.8 }, clamp: [0.99, 2000], decimals: 2 }
+    currency: { const: EUR }
+    seq: { sequence: "{n}" }
   """
