@@ -80,9 +80,8 @@ final class Renderer {
         valueStart: UInt32(truncatingIfNeeded: start - base),
         valueCount: UInt32(truncatingIfNeeded: cursor - start - Int(program.pointee.lineFeedCount)),
         keyStart: UInt32(truncatingIfNeeded: context.keyStart - base), keyCount: hasKey ? context.keyCount : -1,
-        timestamp: milliseconds, offset: Int64(bitPattern: ticket.pointee.number))
-      slots[index].event = program.pointee.event
-      slots[index].marks = ticket.pointee.marks
+        timestamp: milliseconds, offset: Int64(bitPattern: ticket.pointee.number), event: program.pointee.event,
+        marks: ticket.pointee.marks)
     }
     self.context = context
     batch.count = first + tickets.count

@@ -22,15 +22,15 @@ public struct RecordMarks: OptionSet, BitwiseCopyable, Sendable {
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// A key without a value: in Kafka, a deletion.
-  public static let tombstone = RecordMarks(rawValue: 1)
-  public static let late = RecordMarks(rawValue: 2)
-  public static let duplicate = RecordMarks(rawValue: 4)
-  public static let reorder = RecordMarks(rawValue: 8)
-  public static let drop = RecordMarks(rawValue: 16)
-  public static let corrupt = RecordMarks(rawValue: 32)
-  public static let skew = RecordMarks(rawValue: 64)
-  public static let missing = RecordMarks(rawValue: 128)
-  public static let wrongType = RecordMarks(rawValue: 256)
+  @inlinable public static var tombstone: RecordMarks { RecordMarks(rawValue: 1) }
+  @inlinable public static var late: RecordMarks { RecordMarks(rawValue: 2) }
+  @inlinable public static var duplicate: RecordMarks { RecordMarks(rawValue: 4) }
+  @inlinable public static var reorder: RecordMarks { RecordMarks(rawValue: 8) }
+  @inlinable public static var drop: RecordMarks { RecordMarks(rawValue: 16) }
+  @inlinable public static var corrupt: RecordMarks { RecordMarks(rawValue: 32) }
+  @inlinable public static var skew: RecordMarks { RecordMarks(rawValue: 64) }
+  @inlinable public static var missing: RecordMarks { RecordMarks(rawValue: 128) }
+  @inlinable public static var wrongType: RecordMarks { RecordMarks(rawValue: 256) }
 
   /// The faults among the marks, with the names that schemas, headers and truth files use.
   public static let faults: [(mark: RecordMarks, name: String)] = [
@@ -52,14 +52,14 @@ public struct RecordSlot: BitwiseCopyable, Sendable {
   public var offset: Offset
   public var partition: PartitionIndex
   /// Of a generated record: which of the schema's events it is.
-  public var event: UInt16 = 0
+  public var event: UInt16
   /// Of a generated record: what was done to it.
-  public var marks: RecordMarks = []
+  public var marks: RecordMarks
 
   @inlinable
   public init(
     valueStart: UInt32, valueCount: UInt32, keyStart: UInt32 = 0, keyCount: Int32 = -1, timestamp: Int64 = .min, offset: Offset = 0,
-    partition: PartitionIndex = 0
+    partition: PartitionIndex = 0, event: UInt16 = 0, marks: RecordMarks = []
   ) {
     self.valueStart = valueStart
     self.valueCount = valueCount
@@ -68,6 +68,8 @@ public struct RecordSlot: BitwiseCopyable, Sendable {
     self.timestamp = timestamp
     self.offset = offset
     self.partition = partition
+    self.event = event
+    self.marks = marks
   }
 }
 
