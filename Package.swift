@@ -84,7 +84,8 @@ let package = Package(
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
     .testTarget(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),
-    .testTarget(name: "GenerationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema"]),
+    .testTarget(
+      name: "GenerationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema", "TestSupport"]),
     .testTarget(name: "CompressionTests", dependencies: ["Base", "Compression", "TestSupport"]),
     .testTarget(
       name: "LocalTransportTests", dependencies: ["Base", "Compression", "Features", "LocalTransport", "Records", "TestSupport"]),

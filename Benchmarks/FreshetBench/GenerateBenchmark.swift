@@ -15,6 +15,12 @@ let generateBenchmark = Benchmark(name: "generate") { scale in
   let start: Int64 = 1_767_268_800_000
   let flat = Generator(try GenerationPlan(flatSchema()), GenerationSettings(startMilliseconds: start))
   let stream = Generator(try GenerationPlan(clickStream()), GenerationSettings(startMilliseconds: start))
+  let formats: [(name: String, format: RecordFormat)] = [("CSV", .csv), ("Avro", .avro), ("CloudEvents", .cloudevents)]
+  let encoded = try formats.map { _, format in
+    var schema = try clickStream()
+    schema.outputs[0].format = format
+    return Generator(try GenerationPlan(schema), GenerationSettings(startMilliseconds: start))
+  }
   let reference = creference_generator_new(42, start, 10_000)
   defer { creference_generator_free(reference) }
   let batch = RecordBatch(slotCapacity: batchCount, byteCapacity: batchCount * 512)
@@ -22,7 +28,10 @@ let generateBenchmark = Benchmark(name: "generate") { scale in
   var flatBytes = 0
   var streamBytes = 0
   // Until as many sessions live as will.
-  while stream.nextTimeNanoseconds < (start + 120_000) * 1_000_000 { stream.fill(batch, maximumCount: batchCount, before: .max) }
+  for stream in [stream] + encoded {
+    while stream.nextTimeNanoseconds < (start + 120_000) * 1_000_000 { stream.fill(batch, maximumCount: batchCount, before: .max) }
+  }
+  var encodedBytes = [0, 0, 0]
   let least = try leastSeconds(
     rounds: scale.isTiny ? 1 : 15,
     [
@@ -32,12 +41,18 @@ let generateBenchmark = Benchmark(name: "generate") { scale in
           referenceBytes += creference_generate_clicks(reference, batch.bytes.base, UInt32(batchCount))
         }
       }, { flatBytes = run(flat, batch, count) }, { streamBytes = run(stream, batch, count) },
+      { encodedBytes[0] = run(encoded[0], batch, count) }, { encodedBytes[1] = run(encoded[1], batch, count) },
+      { encodedBytes[2] = run(encoded[2], batch, count) },
     ])
   printFigure("generate, flat 12-field click in C (\(Int(referenceBytes) / count) bytes)", seconds: least[0], events: count)
   printFigure("generate, the same from its schema (\(flatBytes / count) bytes)", seconds: least[1], events: count)
   printRatio("  ratio to the C loop", least[1] / least[0], target: "at most 1.40")
   printFigure("generate, click stream with sessions (\(streamBytes / count) bytes)", seconds: least[2], events: count)
   printRatio("  M events/s per core", Double(count) / least[2] / 1e6, target: "3 or more")
+  for (index, format) in formats.enumerated() {
+    printFigure(
+      "generate, click stream in \(format.name) (\(encodedBytes[index] / count) bytes)", seconds: least[3 + index], events: count)
+  }
 }
 
 /// Generates `count` events; gives their bytes.
@@ -45,7 +60,7 @@ private func run(_ generator: Generator, _ batch: RecordBatch, _ count: Int) -> 
   var byteCount = 0
   for _ in 0..<count / batch.slotCapacity {
     generator.fill(batch, maximumCount: batch.slotCapacity, before: .max)
-    byteCount += batch.lineByteCount
+    byteCount += batch.bytes.count
   }
   return byteCount
 }

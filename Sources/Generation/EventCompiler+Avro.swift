@@ -27,7 +27,7 @@ extension EventCompiler {
       if let path, case .object(let inner) = field.generator, case .avro(let type, let place) = form {
         avroObject(inner, type, place, path: path)
       } else {
-        content(field, path: path ?? ["", ""], form)
+        content(field, path: path, form)
       }
       if fault != nil {
         orElse(innerNulls) { $0.null(form) }

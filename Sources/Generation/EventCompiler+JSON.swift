@@ -63,7 +63,7 @@ extension EventCompiler {
     if case .object(let inner) = field.generator {
       object(inner, path: path + [field.name])
     } else {
-      content(field, path: path, .json)
+      content(field, path: path + [field.name], .json)
     }
     orElse(nulls) { $0.text("null") }
   }

@@ -159,8 +159,10 @@ struct EventCompiler {
   }
 
   /// The value of a field that is there and no object.
-  mutating func content(_ field: FieldDefinition, path: [String], _ form: ValueForm) {
-    if let stream, path.isEmpty, referencedFields.contains(field.name) {
+  ///
+  /// - Parameter path: of the field; nil for one that is not the event's own or its objects'.
+  mutating func content(_ field: FieldDefinition, path: [String]?, _ form: ValueForm) {
+    if let stream, path?.count == 1, referencedFields.contains(field.name) {
       recordField(field, of: stream, row: layout.record, form)
     } else {
       value(field.generator, .record, form)
