@@ -84,6 +84,11 @@ public final class GenerationPlan: @unchecked Sendable {
     schema.outputs[output].format == .csv ? formats.columns[output].header : nil
   }
 
+  /// The names of an output's columns in CSV.
+  public static func columnNames(_ schema: EventSchema, output: Int) throws(Failure) -> [String] {
+    try CSVColumns(schema, output: output).paths.map { $0.joined(separator: ".") }
+  }
+
   /// The schema of the Avro container file that takes an event's records, as the framing says; nil for other formats.
   public func containerSchema(ofEvent event: Int) -> String? { formats.containerSchema(ofEvent: event) }
 }

@@ -17,6 +17,8 @@ public struct RecordEncoding: Sendable, Equatable {
   }
 
   public var avro: AvroFraming
+  /// The events that a container for all records has; nil for all of the schema's.
+  public var containerEvents: Set<Int>?
   /// Whether a CloudEvent is one JSON document ("structured mode") rather than its data alone ("binary mode", whose attributes are headers).
   public var hasEnvelope: Bool
   /// The `id` of a CloudEvent in an envelope is this, a hyphen and the record's number in the whole stream; nil for the seed.
@@ -34,8 +36,8 @@ public enum CloudEvent {
   /// A URI reference: `/freshet/clickstream`.
   public static func source(schemaName: String) -> String { "/freshet/" + percentEncoded(schemaName) }
 
-  /// `freshet.clickstream.page`.
-  public static func type(schemaName: String, eventName: String) -> String { "freshet.\(schemaName).\(eventName)" }
+  /// `clickstream.page`.
+  public static func type(schemaName: String, eventName: String) -> String { "\(schemaName).\(eventName)" }
 
   private static func percentEncoded(_ text: String) -> String {
     let digits = Array("0123456789ABCDEF")

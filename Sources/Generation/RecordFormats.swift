@@ -61,7 +61,9 @@ struct RecordFormats {
   // MARK: - Avro
 
   /// The branches of a container for all records: null where there are deletions, then each event.
-  private var containerEvents: [Int] { avroRecords.indices.filter { avroRecords[$0] != nil } }
+  private var containerEvents: [Int] {
+    avroRecords.indices.filter { avroRecords[$0] != nil && encoding.containerEvents?.contains($0) ?? true }
+  }
   private var containerHasNull: Bool { containerEvents.contains { deletable.contains($0) } }
 
   /// The schema of a container file: for one event where each has its own, else for all.

@@ -172,8 +172,8 @@ public final class FileSink: Sink {
   private func writeRecords(_ batch: RecordBatch) throws {
     for index in 0..<batch.count {
       let slot = batch.slots[index]
-      if slot.marks.contains(.tombstone) {
-        // A container's records all follow its schema.
+      if slot.marks.contains(.tombstone), slot.valueCount == 0 {
+        // A container's records all follow its schema; one that has null among its types has a value for a deletion.
         delivery.failed += 1
         delivery.firstFailure = delivery.firstFailure ?? "an Avro file cannot hold a deletion, which is a key without a value"
         continue

@@ -238,7 +238,7 @@ import Testing
       let name = schema.events[json.events[index]].name
       #expect(
         events.texts[index]
-          == "{\"specversion\":\"1.0\",\"id\":\"42-0-\(index)\",\"source\":\"/freshet/clickstream\",\"type\":\"freshet.clickstream.\(name)\",\"time\":\"\(time)\",\"datacontenttype\":\"application/json\",\"data\":\(json.texts[index])}"
+          == "{\"specversion\":\"1.0\",\"id\":\"42-0-\(index)\",\"source\":\"/freshet/clickstream\",\"type\":\"clickstream.\(name)\",\"time\":\"\(time)\",\"datacontenttype\":\"application/json\",\"data\":\(json.texts[index])}"
       )
     }
     #expect(events.keyTexts == json.keyTexts)

@@ -72,6 +72,9 @@ struct GenerateCommand: ParsableCommand {
       """)
   var resume: String?
 
+  @Option(help: "How records are written: json, csv, avro or cloudevents. (default: what the schema's output says, else json)")
+  var format: String?
+
   @Option(name: [.customShort("X", allowingJoined: true)], help: "A librdkafka property for --to kafka://..., as key=value.")
   var properties: [String] = []
 
@@ -100,14 +103,18 @@ struct GenerateCommand: ParsableCommand {
     // Another end takes the place of the file's.
     if texts.length == nil, texts.until == nil, texts.count == nil { texts.count = defaults.count }
     var options = try GenerateOptions(texts, schema: model, clock: clock)
-    let plan = try GenerationPlan(model, seed: options.seed)
+    let ownDestination = given(to, "to")
+    let destination = ownDestination ?? defaults.to ?? "stdout"
+    let formats = try FormatChoice(given(format, "format"), model, to: destination, streamName: options.streamName)
+    let plan = try GenerationPlan(
+      formats.schema, seed: options.seed,
+      encoding: formats.encoding(seed: options.seed, startMilliseconds: options.startMilliseconds))
     Interrupts.install()
-    let destination = given(to, "to")
+    var files = try FileOptions(compress: given(compress, "compress"), roll: given(roll, "roll"))
+    formats.apply(plan, to: &files)
     let sink = try SinkChoice.open(
-      destination ?? defaults.to ?? "stdout", properties: properties + (destination == nil ? defaults.properties : []),
-      output: model.output,
-      files: FileOptions(
-        compress: given(compress, "compress"), roll: given(roll, "roll"), streams: model.events.map { FileStream(name: $0.name) }))
+      destination, properties: properties + (ownDestination == nil ? defaults.properties : []), output: formats.schema.output,
+      files: files)
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
     try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume")).run()

@@ -20,8 +20,7 @@ struct FileOptions {
 
   init() {}
 
-  init(compress: String?, roll: String?, streams: [FileStream]) throws(Failure) {
-    self.streams = streams
+  init(compress: String?, roll: String?) throws(Failure) {
     if let compress {
       guard let compression = Compression(compress) else {
         throw Failure(.usage, "--compress: expected \(Compression.expected), found '\(compress)'")
