@@ -42,6 +42,7 @@ let package = Package(
     .target(
       name: "KafkaTransport",
       dependencies: ["Base", "CRdkafka", "Records", .product(name: "Logging", package: "swift-log")]),
+    .target(name: "HTTPTransport", dependencies: ["Base", "Records"]),
     .target(
       name: "Processing",
       dependencies: [
@@ -53,9 +54,8 @@ let package = Package(
     .executableTarget(
       name: "freshet",
       dependencies: [
-        "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "KafkaTransport", "LocalTransport",
-        "Monitoring",
-        "Processing", "Records", "RedisStore", "Schema", "Verification", "Windowing",
+        "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPTransport", "KafkaTransport",
+        "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Verification", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -95,7 +95,9 @@ let package = Package(
       name: "TestSupport", dependencies: ["Base", "KafkaTransport", "Records", "RedisStore"], path: "Tests/Support/TestSupport"),
     .testTarget(name: "RedisStoreTests", dependencies: ["Base", "Features", "Records", "RedisStore", "TestSupport"]),
     .testTarget(
-      name: "KafkaTransportTests", dependencies: ["Base", "KafkaTransport", "Records", "TestSupport", "freshet-test-broker"]),
+      name: "KafkaTransportTests",
+      dependencies: ["Base", "CRdkafka", "KafkaTransport", "Records", "TestSupport", "freshet-test-broker"]),
+    .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(
       name: "ProcessingTests",
       dependencies: [

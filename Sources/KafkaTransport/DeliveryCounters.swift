@@ -3,6 +3,12 @@
 
 import CRdkafka
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// Totals over all delivery reports of one producer; owned by the thread that writes and polls.
 struct DeliveryCounters {
   var delivered: Int64 = 0
@@ -11,6 +17,24 @@ struct DeliveryCounters {
   var reportedByteCount: Int64 = 0
   var firstError: rd_kafka_resp_err_t = RD_KAFKA_RESP_ERR_NO_ERROR
   var firstErrorPartition: Int32 = 0
+  /// The name of the first failed record's topic; owned, see `forget`.
+  var firstErrorTopic: UnsafeMutablePointer<CChar>?
+
+  /// Counts one record that did not arrive.
+  mutating func addFailure(_ error: rd_kafka_resp_err_t, partition: Int32, topic: OpaquePointer?) {
+    if failed == 0 {
+      firstError = error
+      firstErrorPartition = partition
+      firstErrorTopic = topic.flatMap { rd_kafka_topic_name($0) }.flatMap { strdup($0) }
+    }
+    failed &+= 1
+  }
+
+  /// Frees what the counters own.
+  mutating func forget() {
+    free(firstErrorTopic)
+    firstErrorTopic = nil
+  }
 
   /// Has `configuration` count into the struct that each message's `_private` points to.
   static func install(in configuration: borrowing KafkaConfiguration) {
@@ -21,11 +45,7 @@ struct DeliveryCounters {
       if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
         counters.pointee.delivered &+= 1
       } else {
-        if counters.pointee.failed == 0 {
-          counters.pointee.firstError = message.pointee.err
-          counters.pointee.firstErrorPartition = message.pointee.partition
-        }
-        counters.pointee.failed &+= 1
+        counters.pointee.addFailure(message.pointee.err, partition: message.pointee.partition, topic: message.pointee.rkt)
       }
     }
   }

@@ -1,7 +1,19 @@
 // Where a topic lives, as one text: `kafka://HOST:PORT[,HOST:PORT]/TOPIC`, or `kafka://embedded/TOPIC` for a broker inside this
-// process. An address never holds a secret, so it is printed as it stands.
+// process; without a topic it is a cluster. An address never holds a secret, so it is printed as it stands.
 
 import Base
+
+/// A cluster, for those who have their topics from elsewhere.
+public struct KafkaCluster: Hashable, Sendable, CustomStringConvertible {
+  /// `host:port`, comma-separated, as `bootstrap.servers` wants them; nil for the embedded broker.
+  public var servers: String?
+
+  public init(servers: String?) { self.servers = servers }
+
+  public var isEmbedded: Bool { servers == nil }
+
+  public var description: String { "kafka://\(servers ?? "embedded")" }
+}
 
 /// One topic on one cluster.
 public struct KafkaAddress: Hashable, Sendable, CustomStringConvertible {
@@ -15,6 +27,7 @@ public struct KafkaAddress: Hashable, Sendable, CustomStringConvertible {
   }
 
   public var isEmbedded: Bool { servers == nil }
+  public var cluster: KafkaCluster { KafkaCluster(servers: servers) }
 
   public var description: String { "kafka://\(servers ?? "embedded")/\(topic)" }
 
@@ -23,33 +36,37 @@ public struct KafkaAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// Reads an address; throws a usage failure that says what was expected.
   public init(_ text: String) throws {
-    func refusal(_ reason: String) -> Failure {
-      Failure(.usage, "\(Self.redacted(text)): \(reason); expected kafka://HOST:PORT[,HOST:PORT]/TOPIC or kafka://embedded/TOPIC")
-    }
-    guard Self.isOne(text) else { throw refusal("not a Kafka address") }
+    let (cluster, topic) = try Self.parts(of: text)
+    guard let topic else { throw Self.refusal(text, "no topic") }
+    self.init(servers: cluster.servers, topic: topic)
+  }
+
+  /// Reads an address that may leave the topic out: `kafka://HOST:PORT`. Throws a usage failure that says what was expected.
+  public static func parts(of text: String) throws -> (cluster: KafkaCluster, topic: String?) {
+    func refusal(_ reason: String) -> Failure { Self.refusal(text, reason) }
+    guard isOne(text) else { throw refusal("not a Kafka address") }
     let rest = text.dropFirst("kafka://".count)
-    guard let slash = rest.firstIndex(of: "/") else { throw refusal("no topic") }
-    let authority = rest[..<slash]
-    let topic = String(rest[rest.index(after: slash)...])
+    let slash = rest.firstIndex(of: "/")
+    let authority = rest[..<(slash ?? rest.endIndex)]
+    let topic = slash.map { String(rest[rest.index(after: $0)...]) } ?? ""
     guard !authority.contains("@") else {
       throw refusal("credentials do not belong in an address (use -X sasl.username and FRESHET_KAFKA_SASL_PASSWORD)")
     }
-    guard !topic.isEmpty else { throw refusal("no topic") }
-    guard Self.isTopicName(topic) else {
+    if !topic.isEmpty, !isTopicName(topic) {
       throw refusal("'\(topic)' is not a topic name (letters, digits, '.', '_' and '-', at most 249)")
     }
-    self.topic = topic
-    if authority == "embedded" {
-      servers = nil
-      return
-    }
-    let parts = authority.split(separator: ",", omittingEmptySubsequences: false)
+    let found = topic.isEmpty ? nil : topic
+    if authority == "embedded" { return (KafkaCluster(servers: nil), found) }
     var complete: [String] = []
-    for part in parts {
-      guard let server = Self.server(part) else { throw refusal("'\(part)' is not HOST:PORT") }
+    for part in authority.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let server = server(part) else { throw refusal("'\(part)' is not HOST:PORT") }
       complete.append(server)
     }
-    servers = complete.joined(separator: ",")
+    return (KafkaCluster(servers: complete.joined(separator: ",")), found)
+  }
+
+  private static func refusal(_ text: String, _ reason: String) -> Failure {
+    Failure(.usage, "\(redacted(text)): \(reason); expected kafka://HOST:PORT[,HOST:PORT]/TOPIC or kafka://embedded/TOPIC")
   }
 
   /// `HOST:PORT` with Kafka's usual port 9092 where none is given; nil where the text is neither a host nor a host with a port.

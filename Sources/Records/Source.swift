@@ -89,6 +89,9 @@ public struct DeliveryCounts: Equatable, Sendable {
   public var firstFailure: String?
 
   public init() {}
+
+  /// Records still on their way: the depth of the sink's queue.
+  public var inFlight: Int64 { written - delivered - failed }
 }
 
 /// Keeps one snapshot of state per partition, so that a later owner of the partition goes on where this one was.

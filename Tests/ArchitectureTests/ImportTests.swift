@@ -64,7 +64,9 @@ private func documentedOrder() throws -> [[String]] {
 
   @Test func `only the program chooses transports`() throws {
     for room in try rooms() where room.name != "freshet" {
-      let transports = Set(room.imports.map(\.module)).intersection(["KafkaTransport", "RedisStore", "LocalTransport"])
+      let transports = Set(room.imports.map(\.module)).intersection([
+        "HTTPTransport", "KafkaTransport", "RedisStore", "LocalTransport",
+      ])
       #expect(transports.isEmpty, "\(room.name) imports \(transports)")
     }
   }

@@ -64,7 +64,7 @@ import Testing
   @Test(arguments: [
     (
       "--to pigeon",
-      "freshet: error: --to: expected stdout, null, file:PATH or kafka://HOST:PORT[,HOST:PORT]/TOPIC, found 'pigeon'\n"
+      "freshet: error: --to: expected stdout, null, file:PATH, kafka://HOST:PORT[,HOST:PORT][/TOPIC] or http[s]://HOST[:PORT]/PATH, found 'pigeon'\n"
     ),
     ("--rate 5", "freshet: error: --rate: expected a rate like 5k/s, 200/m or 0.2/s, or max, found '5'\n"),
     ("--rate 0/s", "freshet: error: --rate: expected a rate from 0.000001/s to 1000M/s, found '0/s'\n"),

@@ -78,6 +78,27 @@ struct GenerateCommand: ParsableCommand {
   @Option(name: [.customShort("X", allowingJoined: true)], help: "A librdkafka property for --to kafka://..., as key=value.")
   var properties: [String] = []
 
+  @Option(
+    name: .customLong("transactional-id"),
+    help: "Send to Kafka in transactions under this name, one producer at a time. (default: without transactions)")
+  var transactionalID: String?
+
+  @Option(help: "How long a transaction lasts: 100ms, 5s. (default: 1s)")
+  var commitEvery: String?
+
+  @Option(
+    help: "A header for --to http://..., as 'Name: value'. Secrets come from FRESHET_HTTP_AUTHORIZATION, or the same with _FILE.")
+  var header: [String] = []
+
+  @Option(help: "What an HTTP request holds: lines (NDJSON) or json (an array). (default: lines)")
+  var batch: String?
+
+  @Option(help: "Records per HTTP request; 1 sends each as it is. (default: 500)")
+  var batchSize: String?
+
+  @Option(help: "HTTP requests under way at once; order is kept only with 1. (default: 4)")
+  var connections: String?
+
   @Option(help: "Compress a file or stdout: \(Compression.expected). (default: as the file's extension says, .gz or .zst)")
   var compress: String?
 
@@ -113,11 +134,19 @@ struct GenerateCommand: ParsableCommand {
     var files = try FileOptions(compress: given(compress, "compress"), roll: given(roll, "roll"))
     formats.apply(plan, to: &files)
     let sink = try SinkChoice.open(
-      destination, properties: properties + (ownDestination == nil ? defaults.properties : []), output: formats.schema.output,
+      destination, network: network(ownDestination == nil ? defaults.properties : []), schema: formats.schema, seed: options.seed,
       files: files)
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
     try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume")).run()
+  }
+
+  /// - Parameter defaults: librdkafka properties of a foreign configuration.
+  private func network(_ defaults: [String]) -> NetworkOptions {
+    NetworkOptions(
+      properties: properties + defaults, transactionalIdentifier: given(transactionalID, "transactional-id"),
+      commitInterval: given(commitEvery, "commit-every"), headers: header, batching: given(batch, "batch"),
+      batchSize: given(batchSize, "batch-size"), connections: given(connections, "connections"))
   }
 
   private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "generate") }

@@ -44,7 +44,7 @@ struct GenerationReport: Sendable {
       lines.append(
         loop.found.map(found) ?? "  highest sustained rate: not found before the end; the search takes about half a minute")
     }
-    if sinkName.hasPrefix("kafka:") || delivery.delivered < delivery.written {
+    if ["kafka:", "http:", "https:"].contains(where: sinkName.hasPrefix) || delivery.delivered < delivery.written {
       lines.append("  delivered \(delivery.delivered), failed \(delivery.failed)")
     }
     return lines.joined(separator: "\n")

@@ -2,6 +2,7 @@
 
 import Base
 import Foundation
+import HTTPTransport
 import KafkaTransport
 import LocalTransport
 import Logging
@@ -9,22 +10,27 @@ import Records
 import Schema
 
 enum SinkChoice {
-  static let expected = "stdout, null, file:PATH or kafka://HOST:PORT[,HOST:PORT]/TOPIC"
+  static let expected = "stdout, null, file:PATH, kafka://HOST:PORT[,HOST:PORT][/TOPIC] or http[s]://HOST[:PORT]/PATH"
 
   /// - Parameters:
-  ///   - properties: `-X` arguments, for Kafka only.
+  ///   - network: How Kafka and HTTP are spoken to.
+  ///   - seed: That of the stream, which may differ from the schema's.
   ///   - files: How files and standard output are written.
-  static func open(_ text: String, properties: [String], output: OutputSettings, files: FileOptions = FileOptions()) throws
-    -> any Sink
-  {
+  static func open(
+    _ text: String, network: NetworkOptions = NetworkOptions(), schema: EventSchema, seed: UInt64,
+    files: FileOptions = FileOptions()
+  ) throws -> any Sink {
     if KafkaAddress.isOne(text) {
       try files.checkUnused(with: "kafka://")
-      let environment = try KafkaProperties(environment: ProcessInfo.processInfo.environment)
-      return try KafkaSink(
-        KafkaAddress(text), properties: environment.overlaid(with: KafkaProperties(arguments: properties)),
-        partitionCount: output.partitionCount, usesEventTimestamp: output.usesEventTimestamp)
+      try network.checkNotHTTP()
+      return try openKafka(text, network, schema: schema, seed: seed)
     }
-    guard properties.isEmpty else { throw Failure(.usage, "-X \(properties[0]): librdkafka properties go with --to kafka://...") }
+    try network.checkNotKafka()
+    if HTTPAddress.isOne(text) {
+      try files.checkUnused(with: "http://")
+      return try openHTTP(text, network, schema: schema)
+    }
+    try network.checkNotHTTP()
     switch text {
     case "stdout", "-":
       try files.checkNotRolling(with: "stdout")

@@ -37,7 +37,7 @@ public final class TestCluster {
 
   public var address: KafkaAddress { KafkaAddress(servers: servers, topic: topic) }
 
-  /// Tells the broker `down`, `up` or `rtt N`, and waits until it has done so.
+  /// Tells the broker `down`, `up`, `rtt N` or `topic NAME:N`, and waits until it has done so.
   public func tell(_ command: String) throws {
     guard let broker else { preconditionFailure("an external broker takes no commands") }
     broker.write(command + "\n")
