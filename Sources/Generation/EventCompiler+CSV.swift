@@ -72,7 +72,7 @@ extension EventCompiler {
         if let fault {
           emit(.skipEnd, width: 0)
           if keyPath == path { emit(.noKey, width: 0) }
-          if fault == .wrongType { text(Self.wrongValue(for: field.generator).replacing("\"", with: "")) } else { emptyCell() }
+          if fault == .wrongType { text(wrongValue(at: path).replacing("\"", with: "")) } else { emptyCell() }
           endCell(columns[0])
         }
         orElse(absent) { $0.emptyCell() }

@@ -41,7 +41,7 @@ extension EventCompiler {
       if let fault {
         emit(.skipEnd, width: 0)
         if let keyPath, keyPath.starts(with: path + [field.name]) { emit(.noKey, width: 0) }
-        if fault == .wrongType { text(name + Self.wrongValue(for: field.generator) + ending) }
+        if fault == .wrongType { text(name + wrongValue(at: path + [field.name]) + ending) }
       }
       if let place { land(place) }
     }
@@ -69,13 +69,11 @@ extension EventCompiler {
   }
 
   /// What stands where something else was promised.
-  static func wrongValue(for generator: FieldGenerator) -> String {
-    switch generator {
-    case .integer, .number, .bool, .object, .array, .list, .map: "\"n/a\""
-    case .const(.integer), .const(.double), .const(.bool): "\"n/a\""
-    case .sequence(let settings): settings.text == nil ? "\"n/a\"" : "-1"
-    case .time(_, .epochMilliseconds), .time(_, .epochSeconds), .time(_, .epochMicroseconds): "\"n/a\""
-    default: "-1"
-    }
+  func wrongValue(at path: [String]) -> String {
+    // A field that only an incident brings has unknown kinds; most fields are texts.
+    let kinds = schema.kinds(at: path) ?? [.string]
+    if !kinds.contains(.string) { return "\"n/a\"" }
+    if kinds.isDisjoint(with: [.integer, .double]) { return "-1" }
+    return kinds.contains(.list) ? "{}" : "[]"
   }
 }

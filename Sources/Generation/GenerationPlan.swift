@@ -26,7 +26,7 @@ public final class GenerationPlan: @unchecked Sendable {
   /// An upper bound on the bytes of one record, with the room that wide stores may use behind it.
   let maximumRecordByteCount: Int
 
-  private let formats: RecordFormats
+  let formats: RecordFormats
   /// Whether all records are lines: those of Avro are not.
   let hasLines: Bool
 

@@ -16,6 +16,8 @@ import Schema
 public struct TruthSettings: Sendable {
   /// Where the schema was read from.
   public var schemaPath: String
+  /// The format that was asked for in place of the schema's.
+  public var format: String?
   /// The program's version.
   public var programVersion: String
   public var bucketMilliseconds: Int64
@@ -25,10 +27,12 @@ public struct TruthSettings: Sendable {
   public static let defaultBucketMilliseconds: Int64 = 10_000
 
   public init(
-    schemaPath: String, programVersion: String, bucketMilliseconds: Int64 = defaultBucketMilliseconds, isRealTime: Bool = false
+    schemaPath: String, format: String? = nil, programVersion: String, bucketMilliseconds: Int64 = defaultBucketMilliseconds,
+    isRealTime: Bool = false
   ) {
     precondition(bucketMilliseconds > 0, "a bucket has a length")
     self.schemaPath = schemaPath
+    self.format = format
     self.programVersion = programVersion
     self.bucketMilliseconds = bucketMilliseconds
     self.isRealTime = isRealTime
@@ -41,6 +45,8 @@ public final class TruthLog {
   private let settings: TruthSettings
   /// The stream's own; its start may move before the first record.
   var stream: GenerationSettings
+  /// What the simulation was told.
+  private let simulatedStart: Int64
   /// Lines that nobody has taken yet.
   public let text = ByteBuffer(capacity: 1 << 17)
   private var hasHeader = false
@@ -76,6 +82,7 @@ public final class TruthLog {
     self.plan = plan
     self.settings = settings
     self.stream = stream
+    simulatedStart = stream.startMilliseconds
     eventOfProgram = (0..<plan.programCount).map { Int(plan.programs[$0].event) }
     eventNames = plan.schema.events.map { JSONText.quoted($0.name) }
     counterCount = Self.firstEventCounter + eventNames.count
@@ -232,7 +239,13 @@ public final class TruthLog {
     text.append(#"{"truth":"stream","version":1,"freshet":"#)
     text.append(JSONText.quoted(settings.programVersion))
     text.append(",\"schema\":\(JSONText.quoted(settings.schemaPath)),\"schema_hash\":\"\(SchemaFingerprint.text(of: schema))\"")
+    if let format = settings.format { text.append(",\"format\":\(JSONText.quoted(format))") }
+    // What tells the CloudEvents of one run from those of others.
+    if let prefix = plan.formats.encoding.eventIdentifierPrefix, schema.outputs.contains(where: { $0.format == .cloudevents }) {
+      text.append(",\"id_prefix\":\(JSONText.quoted(prefix))")
+    }
     text.append(",\"name\":\(JSONText.quoted(schema.name)),\"seed\":\(plan.seed),\"start\":\(stream.startMilliseconds)")
+    if stream.startMilliseconds != simulatedStart { text.append(",\"simulated_start\":\(simulatedStart)") }
     if let end = stream.endMilliseconds { text.append(",\"until\":\(end)") }
     if let count = stream.maximumCount { text.append(",\"count\":\(count)") }
     if let load = stream.load { text.append(",\"load\":\(LoadText.text(of: load))") }

@@ -136,7 +136,7 @@ public struct ExpectedWindows {
     program = PredicateProgram(expressions.compactMap { $0 }) { path in paths.firstIndex(of: path) ?? 0 }
     hasClocksAhead = truth.labels.values.contains { $0.skewMilliseconds > 0 }
     // The clean stream: labels say what became of it.
-    let generator = LabelledGenerator(plan, truth.header.settings, numbers: truth.numbers)
+    let generator = truth.generator(plan, isClean: true)
     let batch = RecordBatch(slotCapacity: 256)
     while generator.fill(batch) {
       reader.decode(batch, into: columns)

@@ -18,7 +18,11 @@ struct SentMask {
         if case .time(.sent, _) = field.generator, !found.contains(path + [field.name]) { found.append(path + [field.name]) }
       }
     }
-    for event in schema.events { visit(event.fields, []) }
+    for event in schema.events {
+      visit(event.fields, [])
+      // In the envelope of a CloudEvent.
+      if schema.outputs[event.output].format == .cloudevents { visit(event.fields, ["data"]) }
+    }
     paths = found.map { $0.map { Array(JSONText.quoted($0).utf8) } }
   }
 

@@ -59,6 +59,8 @@ public struct StreamCheck {
   private let generator: LabelledGenerator
   private let expectedBatch = RecordBatch(slotCapacity: 256)
   private let mask: SentMask
+  /// Lines that are no records: the names of columns.
+  private let headers: Set<UInt64>
   private let masked = ByteBuffer()
   private let json = JSONColumnReader(paths: [FieldPath(["-"])])
   private let columns = Columns(columnCount: 1)
@@ -71,6 +73,8 @@ public struct StreamCheck {
   /// Texts of records that nobody expects yet, by hash; not of more than these.
   private var texts: [UInt64: String] = [:]
   private static let textCountMax = 1000
+  /// How long the first record of a topic may take.
+  private static let firstRecordMilliseconds: Int64 = 20_000
   /// Records that are made before they are received.
   private static let aheadMax = 1_000_000
 
@@ -91,9 +95,12 @@ public struct StreamCheck {
     self.truth = truth
     schema = plan.schema
     self.checksOrder = checksOrder
-    let labels = truth.labels
-    generator = LabelledGenerator(plan, truth.header.settings, numbers: truth.numbers) { labels[$0] }
+    generator = truth.generator(plan)
     mask = SentMask(plan.schema)
+    headers = Set(
+      plan.schema.outputs.indices.compactMap { plan.header(ofOutput: $0) }.map { header in
+        header.withUnsafeBufferPointer { Hash.bytes($0.baseAddress!, count: max($0.count - 1, 0)) }
+      })
     let formats = Set(plan.schema.outputs.map(\.format))
     guard !truth.header.isRealTime || mask.isEmpty || formats.isSubset(of: [.json, .cloudevents]) else {
       throw Failure(
@@ -115,7 +122,9 @@ public struct StreamCheck {
         receive(batch)
       case .idle:
         idle += 100
-        if !source.isBounded, idle >= untilIdleMilliseconds { break reading }
+        // To join a group takes its time.
+        let limit = report.receivedCount > 0 ? untilIdleMilliseconds : max(untilIdleMilliseconds, Self.firstRecordMilliseconds)
+        if !source.isBounded, idle >= limit { break reading }
       case .assigned(let partitions):
         try source.start(partitions, at: [])
       case .revoked, .lost: continue
@@ -135,12 +144,13 @@ public struct StreamCheck {
     while expectedCount < report.receivedCount + batch.count + ahead, expect() {}
     json.decode(batch, into: columns)
     for row in 0..<batch.count {
-      report.receivedCount += 1
       let status = columns.statuses[row]
       let isUnreadable = status == .malformed
-      if isUnreadable { report.unreadableCount += 1 }
       // A tombstone of Kafka is a line 'null'.
       let hash = status == .empty ? Self.null : hash(batch.value(row))
+      if let hash, headers.contains(hash) { continue }
+      report.receivedCount += 1
+      if isUnreadable { report.unreadableCount += 1 }
       // What became of a damaged time of sending, no seed knows either.
       guard let hash, !(masks && isUnreadable) else { continue }
       var balance = balances[hash] ?? Balance()

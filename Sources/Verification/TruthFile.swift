@@ -13,9 +13,15 @@ public struct TruthFile {
   public struct Header: Sendable {
     public var schemaPath: String
     public var schemaHash: String
+    /// In place of the schema's own.
+    public var format: String?
+    /// What the identifiers of CloudEvents begin with, nil where there are none.
+    public var identifierPrefix: String?
     public var programVersion: String
     public var seed: UInt64
     public var settings: GenerationSettings
+    /// Where event time started, in ms since the epoch, if not where the settings say.
+    public var movedStart: Int64?
     public var isRealTime: Bool
     public var bucketMilliseconds: Int64
   }
@@ -85,6 +91,12 @@ public struct TruthFile {
     self.labels = labels
   }
 
+  /// The stream, made again: as it went out, or as it would have without faults.
+  func generator(_ plan: GenerationPlan, isClean: Bool = false) -> LabelledGenerator {
+    let labels = self.labels
+    return LabelledGenerator(plan, header.settings, movedStart: header.movedStart, numbers: numbers) { isClean ? nil : labels[$0] }
+  }
+
   // MARK: - Lines that are read once
 
   private static func object(_ value: UnsafeBufferPointer<UInt8>, _ place: String) throws(Failure) -> [String: Any] {
@@ -123,13 +135,24 @@ public struct TruthFile {
       guard let until = integer(object["until"]) else { throw wrong("until") }
       settings.endMilliseconds = until
     }
+    var movedStart: Int64?
+    if object["simulated_start"] != nil {
+      guard let simulated = integer(object["simulated_start"]), representable.contains(simulated) else {
+        throw wrong("simulated_start")
+      }
+      settings.startMilliseconds = simulated
+      movedStart = start
+    }
     if let load = object["load"] {
       guard let shape = (load as? [String: Any]).flatMap(load(_:)) else { throw wrong("load") }
       settings.load = shape
     }
     return Header(
-      schemaPath: path, schemaHash: object["schema_hash"] as? String ?? "", programVersion: object["freshet"] as? String ?? "",
-      seed: seed, settings: settings, isRealTime: object["realtime"] as? Bool ?? false, bucketMilliseconds: bucket)
+      schemaPath: path, schemaHash: object["schema_hash"] as? String ?? "", format: object["format"] as? String,
+      identifierPrefix: object["id_prefix"] as? String,
+      programVersion: object["freshet"] as? String ?? "",
+      seed: seed, settings: settings, movedStart: movedStart, isRealTime: object["realtime"] as? Bool ?? false,
+      bucketMilliseconds: bucket)
   }
 
   private static func shard(_ text: String) -> Shard? {

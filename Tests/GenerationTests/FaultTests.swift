@@ -191,6 +191,20 @@ import Testing
     #expect(Generating.excess(observed: counts, probabilities: [0.5, 0.5]) < 4)
   }
 
+  @Test func `a value of the wrong type is of none that the field can have, wherever it comes from`() throws {
+    var schema = try Generating.clickstream()
+    schema.faults.wrongType = .init(rate: 1, paths: [["properties", "price"]])
+    let prices = try Faulty.records(schema, seconds: 5).compactMap { record in
+      record.marks == .wrongType ? at(try record.object(), "properties.price") as? String : nil
+    }
+    #expect(prices.count > 1_000 && Set(prices) == ["n/a"])
+    schema.faults.wrongType = .init(rate: 1, paths: [["properties", "brand"]])
+    let brands = try Faulty.records(schema, seconds: 5).compactMap { record in
+      record.marks == .wrongType ? at(try record.object(), "properties.brand") as? Int : nil
+    }
+    #expect(brands.count > 1_000 && Set(brands) == [-1])
+  }
+
   @Test func `a corrupt record is one line that is no JSON, and keeps its key`() throws {
     let clean = Faulty.records(try Faulty.schema(FaultModel()), seconds: 5)
     var shapes = Set<String>()

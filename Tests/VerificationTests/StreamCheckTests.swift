@@ -29,6 +29,12 @@ import Testing
     #expect(report.agrees && report.unsentCount > 0 && report.receivedCount == 3_000)
   }
 
+  @Test func `a stream whose start was moved, as in real time, agrees`() throws {
+    let stream = try FaultyStream(isRealTime: true, movedBy: 1_234)
+    #expect(stream.truth[0].contains("\"start\":1767225601234,\"simulated_start\":1767225600000,\"until\":1767225626234,"))
+    #expect(try stream.check().agrees)
+  }
+
   @Test func `a record that did not come is named`() throws {
     var stream = try FaultyStream()
     let index = stream.lines.firstIndex { $0.first == 123 && $0.last == 125 }!

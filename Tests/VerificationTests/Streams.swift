@@ -61,7 +61,8 @@ struct FaultyStream {
   ///
   /// - Parameter isRealTime: whether batches are sent by a clock of their own.
   init(
-    _ faults: FaultModel = faults, seconds: Int64 = 25, rate: Double? = 200, count: Int64? = nil, isRealTime: Bool = false
+    _ faults: FaultModel = faults, seconds: Int64 = 25, rate: Double? = 200, count: Int64? = nil, isRealTime: Bool = false,
+    movedBy shift: Int64 = 0
   ) throws {
     schema = try SchemaReader.load(path: Self.root.appendingPathComponent("Schemas/clickstream.yaml").path)
     schema.faults = faults
@@ -72,6 +73,7 @@ struct FaultyStream {
     let generator = Generator(
       plan, settings,
       truth: TruthSettings(schemaPath: "clickstream.yaml", programVersion: "1", isRealTime: isRealTime))
+    if shift != 0 { precondition(generator.moveStart(toMilliseconds: Self.start + shift)) }
     let batch = RecordBatch(slotCapacity: 64)
     while generator.nextTimeNanoseconds < .max {
       let now = generator.nextTimeNanoseconds / 1_000_000 + 3

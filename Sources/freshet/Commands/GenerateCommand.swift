@@ -75,6 +75,12 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "How records are written: json, csv, avro or cloudevents. (default: what the schema's output says, else json)")
   var format: String?
 
+  @Option(help: "Write down what really happened: a line per fault, and counts per bucket of event time. See 'freshet verify'.")
+  var truth: String?
+
+  @Option(help: "Length of the buckets of --truth. (default: 10s)")
+  var truthBucket: String?
+
   @Option(name: [.customShort("X", allowingJoined: true)], help: "A librdkafka property for --to kafka://..., as key=value.")
   var properties: [String] = []
 
@@ -130,6 +136,9 @@ struct GenerateCommand: ParsableCommand {
     let plan = try GenerationPlan(
       formats.schema, seed: options.seed,
       encoding: formats.encoding(seed: options.seed, startMilliseconds: options.startMilliseconds))
+    let truth = try TruthOutput(
+      path: given(truth, "truth"), bucket: given(truthBucket, "truth-bucket"), schemaPath: schema, format: given(format, "format"),
+      options, isResumed: given(resume, "resume") != nil)
     Interrupts.install()
     var files = try FileOptions(compress: given(compress, "compress"), roll: given(roll, "roll"))
     formats.apply(plan, to: &files)
@@ -138,7 +147,8 @@ struct GenerateCommand: ParsableCommand {
       files: files)
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
-    try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume")).run()
+    try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume"), truth: truth)
+      .run()
   }
 
   /// - Parameter defaults: librdkafka properties of a foreign configuration.

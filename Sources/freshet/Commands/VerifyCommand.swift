@@ -85,10 +85,11 @@ struct VerifyCommand: ParsableCommand {
     }
     let question = try question()
     let truth = try TruthFile(LineSource(path: path))
-    let plan = try plan(of: truth)
     if let question {
-      try verifyWindows(ExpectedWindows(question, truth, plan))
+      // Fields are read from JSON, whatever was written.
+      try verifyWindows(ExpectedWindows(question, truth, plan(of: truth, to: "null", as: .json)))
     } else {
+      let plan = try plan(of: truth, to: given(stream, "stream") ?? "-")
       var check = try StreamCheck(truth, plan, checksOrder: !anyOrder)
       let idle = try Arguments.duration(given(untilIdle, "until-idle") ?? "5s", "--until-idle")
       let source = try source(given(stream, "stream") ?? "-")
@@ -111,15 +112,27 @@ struct VerifyCommand: ParsableCommand {
   }
 
   /// The plan of the stream, from the schema as it was.
-  private func plan(of truth: TruthFile) throws -> GenerationPlan {
+  private func plan(of truth: TruthFile, to destination: String, as format: RecordFormat? = nil) throws -> GenerationPlan {
     let path = given(schema, "schema") ?? truth.header.schemaPath
-    let model = try SchemaReader.load(path: path) { Terminal.print(toError: $0.description) }
-    guard SchemaFingerprint.text(of: model) == truth.header.schemaHash else {
+    let model = try SchemaSource.load(path: path).schema
+    let isKafka = KafkaAddress.isOne(destination)
+    let formats = try FormatChoice(
+      truth.header.format, model, to: isKafka ? destination : "null", streamName: truth.header.settings.streamName)
+    guard SchemaFingerprint.text(of: formats.schema) == truth.header.schemaHash else {
       let version =
         truth.header.programVersion == Freshet.version ? "" : ", or freshet \(truth.header.programVersion) was another program"
       throw Failure(.badConfiguration, "'\(path)' is not the schema that \(truth.name) is about: it has changed\(version)")
     }
-    return try GenerationPlan(model, seed: truth.header.seed)
+    if let format {
+      return try GenerationPlan(
+        FormatChoice(format.rawValue, model, to: destination, streamName: nil).schema, seed: truth.header.seed)
+    }
+    guard formats.schema.outputs.allSatisfy({ $0.format != .avro }) else {
+      throw Failure(.badConfiguration, "a stream in avro is no stream of lines; expected one in json, csv or cloudevents")
+    }
+    var encoding = try formats.encoding(seed: truth.header.seed, startMilliseconds: truth.header.settings.startMilliseconds)
+    encoding.eventIdentifierPrefix = truth.header.identifierPrefix
+    return try GenerationPlan(formats.schema, seed: truth.header.seed, encoding: encoding)
   }
 
   private func source(_ text: String) throws -> any Source {

@@ -36,6 +36,8 @@ final class GenerationLoop {
   /// Called now and then with how many records have been written, for those who keep the place.
   var onProgress: ((Int64) throws -> Void)?
   private var lastProgress: UInt64
+  /// Takes the producer's truth.
+  var truth: TruthOutput?
 
   private static let progressNanoseconds: UInt64 = 5_000_000_000
 
@@ -147,6 +149,7 @@ final class GenerationLoop {
     progress.events.add(Int64(count), ordering: .relaxed)
     progress.byteCount.add(Int64(batch.lineByteCount), ordering: .relaxed)
     progress.eventTimeMilliseconds.store(batch.slots[count - 1].timestamp, ordering: .relaxed)
+    if let truth, let log = producer.truth, log.text.count >= TruthOutput.chunkByteCount { try truth.write(log) }
     guard let onProgress else { return }
     let now = clock.monotonicNanoseconds
     if now > lastProgress + Self.progressNanoseconds {

@@ -13,11 +13,12 @@ struct GenerationRun {
   private let clock: SystemClock
   private let schemaPath: String
   private let statePath: String?
+  private let truth: TruthOutput?
 
   /// - Parameter statePath: the file of `--resume`, nil where no place is kept.
   init(
     _ plan: GenerationPlan, _ options: GenerateOptions, to sink: any Sink, clock: SystemClock, schemaPath: String,
-    statePath: String?
+    statePath: String?, truth: TruthOutput? = nil
   ) {
     self.plan = plan
     self.options = options
@@ -25,12 +26,13 @@ struct GenerationRun {
     self.clock = clock
     self.schemaPath = schemaPath
     self.statePath = statePath
+    self.truth = truth
   }
 
   func run() throws {
     var options = options
     let earlier = try place(&options)
-    let producer = RecordProducer(plan, options.settings, threadCount: options.threadCount)
+    let producer = RecordProducer(plan, options.settings, threadCount: options.threadCount, truth: truth?.settings)
     if let earlier, !producer.skip(earlier) {
       throw Failure(.badConfiguration, "--resume: the stream ends before record \(earlier), where the earlier run stopped")
     }
@@ -38,10 +40,13 @@ struct GenerationRun {
     let report = GenerationReport(plan: plan, options: options, sinkName: sink.name, started: clock.monotonicNanoseconds)
     let reporter = ProgressReporter { report.progressLine(progress, SystemClock()) }
     let loop = GenerationLoop(producer, options, to: sink, clock: clock, progress)
+    loop.truth = truth
     if statePath != nil { loop.onProgress = { try savePlace(options, (earlier ?? 0) + $0, progress) } }
     do {
       try loop.run(isResumed: earlier != nil)
       try sink.finish(timeoutMilliseconds: 30_000)
+      producer.finishTruth()
+      try truth?.write(producer.truth)
     } catch {
       reporter.stop()
       if !(error is ClosedPipe) { Terminal.print(toError: report.summary(sink.delivery, loop, ended: clock.monotonicNanoseconds)) }
