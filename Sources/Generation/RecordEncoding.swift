@@ -17,11 +17,11 @@ public struct RecordEncoding: Sendable, Equatable {
   }
 
   public var avro: AvroFraming
-  /// The events that a container for all records has; nil for all of the schema's.
-  public var containerEvents: Set<Int>?
+  /// The events that are written, by index: a container for all records has their schemas, a registry their identifiers. Nil for all.
+  public var events: Set<Int>?
   /// Whether a CloudEvent is one JSON document ("structured mode") rather than its data alone ("binary mode", whose attributes are headers).
   public var hasEnvelope: Bool
-  /// The `id` of a CloudEvent in an envelope is this, a hyphen and the record's number in the whole stream; nil for the seed.
+  /// The `id` of a CloudEvent is this, a hyphen and the record's number in the whole stream; nil for the seed.
   public var eventIdentifierPrefix: String?
 
   public init(avro: AvroFraming = .container, hasEnvelope: Bool = true, eventIdentifierPrefix: String? = nil) {
@@ -29,6 +29,8 @@ public struct RecordEncoding: Sendable, Equatable {
     self.hasEnvelope = hasEnvelope
     self.eventIdentifierPrefix = eventIdentifierPrefix
   }
+
+  func isWritten(_ event: Int) -> Bool { events?.contains(event) ?? true }
 }
 
 /// What a schema's CloudEvents have in common with each other, in an envelope or in headers.

@@ -53,7 +53,9 @@ struct RecordFormats {
         )
       }
     }
-    if case .registry(let identifiers) = encoding.avro, let event = avro.first(where: { identifiers[$0] == nil }) {
+    if case .registry(let identifiers) = encoding.avro,
+      let event = avro.first(where: { identifiers[$0] == nil && encoding.isWritten($0) })
+    {
       throw Failure(.badConfiguration, "avro: the schema of '\(schema.events[event].name)' has no identifier of a registry")
     }
   }
@@ -62,7 +64,7 @@ struct RecordFormats {
 
   /// The branches of a container for all records: null where there are deletions, then each event.
   private var containerEvents: [Int] {
-    avroRecords.indices.filter { avroRecords[$0] != nil && encoding.containerEvents?.contains($0) ?? true }
+    avroRecords.indices.filter { avroRecords[$0] != nil && encoding.isWritten($0) }
   }
   private var containerHasNull: Bool { containerEvents.contains { deletable.contains($0) } }
 

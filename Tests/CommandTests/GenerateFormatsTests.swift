@@ -115,6 +115,96 @@ import Testing
     #expect(identifiers.lines.first == "/freshet/clickstream 7-1767225600000-0")
   }
 
+  // MARK: - Kafka
+
+  /// Runs `generate` into the cluster's topic.
+  private func produce(_ cluster: TestCluster, _ schema: String, _ arguments: String) throws -> ProgramOutcome {
+    try generate(schema, "\(Self.stream) --to kafka://\(cluster.servers)/\(cluster.topic) \(arguments)")
+  }
+
+  private struct Request: Decodable {
+    var method: String
+    var path: String
+    var body: String
+  }
+
+  /// The schema that a registry gives for a number.
+  private func schema(_ identifier: UInt32, of registry: TestDouble) throws -> String {
+    let script = "import json,sys,urllib.request as r; print(json.load(r.urlopen(sys.argv[1]))['schema'])"
+    return try Program.run("python3", ["-c", script, "\(registry.address)/schemas/ids/\(identifier)"]).text
+  }
+
+  @Test func `Avro in Kafka says under the registry's numbers what JSON says`() throws {
+    let registry = try TestDouble("registry")
+    let cluster = try TestCluster(partitionCount: 1)
+    let outcome = try produce(cluster, "Schemas/clickstream.yaml", "--format avro --schema-registry \(registry.address)")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let subjects = try registry.requests(Request.self).map(\.path)
+    #expect(subjects.count == 6 && subjects.contains("/subjects/\(cluster.topic)-clickstream.page/versions"))
+
+    let folder = TestFolder()
+    #expect(try generate("Schemas/clickstream.yaml", "\(Self.stream) --to file:\(folder.file("json"))").status == 0)
+    var framed = Data()
+    var events: [Int] = []
+    let records = try cluster.records(3000)
+    for record in records {
+      let bytes = Array(record.value)
+      #expect(bytes[0] == 0)
+      events.append(Int(bytes[4]) - 1)
+      withUnsafeBytes(of: UInt32(bytes.count - 5).littleEndian) { framed.append(contentsOf: $0) }
+      framed.append(contentsOf: bytes.dropFirst(5))
+    }
+    try framed.write(to: URL(filePath: folder.file("avro")))
+    let lines = folder.text(of: "json").split(separator: "\n")
+    for (record, line) in zip(records, lines) { #expect(line.contains("\"userId\":\"\(record.key ?? "?")\"")) }
+    let cases: [String: Any] = [
+      "name": "topic", "json": folder.file("json"), "avro": folder.file("avro"), "events": events,
+      "schemas": try (1...6).map { try schema($0, of: registry) },
+    ]
+    let manifest = try JSONSerialization.data(withJSONObject: ["cases": [cases]])
+    let path = try folder.write(String(decoding: manifest, as: UTF8.self), as: "manifest.json")
+    #expect(
+      try Program.run("env", [try TestPython.path, "Tests/Oracles/formats.py", path]).text == "3000 records compared, 0 findings\n")
+    // The same schemas keep their numbers.
+    let again = try produce(cluster, "Schemas/clickstream.yaml", "--format avro --schema-registry \(registry.address)")
+    #expect(again.status == 0)
+    #expect(try cluster.records(6000).suffix(3000).map(\.value) == records.map(\.value))
+  }
+
+  @Test func `a topic of one event has its value's subject, and a registry that refuses ends the run`() throws {
+    let registry = try TestDouble("registry")
+    let cluster = try TestCluster(partitionCount: 1)
+    let folder = TestFolder()
+    let options = "--format avro --schema-registry \(registry.address)"
+    #expect(try produce(cluster, "Schemas/page_views.yaml", options).status == 0)
+    #expect(try registry.requests(Request.self).map(\.path) == ["/subjects/\(cluster.topic)-value/versions"])
+    let changed = try folder.write(
+      "version: 1\nkind: stream\nname: other\nstreams: { page_view: { rate: 5/s, fields: { only: { const: 1 } } } }\n",
+      as: "other.yaml")
+    let refused = try produce(cluster, changed, options)
+    #expect(refused.status == 78)
+    #expect(refused.errors.contains("the schema is not compatible with an earlier version of its subject"))
+    let faulty = try folder.write(
+      "version: 1\nkind: stream\nname: other\nstreams: { x: { rate: 5/s, fields: { a: { int: [1, 2] } } } }\nfaults: { wrong_type: { rate: 0.1 } }\n",
+      as: "faulty.yaml")
+    #expect(try produce(cluster, faulty, options).status == 78)
+    #expect(try registry.requests(Request.self).count == 2, "what Avro cannot say is not registered")
+  }
+
+  @Test(arguments: ["csv", "cloudevents"]) func `in Kafka a record of text is as in a file, without what stands around it`(
+    format: String
+  ) throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    #expect(try produce(cluster, "Schemas/clickstream.yaml", "--format \(format)").status == 0)
+    let values = try cluster.records(3000).map { String(decoding: $0.value, as: UTF8.self) }
+    let file = try generate("Schemas/clickstream.yaml", "\(Self.stream) --format \(format == "csv" ? "csv" : "json")")
+    let lines = file.lines.map(String.init)
+    let isSame = values == (format == "csv" ? Array(lines.dropFirst()) : lines)
+    #expect(isSame && values.count == 3000)
+  }
+
+  // MARK: - Refusals
+
   @Test(arguments: [
     ("--format xml", 64, "--format: expected json, csv, avro or cloudevents, found 'xml'"),
     ("--format cvs", 64, "--format: expected json, csv, avro or cloudevents, found 'cvs'; did you mean 'csv'?"),
@@ -124,7 +214,15 @@ import Testing
     ),
     (
       "--format avro --to kafka://embedded/clicks", 78,
-      "--to kafka://embedded/clicks: in Kafka, Avro needs a schema registry, so that readers find the schema"
+      "--to kafka://embedded/clicks: in Kafka, Avro needs a schema registry: --schema-registry URL, or 'output: { schema_registry: URL }' in the schema"
+    ),
+    (
+      "--format avro --to http://127.0.0.1:9/x", 64,
+      "--to http://127.0.0.1:9/x: records go by HTTP as json or cloudevents, and the schema's format is avro"
+    ),
+    (
+      "--schema-registry http://127.0.0.1:9 --to file:/dev/null", 64,
+      "--schema-registry goes with --format avro and --to kafka://...; an Avro file holds its schema itself"
     ),
   ])
   func `what cannot be written is refused with the reason`(arguments: String, status: Int32, message: String) throws {

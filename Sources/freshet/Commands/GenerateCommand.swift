@@ -81,6 +81,13 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "Length of the buckets of --truth. (default: 10s)")
   var truthBucket: String?
 
+  @Option(
+    help: """
+      The URL of a schema registry, for --format avro to Kafka. Its user and password come from FRESHET_SCHEMA_REGISTRY_USERNAME and \
+      FRESHET_SCHEMA_REGISTRY_PASSWORD, or the latter with _FILE. (default: the schema's 'output.schema_registry')
+      """)
+  var schemaRegistry: String?
+
   @Option(name: [.customShort("X", allowingJoined: true)], help: "A librdkafka property for --to kafka://..., as key=value.")
   var properties: [String] = []
 
@@ -133,9 +140,9 @@ struct GenerateCommand: ParsableCommand {
     let ownDestination = given(to, "to")
     let destination = ownDestination ?? defaults.to ?? "stdout"
     let formats = try FormatChoice(given(format, "format"), model, to: destination, streamName: options.streamName)
-    let plan = try GenerationPlan(
-      formats.schema, seed: options.seed,
-      encoding: formats.encoding(seed: options.seed, startMilliseconds: options.startMilliseconds))
+    let encoding = try formats.encoding(
+      seed: options.seed, startMilliseconds: options.startMilliseconds, registry: given(schemaRegistry, "schema-registry"))
+    let plan = try GenerationPlan(formats.schema, seed: options.seed, encoding: encoding)
     let truth = try TruthOutput(
       path: given(truth, "truth"), bucket: given(truthBucket, "truth-bucket"), schemaPath: schema, format: given(format, "format"),
       options, isResumed: given(resume, "resume") != nil)
@@ -143,8 +150,8 @@ struct GenerateCommand: ParsableCommand {
     var files = try FileOptions(compress: given(compress, "compress"), roll: given(roll, "roll"))
     formats.apply(plan, to: &files)
     let sink = try SinkChoice.open(
-      destination, network: network(ownDestination == nil ? defaults.properties : []), schema: formats.schema, seed: options.seed,
-      files: files)
+      destination, network: network(ownDestination == nil ? defaults.properties : []), schema: formats.schema,
+      eventIdentifierPrefix: encoding.eventIdentifierPrefix ?? String(options.seed), files: files)
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
     try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume"), truth: truth)

@@ -107,7 +107,7 @@ final class Demo {
     let thread = JoinableThread {
       defer { run.isDone.store(true, ordering: .relaxed) }
       let clock = SystemClock()
-      let sink = try SinkChoice.open(address, schema: schema, seed: schema.seed)
+      let sink = try SinkChoice.open(address, schema: schema, eventIdentifierPrefix: String(schema.seed))
       let options = try GenerateOptions(texts, schema: schema, clock: clock)
       let producer = RecordProducer(try GenerationPlan(schema), options.settings)
       let loop = GenerationLoop(producer, options, to: sink, clock: clock, progress)

@@ -3,7 +3,10 @@
 import Base
 import Compression
 import Configuration
+import Foundation
 import Generation
+import HTTPTransport
+import KafkaTransport
 import LocalTransport
 import Schema
 
@@ -42,7 +45,7 @@ struct FormatChoice {
     }
   }
 
-  private var isKafka: Bool { destination.hasPrefix("kafka:") }
+  private var isKafka: Bool { KafkaAddress.isOne(destination) }
   private var isFilePerStream: Bool { destination.hasPrefix("file:") && destination.contains("{stream}") }
   private var isOneFile: Bool {
     destination == "stdout" || destination == "-" || destination.hasPrefix("file:") && !isFilePerStream
@@ -50,19 +53,53 @@ struct FormatChoice {
 
   private var formats: Set<RecordFormat> { Set(events.map { schema.outputs[schema.events[$0].output].format }) }
 
-  /// What surrounds the records.
+  /// The `id` of a CloudEvent begins with it.
   ///
   /// - Parameter startMilliseconds: of the stream: with its seed it tells the CloudEvents of one run from those of others.
-  func encoding(seed: UInt64, startMilliseconds: Int64) throws(Failure) -> RecordEncoding {
-    if isKafka, formats.contains(.avro) {
-      throw Failure(
-        .badConfiguration, "--to \(destination): in Kafka, Avro needs a schema registry, so that readers find the schema")
+  static func eventIdentifierPrefix(seed: UInt64, startMilliseconds: Int64) -> String { "\(seed)-\(startMilliseconds)" }
+
+  /// What surrounds the records. Registers Avro schemas where they go to Kafka.
+  ///
+  /// - Parameter registry: `--schema-registry`, nil for what the schema's outputs say.
+  func encoding(seed: UInt64, startMilliseconds: Int64, registry: String? = nil) throws -> RecordEncoding {
+    let isRegistered = isKafka && formats.contains(.avro)
+    if registry != nil, !isRegistered, destination != "null" {
+      throw Failure(.usage, "--schema-registry goes with --format avro and --to kafka://...; an Avro file holds its schema itself")
     }
     var encoding = RecordEncoding(
       avro: isFilePerStream ? .containerPerEvent : .container, hasEnvelope: !isKafka,
-      eventIdentifierPrefix: "\(seed)-\(startMilliseconds)")
-    encoding.containerEvents = Set(events)
+      eventIdentifierPrefix: Self.eventIdentifierPrefix(seed: seed, startMilliseconds: startMilliseconds))
+    encoding.events = Set(events)
+    if isRegistered { encoding.avro = .registry(try registeredIdentifiers(registry)) }
     return encoding
+  }
+
+  /// Registers the schemas of the events that are written; gives their identifiers.
+  private func registeredIdentifiers(_ registry: String?) throws -> [Int: Int32] {
+    let (cluster, topic) = try KafkaAddress.parts(of: destination)
+    // What Avro cannot say is refused before the registry is told anything.
+    _ = try GenerationPlan(
+      schema, encoding: RecordEncoding(avro: .registry(Dictionary(uniqueKeysWithValues: events.map { ($0, 0) }))))
+    var topics: [Int: String] = [:]
+    for event in events {
+      topics[event] = try SinkChoice.topic(of: schema.outputs[schema.events[event].output], given: topic, cluster)
+    }
+    var clients: [String: SchemaRegistry] = [:]
+    var identifiers: [Int: Int32] = [:]
+    for avro in schema.avroSchemas where events.contains(avro.event) {
+      guard let url = registry ?? schema.outputs[schema.events[avro.event].output].schemaRegistry else {
+        throw Failure(
+          .badConfiguration,
+          "--to \(destination): in Kafka, Avro needs a schema registry: --schema-registry URL, or 'output: { schema_registry: URL }' in the schema"
+        )
+      }
+      let client = try clients[url] ?? SchemaRegistry(url, environment: ProcessInfo.processInfo.environment)
+      clients[url] = client
+      let topic = topics[avro.event]!
+      let isAlone = topics.values.count { $0 == topic } == 1
+      identifiers[avro.event] = try client.register(schema: avro.text, subject: avro.subject(topic: topic, isAlone: isAlone))
+    }
+    return identifiers
   }
 
   /// Says what files hold. In Avro containers the blocks are compressed, not the file, so that readers need not know.

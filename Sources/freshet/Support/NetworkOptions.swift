@@ -3,6 +3,7 @@
 import Base
 import Configuration
 import Foundation
+import Generation
 import HTTPTransport
 import KafkaTransport
 import Schema
@@ -76,42 +77,50 @@ struct NetworkOptions {
 
 extension SinkChoice {
   /// `kafka://HOST:PORT/TOPIC` takes every record into one topic; without a topic each goes to the one that the schema names for it.
-  static func openKafka(_ text: String, _ network: NetworkOptions, schema: EventSchema, seed: UInt64) throws -> KafkaSink {
+  static func openKafka(_ text: String, _ network: NetworkOptions, schema: EventSchema, eventIdentifierPrefix: String) throws
+    -> KafkaSink
+  {
     let (cluster, topic) = try KafkaAddress.parts(of: text)
     let properties = try KafkaProperties(environment: ProcessInfo.processInfo.environment).overlaid(
       with: KafkaProperties(arguments: network.properties))
-    let routes = try schema.outputs.indices.map { try route(of: $0, schema, topic: topic, seed: seed, cluster) }
+    let routes = try schema.outputs.indices.map { try route(of: $0, schema, topic: topic, eventIdentifierPrefix, cluster) }
     return try KafkaSink(
       cluster, routes: routes, routeOfEvent: schema.events.map(\.output), properties: properties,
       transactions: network.transactions())
   }
 
   private static func route(
-    of index: Int, _ schema: EventSchema, topic: String?, seed: UInt64, _ cluster: KafkaCluster
+    of index: Int, _ schema: EventSchema, topic: String?, _ eventIdentifierPrefix: String, _ cluster: KafkaCluster
   ) throws -> KafkaRoute {
     let output = schema.outputs[index]
-    guard let topic = topic ?? output.topic else {
-      throw Failure(
-        .usage,
-        "--to \(cluster): no topic here, and the schema names none; expected kafka://HOST:PORT/TOPIC, or 'output: { topic: ... }' in the schema"
-      )
-    }
+    let topic = try self.topic(of: output, given: topic, cluster)
     var attributes: CloudEventAttributes?
     if output.format == .cloudevents {
-      let source = schema.name.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? "schema"
       attributes = CloudEventAttributes(
-        source: "/freshet/\(source)", identifierPrefix: String(seed, radix: 16),
-        types: schema.events.map { "\(schema.name).\($0.name)" })
+        source: CloudEvent.source(schemaName: schema.name), identifierPrefix: eventIdentifierPrefix,
+        types: schema.events.map { CloudEvent.type(schemaName: schema.name, eventName: $0.name) })
     }
     return KafkaRoute(
       topic: topic, partitionCount: output.partitionCount, usesEventTimestamp: output.usesEventTimestamp, headers: output.headers,
       cloudEvents: attributes)
   }
 
+  /// Where an output's records go: the topic of the address, else its own.
+  static func topic(of output: OutputSettings, given topic: String?, _ cluster: KafkaCluster) throws(Failure) -> String {
+    guard let topic = topic ?? output.topic else {
+      throw Failure(
+        .usage,
+        "--to \(cluster): no topic here, and the schema names none; expected kafka://HOST:PORT/TOPIC, or 'output: { topic: ... }' in the schema"
+      )
+    }
+    return topic
+  }
+
   static func openHTTP(_ text: String, _ network: NetworkOptions, schema: EventSchema) throws -> HTTPSink {
     let address = try HTTPAddress(text)
-    if let output = schema.outputs.first(where: { $0.format != .json }) {
-      throw Failure(.usage, "--to \(address): records go by HTTP as json, and the schema's format is \(output.format.rawValue)")
+    if let output = schema.outputs.first(where: { $0.format != .json && $0.format != .cloudevents }) {
+      throw Failure(
+        .usage, "--to \(address): records go by HTTP as json or cloudevents, and the schema's format is \(output.format.rawValue)")
     }
     return try HTTPSink(address, network.sinkSettings(environment: ProcessInfo.processInfo.environment))
   }

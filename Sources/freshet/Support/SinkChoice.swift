@@ -14,16 +14,16 @@ enum SinkChoice {
 
   /// - Parameters:
   ///   - network: How Kafka and HTTP are spoken to.
-  ///   - seed: That of the stream, which may differ from the schema's.
+  ///   - eventIdentifierPrefix: What the ids of CloudEvents begin with.
   ///   - files: How files and standard output are written.
   static func open(
-    _ text: String, network: NetworkOptions = NetworkOptions(), schema: EventSchema, seed: UInt64,
+    _ text: String, network: NetworkOptions = NetworkOptions(), schema: EventSchema, eventIdentifierPrefix: String,
     files: FileOptions = FileOptions()
   ) throws -> any Sink {
     if KafkaAddress.isOne(text) {
       try files.checkUnused(with: "kafka://")
       try network.checkNotHTTP()
-      return try openKafka(text, network, schema: schema, seed: seed)
+      return try openKafka(text, network, schema: schema, eventIdentifierPrefix: eventIdentifierPrefix)
     }
     try network.checkNotKafka()
     if HTTPAddress.isOne(text) {
