@@ -26,6 +26,9 @@ public final class ZipfSampler: @unchecked Sendable {
   @usableFromInline let buckets: UnsafePointer<ZipfBucket>
   @usableFromInline let bucketCount: Int
 
+  /// Bytes of the table.
+  public var byteCount: Int { bucketCount * MemoryLayout<ZipfBucket>.stride }
+
   /// `count` ranks, at least 1; `exponent` positive.
   public init(count: Int, exponent: Double) {
     precondition(count > 0 && exponent > 0, "a Zipf distribution needs a rank and a positive exponent")

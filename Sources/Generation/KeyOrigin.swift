@@ -7,8 +7,10 @@ public enum KeyOrigin: Sendable, Equatable {
   case row(index: Int, entity: Int)
   /// The session's identifier.
   case session
-  /// Another one for each record, or for each record of another stream.
+  /// Another one for each record.
   case record
+  /// Of a record of another stream, an index into the schema's.
+  case foreign(stream: Int)
   /// The same for all.
   case constant
   /// Drawn, or a field that several rows share.
@@ -66,7 +68,8 @@ public enum KeyOrigin: Sendable, Equatable {
         self = .drawn
         return
       }
-      self = Self.plain(schema.events[schema.streams[other].event].fields[field].generator)
+      let own = Self.plain(schema.events[schema.streams[other].event].fields[field].generator)
+      self = own == .record ? .foreign(stream: other) : own
     default: self = Self.plain(generator)
     }
   }

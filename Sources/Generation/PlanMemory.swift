@@ -7,7 +7,7 @@ final class PlanMemory {
   private var blocks: [UnsafeMutableRawPointer] = []
   private var samplers: [ZipfSampler] = []
   private var addresses: [ZipfKey: UInt64] = [:]
-  /// Bytes allocated, samplers aside.
+  /// Bytes allocated.
   private(set) var byteCount = 0
 
   deinit { for block in blocks { block.deallocate() } }
@@ -41,6 +41,7 @@ final class PlanMemory {
     if let known = addresses[key] { return known }
     let sampler = ZipfSampler(count: count, exponent: exponent)
     samplers.append(sampler)
+    byteCount += sampler.byteCount
     let address = UInt64(UInt(bitPattern: Unmanaged.passUnretained(sampler).toOpaque()))
     addresses[key] = address
     return address

@@ -174,7 +174,7 @@ struct SessionSource {
       for bind in 0..<Int(state.pointee.bindCount) {
         let bind = plan.binds + (Int(state.pointee.firstBind) &+ bind)
         rows[bind.pointee.row] = bind.pointee.picker.draw(&random, time: simulated, elapsed: simulated &- simulatedStart)
-        if !isPlain { overrideRow(bind.pointee.binding, rows + bind.pointee.row, &random, simulated) }
+        if !isPlain { overrideRow(bind.pointee.binding, rows + bind.pointee.row, &random, time) }
       }
       header.pointee.flags.formUnion(state.pointee.flags)
       header.pointee.step &+= 1
@@ -306,7 +306,8 @@ struct SessionSource {
     header.pointee.state = plan.initialTargets[state]
     header.pointee.random = random
     if outages.isEmpty { return true }
-    return !outages.contains { $0.window.contains(simulated) && $0.filter.contains(rows[0]) }
+    // By event time, as under a load the simulation's runs ahead when nobody comes.
+    return !outages.contains { $0.window.contains(time) && $0.filter.contains(rows[0]) }
   }
 
   /// One of the actor's devices, the first most often.

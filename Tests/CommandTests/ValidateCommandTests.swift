@@ -19,7 +19,7 @@ import Testing
     #expect(outcome.errors == "")
     #expect(
       outcome.text == """
-        Schemas/clickstream.yaml: events schema 'clickstream': 2 entities, 7 states, 6 events, no errors
+        Schemas/clickstream.yaml: events schema 'clickstream': 3 entities, 7 states, 6 events, no errors
         Schemas/page_views.yaml: events schema 'page_views': 1 entity, 1 state, 1 event, no errors
         Pipelines/shop_features.yaml: pipeline 'shop_features': 1 source, 1 entity, 2 views, 10 features, no errors
 

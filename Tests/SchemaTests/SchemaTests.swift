@@ -24,15 +24,16 @@ let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent().dele
   @Test func `the click stream is read as it is written`() throws {
     let schema = try SchemaReader.load(path: "\(packageDirectory)/Schemas/clickstream.yaml")
     #expect(schema.seed == 42)
-    #expect(schema.entities.map(\.name) == ["product", "user"])
+    #expect(schema.entities.map(\.name) == ["product", "user", "device"])
     #expect(
       schema.events.map(\.name) == [
         "page", "product_list_viewed", "product_viewed", "product_clicked", "product_added", "order_completed",
       ])
     #expect(schema.sessions?.states.map(\.name) == ["landing", "listing", "click", "direct", "product", "cart", "checkout"])
     #expect(schema.sessions?.bindings.map(\.name) == ["current"])
-    #expect(schema.sessions?.arrivalsPerSecond == 200)
-    #expect(schema.sessions?.profiles.first?.points.map(\.atMilliseconds) == [0, 32_400_000, 72_000_000])
+    #expect(schema.sessions?.arrivalsPerSecond == 100)
+    #expect(schema.sessions?.profiles.first?.points.prefix(3).map(\.atMilliseconds) == [0, 7_200_000, 14_400_000])
+    #expect(schema.sessions?.profiles.count == 2)
     #expect(schema.sessions?.timeoutMilliseconds == 1_800_000)
     #expect(schema.sessions?.states[0].think == .lognormal(median: 3000, sigma: 0.7))
     #expect(schema.output.keyPath == ["userId"])
@@ -53,8 +54,9 @@ let packageDirectory = URL(filePath: #filePath).deletingLastPathComponent().dele
     let added = try #require(schema.events.first { $0.name == "product_added" })
     #expect(
       added.fieldPaths == [
-        "messageId", "type", "timestamp", "sentAt", "userId", "session_id", "context", "context.country", "context.device", "event",
-        "properties", "properties.product_id", "properties.category", "properties.brand", "properties.price", "properties.currency",
+        "messageId", "type", "timestamp", "sentAt", "anonymousId", "userId", "session_id", "context", "context.country",
+        "context.device", "context.tier", "event", "properties", "properties.product_id", "properties.category", "properties.brand",
+        "properties.price", "properties.currency",
         "properties.position", "properties.quantity",
       ])
     guard case .const(let name)? = added.generator(at: ["event"]) else {

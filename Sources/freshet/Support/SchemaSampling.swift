@@ -32,7 +32,8 @@ struct SchemaSampling {
 
   func show(_ schema: EventSchema) throws {
     let options = try InspectionOptions.options(texts, schema)
-    let plan = try GenerationPlan(schema, seed: options.seed)
+    // Whatever format they are sent in, people read them as JSON.
+    let plan = try GenerationPlan(schema.written(as: .json), seed: options.seed)
     let sources = schema.sources.filter { options.streamName == nil || options.streamName == $0.name }
     var picked: [SampledRecord] = []
     var missing: [String] = []

@@ -118,13 +118,13 @@ struct StatisticsReport {
   private func rate(_ perSecond: Double) -> String { Quantities.rate(perSecond * Double(factor)) }
 
   /// One block per value, as high as it is among them.
-  private static func bars(_ values: [Double]) -> String {
+  static func bars(_ values: [Double]) -> String {
     let blocks = Array("▁▂▃▄▅▆▇█")
     let peak = values.max() ?? 0
     return String(values.map { peak > 0 ? blocks[min(Int($0 / peak * 8), 7)] : blocks[0] })
   }
 
-  private static func percent(_ share: Double) -> String {
+  static func percent(_ share: Double) -> String {
     let value = share * 100
     return String(format: value >= 10 ? "%.0f %%" : value >= 1 ? "%.1f %%" : "%.2g %%", value)
   }
@@ -132,7 +132,7 @@ struct StatisticsReport {
   private static func decimal(_ value: Double) -> String { String(format: "%.1f", value) }
 
   /// `850 ms`, `12.3 s`, `4 m 05 s`, `2 h 10 m`.
-  private static func duration(_ milliseconds: Double) -> String {
+  static func duration(_ milliseconds: Double) -> String {
     let seconds = milliseconds / 1000
     switch seconds {
     case ..<1: return String(format: "%.0f ms", milliseconds)
