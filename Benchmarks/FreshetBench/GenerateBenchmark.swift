@@ -21,6 +21,12 @@ let generateBenchmark = Benchmark(name: "generate") { scale in
     schema.outputs[0].format = format
     return Generator(try GenerationPlan(schema), GenerationSettings(startMilliseconds: start))
   }
+  var faultySchema = try clickStream()
+  faultySchema.faults = faults
+  let faulty = Generator(try GenerationPlan(faultySchema), GenerationSettings(startMilliseconds: start))
+  let logged = Generator(
+    try GenerationPlan(faultySchema), GenerationSettings(startMilliseconds: start),
+    truth: TruthSettings(schemaPath: "clickstream.yaml", programVersion: "bench"))
   let reference = creference_generator_new(42, start, 10_000)
   defer { creference_generator_free(reference) }
   let batch = RecordBatch(slotCapacity: batchCount, byteCapacity: batchCount * 512)
@@ -28,7 +34,7 @@ let generateBenchmark = Benchmark(name: "generate") { scale in
   var flatBytes = 0
   var streamBytes = 0
   // Until as many sessions live as will.
-  for stream in [stream] + encoded {
+  for stream in [stream, faulty, logged] + encoded {
     while stream.nextTimeNanoseconds < (start + 120_000) * 1_000_000 { stream.fill(batch, maximumCount: batchCount, before: .max) }
   }
   var encodedBytes = [0, 0, 0]
@@ -42,13 +48,15 @@ let generateBenchmark = Benchmark(name: "generate") { scale in
         }
       }, { flatBytes = run(flat, batch, count) }, { streamBytes = run(stream, batch, count) },
       { encodedBytes[0] = run(encoded[0], batch, count) }, { encodedBytes[1] = run(encoded[1], batch, count) },
-      { encodedBytes[2] = run(encoded[2], batch, count) },
+      { encodedBytes[2] = run(encoded[2], batch, count) }, { _ = run(faulty, batch, count) }, { _ = run(logged, batch, count) },
     ])
   printFigure("generate, flat 12-field click in C (\(Int(referenceBytes) / count) bytes)", seconds: least[0], events: count)
   printFigure("generate, the same from its schema (\(flatBytes / count) bytes)", seconds: least[1], events: count)
   printRatio("  ratio to the C loop", least[1] / least[0], target: "at most 1.40")
   printFigure("generate, click stream with sessions (\(streamBytes / count) bytes)", seconds: least[2], events: count)
   printRatio("  M events/s per core", Double(count) / least[2] / 1e6, target: "3 or more")
+  printFigure("generate, click stream with faults in 8 of 100 records", seconds: least[6], events: count)
+  printFigure("generate, the same, and the truth about it", seconds: least[7], events: count)
   for (index, format) in formats.enumerated() {
     printFigure(
       "generate, click stream in \(format.name) (\(encodedBytes[index] / count) bytes)", seconds: least[3 + index], events: count)
@@ -61,9 +69,17 @@ private func run(_ generator: Generator, _ batch: RecordBatch, _ count: Int) -> 
   for _ in 0..<count / batch.slotCapacity {
     generator.fill(batch, maximumCount: batch.slotCapacity, before: .max)
     byteCount += batch.bytes.count
+    generator.truth?.text.removeAll()
   }
   return byteCount
 }
+
+/// Late, copied, overtaken, dropped, damaged, of a wrong clock.
+private let faults = FaultModel(
+  late: .init(rate: 0.02, delay: .exponential(mean: 20_000), maximumMilliseconds: 600_000),
+  duplicate: .init(rate: 0.005, delay: .exponential(mean: 1_000), maximumMilliseconds: 600_000),
+  reorder: .init(rate: 0.05, delay: .uniform(0, 2_000), maximumMilliseconds: 2_000), dropRate: 0.001, corruptRate: 0.0001,
+  skew: .init(rate: 0.01, offset: .normal(mean: 0, sd: 90_000)))
 
 private func clickStream() throws -> EventSchema {
   let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

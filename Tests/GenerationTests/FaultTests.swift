@@ -276,6 +276,21 @@ import Testing
     }
   }
 
+  @Test func `as many records are held back as the plan foresees`() throws {
+    let schema = try Faulty.schema(Faulty.all)
+    let plan = try GenerationPlan(schema)
+    let settings = GenerationSettings(
+      startMilliseconds: Generating.start, eventsPerSecond: 1_000, endMilliseconds: Generating.start + 60_000)
+    let generator = Generator(plan, settings)
+    _ = Faulty.records(generator)
+    // Late and copied records wait a second in the mean, 50 of each; a tenth of all waits a quarter of a second.
+    #expect(abs(plan.heldRecords(settings).count - 125) < 0.01)
+    #expect((125...180).contains(generator.mostHeldCount))
+    var few = settings
+    few.maximumCount = 10
+    #expect(plan.heldRecords(few).count == 10)
+  }
+
   // MARK: - The truth
 
   @Test(arguments: [1, 1_000]) func `the truth adds up`(batchSize: Int) throws {

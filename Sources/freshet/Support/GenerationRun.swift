@@ -32,6 +32,7 @@ struct GenerationRun {
   func run() throws {
     var options = options
     let earlier = try place(&options)
+    warnOfHeldRecords(options)
     let producer = RecordProducer(plan, options.settings, threadCount: options.threadCount, truth: truth?.settings)
     if let earlier, !producer.skip(earlier) {
       throw Failure(.badConfiguration, "--resume: the stream ends before record \(earlier), where the earlier run stopped")
@@ -64,6 +65,19 @@ struct GenerationRun {
     }
     if statePath != nil { try savePlace(options, (earlier ?? 0) + delivery.written, progress) }
   }
+
+  /// Records that faults hold back wait in memory.
+  private func warnOfHeldRecords(_ options: GenerateOptions) {
+    let held = plan.heldRecords(options.settings)
+    guard held.byteCount > Self.heldByteCountMax else { return }
+    Terminal.print(
+      toError:
+        "freshet: warning: faults will hold back about \(Quantities.count(held.count)) records at once, in \(Quantities.bytes(held.byteCount)) of memory; shorter delays, or a smaller 'max' of theirs, hold fewer"
+    )
+  }
+
+  /// More than that is worth a warning.
+  private static let heldByteCountMax = 1e9
 
   // MARK: - The place in the stream
 
