@@ -124,7 +124,7 @@ private struct FieldReader {
     case .sequence(let settings): ("sequence", settings.period.map { .values(Double($0)) } ?? .records)
     case .time(.between, _): ("time", .many)
     case .time: ("time", .time)
-    case .object: ("object", .many)
+    case .object(let fields): ("object", object(fields))
     case .array, .list: ("list", .many)
     case .map: ("map", .many)
     case .oneOf(let options): oneOf(options.map(\.generator))
@@ -148,6 +148,16 @@ private struct FieldReader {
     var scale = 1.0
     for _ in 0..<decimals { scale *= 10 }
     return (kind, .values(((range.upperBound - range.lowerBound) * scale).rounded(.down) + 1))
+  }
+
+  /// Of fields with few values each: all combinations.
+  private func object(_ fields: [FieldDefinition]) -> FieldSummary.Cardinality {
+    var product = 1.0
+    for field in fields {
+      guard case .values(let count) = describe(field.generator).1, product * count < 1e6 else { return .many }
+      product *= count
+    }
+    return .values(product)
   }
 
   private func oneOf(_ options: [FieldGenerator]) -> (String, FieldSummary.Cardinality) {

@@ -68,8 +68,8 @@ public struct SourceStatistics: Sendable {
   public var events: [(name: String, count: Int64)]
   /// The snapshot aside.
   public var recordsPerSecond: Double
-  /// Of the busiest minute of the clock.
-  public var peakMinutePerSecond: Double
+  /// Of the busiest minute of the clock; nil where there was no whole one.
+  public var peakMinutePerSecond: Double?
   public var hours: Hours
   /// Of the records' keys, where a key is a row of an entity.
   public var keys: Concentration?

@@ -208,7 +208,7 @@ private final class SourceTally {
     return SourceStatistics(
       name: name, isSessions: isSessions, recordCount: total, snapshotCount: snapshotCount, events: events,
       recordsPerSecond: Double(total - snapshotCount) / max(interval.seconds, 1e-3),
-      peakMinutePerSecond: Double(max(peakMinuteCount, minuteCount)) / 60,
+      peakMinutePerSecond: interval.seconds < 60 ? nil : Double(max(peakMinuteCount, minuteCount)) / 60,
       hours: .init(firstHour: first, counts: startsLate ? Array(whole.dropFirst()) : whole), keys: keys?.concentration)
   }
 }

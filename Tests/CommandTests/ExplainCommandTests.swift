@@ -52,6 +52,12 @@ import Testing
       (try document("Schemas/orders.yaml")["sources"] as! [[String: Any]]).map { $0["snapshot"] as! Int } == [10_000, 0, 0, 0])
   }
 
+  @Test func `objects that are drawn whole have as many values as they have combinations`() throws {
+    let text = try explain("Schemas/ga4.yaml").text
+    #expect(text.contains("    device                         client.device, 10 values\n"), "\(text)")
+    #expect(text.contains("    traffic_source                 visitor.traffic_source, 7 values\n"))
+  }
+
   @Test func `a pipeline is refused, a broken schema named, a missing one too`() throws {
     let pipeline = try explain("Pipelines/shop_features.yaml")
     #expect(pipeline.status == 64)

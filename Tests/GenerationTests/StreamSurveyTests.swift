@@ -113,7 +113,8 @@ import Testing
     // From 0.2 to 1 and back, the middle of the first hour against that of the twelfth: 0.967 / 0.233.
     #expect(abs(try #require(source.peakToTrough) - 4.14) < 0.6)
     #expect(source.hours.ofWeek == nil)
-    #expect(source.peakMinutePerSecond > source.recordsPerSecond)
+    #expect(try #require(source.peakMinutePerSecond) > source.recordsPerSecond)
+    #expect(try survey(try shop(), milliseconds: 59_000).sources[0].peakMinutePerSecond == nil)
   }
 
   @Test func `a week has days, and hours before the epoch their place in it`() {

@@ -7,13 +7,13 @@ import Generation
 import Schema
 
 struct SchemaExplanation {
-  private let schema: EventSchema
-  private let sources: [Source]
-  private let measurement: SchemaMeasurement
-  private let forecast: StreamForecast
-  private let startMilliseconds: Int64
+  let schema: EventSchema
+  let sources: [Source]
+  let measurement: SchemaMeasurement
+  let forecast: StreamForecast
+  let startMilliseconds: Int64
 
-  private struct Source {
+  struct Source {
     var name: String
     var stream: StreamModel?
     var origin: KeyOrigin
@@ -75,10 +75,10 @@ struct SchemaExplanation {
     return count > 0 ? sum / count : 0
   }
 
-  private var meanRate: Double { sources.reduce(0) { $0 + $1.meanRate } }
-  private var bytesPerSecond: Double { sources.reduce(0) { $0 + $1.meanRate * byteCount($1) } }
+  var meanRate: Double { sources.reduce(0) { $0 + $1.meanRate } }
+  var bytesPerSecond: Double { sources.reduce(0) { $0 + $1.meanRate * byteCount($1) } }
 
-  private var peakLiveSessions: Double {
+  var peakLiveSessions: Double {
     guard let source = sources.first(where: { $0.stream == nil }), schema.sessions != nil else { return 0 }
     return forecast.liveSessions(atEventsPerSecond: source.rates.max() ?? 0)
   }
@@ -92,7 +92,7 @@ struct SchemaExplanation {
   }
 
   private var sessionByteCount: Double { peakLiveSessions * Double(forecast.bytesPerSession) }
-  private var memoryByteCount: Double { Double(forecast.planByteCount + changedRowByteCount) + sessionByteCount }
+  var memoryByteCount: Double { Double(forecast.planByteCount + changedRowByteCount) + sessionByteCount }
 
   // MARK: - Text
 
@@ -143,7 +143,8 @@ struct SchemaExplanation {
       lines.append(row("    \(event.name)", numbers.enumerated().map { Self.left($1, $0 == 0 ? 5 : 7) }.joined()))
     }
     lines.append("  fields")
-    for field in source.fields { lines.append(row("    \(field.path)", describe(field, source))) }
+    let width = (source.fields.map(\.path.count).max() ?? 0) + 6
+    for field in source.fields { lines.append(row("    \(field.path)", describe(field, source), width: width)) }
     return lines
   }
 
@@ -216,106 +217,11 @@ struct SchemaExplanation {
     return lines
   }
 
-  private func row(_ label: String, _ text: String) -> String {
-    label + String(repeating: " ", count: max(28 - label.count, 2)) + text
+  private func row(_ label: String, _ text: String, width: Int = 28) -> String {
+    label + String(repeating: " ", count: max(max(width, 28) - label.count, 2)) + text
   }
 
   private static func left(_ text: String, _ width: Int) -> String {
     String(repeating: " ", count: max(width - text.count, 1)) + text
-  }
-}
-
-// MARK: - JSON
-
-extension SchemaExplanation {
-  var json: String {
-    get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      return String(decoding: try encoder.encode(document), as: UTF8.self)
-    }
-  }
-
-  private struct Document: Encodable {
-    struct Entity: Encodable {
-      var name: String
-      var rows: Int
-    }
-
-    struct Event: Encodable {
-      var name: String
-      var share: Double
-      var bytes: [String: Double]
-      var keyBytes: Double?
-    }
-
-    struct Field: Encodable {
-      var path: String
-      var kind: String
-      /// At most; absent where there is another one in each record, or nobody counts them.
-      var values: Double?
-      var absence: Double
-      var events: [String]
-    }
-
-    struct Source: Encodable {
-      var name: String
-      var isSessions: Bool
-      var topic: String?
-      var key: String?
-      var partitions: Int?
-      var hottestKeyShare: Double?
-      var busiestPartitionShare: Double?
-      var meanPerSecond: Double
-      var ratesOfFirstDay: [Double]
-      var snapshot: Int
-      var events: [Event]
-      var fields: [Field]
-    }
-
-    var schema: String
-    var seed: UInt64
-    var start: Int64
-    var entities: [Entity]
-    var sources: [Source]
-    var eventsPerSession: Double
-    var sessionMs: Double
-    var peakLiveSessions: Double
-    var bytesPerSession: Int
-    var planBytes: Int
-    var memoryBytes: Double
-    var recordsPerDay: Double
-    var bytesPerDay: Double
-    var eventsPerSecondOfOneThread: Double
-  }
-
-  private var document: Document {
-    Document(
-      schema: schema.name, seed: schema.seed, start: startMilliseconds,
-      entities: schema.entities.map { .init(name: $0.name, rows: $0.count) },
-      sources: zip(sources, measurement.keys).map { source, keys in
-        let total = source.events.reduce(0) { $0 + measurement.events[$1].count }
-        return .init(
-          name: source.name, isSessions: source.stream == nil, topic: source.output.topic,
-          key: source.output.keyPath?.joined(separator: "."), partitions: source.output.partitionCount,
-          hottestKeyShare: keys.count > 0 ? keys.hottestShare : nil,
-          busiestPartitionShare: keys.busiestPartitionCount.map { Double($0) / Double(max(keys.count, 1)) },
-          meanPerSecond: source.meanRate, ratesOfFirstDay: source.rates, snapshot: source.snapshotCount,
-          events: source.events.map { index in
-            let event = measurement.events[index]
-            return .init(
-              name: event.name, share: Double(event.count) / Double(max(total, 1)),
-              bytes: Dictionary(event.byteCounts.map { ($0.format.rawValue, $0.mean) }, uniquingKeysWith: { first, _ in first }),
-              keyBytes: event.keyByteCount)
-          },
-          fields: source.fields.map { field in
-            var values: Double?
-            if case .values(let count) = field.cardinality { values = count }
-            return .init(path: field.path, kind: field.kind, values: values, absence: field.absence, events: field.events)
-          })
-      }, eventsPerSession: forecast.eventsPerSession, sessionMs: forecast.sessionMilliseconds, peakLiveSessions: peakLiveSessions,
-      bytesPerSession: forecast.bytesPerSession, planBytes: forecast.planByteCount, memoryBytes: memoryByteCount,
-      recordsPerDay: meanRate * 86_400, bytesPerDay: bytesPerSecond * 86_400,
-      eventsPerSecondOfOneThread: measurement.eventsPerSecond)
   }
 }

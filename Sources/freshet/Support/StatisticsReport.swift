@@ -83,8 +83,8 @@ struct StatisticsReport {
     var lines = [
       row(
         source.isSessions ? "events" : "stream \(source.name)",
-        "\(Quantities.count(Double(source.recordCount)))  mean \(rate(source.recordsPerSecond))  "
-          + "busiest minute \(rate(source.peakMinutePerSecond))")
+        "\(Quantities.count(Double(source.recordCount)))  mean \(rate(source.recordsPerSecond))"
+          + (source.peakMinutePerSecond.map { "  busiest minute \(rate($0))" } ?? ""))
     ]
     if source.snapshotCount > 0 { lines.append(row("  at the start", "\(Quantities.count(Double(source.snapshotCount))) rows")) }
     if let day = source.hours.ofDay {
@@ -217,7 +217,7 @@ extension StatisticsReport {
     var snapshot: Int64
     var events: [String: Int64]
     var meanPerSecond: Double
-    var peakMinutePerSecond: Double
+    var peakMinutePerSecond: Double?
     var hoursOfDay: [Double]?
     var daysOfWeek: [Double]?
     var peakToTrough: Double?
@@ -242,7 +242,7 @@ extension StatisticsReport {
         Source(
           name: source.name, isSessions: source.isSessions, records: source.recordCount, snapshot: source.snapshotCount,
           events: Dictionary(source.events.map { ($0.name, $0.count) }, uniquingKeysWith: +),
-          meanPerSecond: source.recordsPerSecond * scale, peakMinutePerSecond: source.peakMinutePerSecond * scale,
+          meanPerSecond: source.recordsPerSecond * scale, peakMinutePerSecond: source.peakMinutePerSecond.map { $0 * scale },
           hoursOfDay: source.hours.ofDay?.map { $0 * scale }, daysOfWeek: source.hours.ofWeek?.map { $0 * scale },
           peakToTrough: source.peakToTrough, keyShares: factor == 1 ? source.keys.map(Shares.init) : nil)
       })
