@@ -32,13 +32,24 @@ private let pipeline = "Pipelines/shop_features.yaml"
     #expect(fromFile.errors.hasPrefix("processed \(arguments.split(separator: " ")[1]) events ("))
     #expect(!fromFile.errors.contains("rejected") && !fromFile.errors.contains("late"))
     let fromPipe = try process("--from", "-", "--to", "stdout", input: .bytes(Data(contentsOf: URL(filePath: events))))
-    #expect(fromPipe.output == fromFile.output)
+    // A pipe whose writer is held up is flushed, which adds rows in between; what a key has in the end is the same.
+    #expect(Self.lastRows(fromPipe.lines) == Self.lastRows(fromFile.lines))
     #expect(try process("--from", "-", "--to", "stdout", input: .file(events)).output == fromFile.output)
     for (index, rows) in [fromFile, fromPipe].enumerated() {
       let path = try folder.write(rows.text, as: "rows-\(index).ndjson")
       let verdict = try Program.run("python3", ["Tests/Oracles/shop_features.py", events, path])
       #expect(verdict.status == 0, "\(verdict.text)\(verdict.errors)")
       #expect(verdict.text.contains(" users compared, 0 differences"))
+    }
+  }
+
+  /// The last row of each view, key and window.
+  private static func lastRows(_ lines: [Substring]) -> [Substring: Substring] {
+    // What names a row stands before the first value that is no text: `{"view":"v","user_id":"u","window_start":0,...`.
+    lines.reduce(into: [:]) { rows, line in
+      let isWindow = line.contains("\"window_start\":")
+      let fields = line.split(separator: ",", maxSplits: isWindow ? 4 : 2)
+      rows[line[..<fields[isWindow ? 3 : 1].endIndex]] = line
     }
   }
 

@@ -181,7 +181,7 @@ struct HTTPSinkTests {
     let double = try TestDouble("webhook", ["hang", "200"])
     let sink = try sink(double) {
       $0.connectionCount = 1
-      $0.timeoutMilliseconds = 300
+      $0.timeoutMilliseconds = 2500
     }
     try sink.write(batch(0..<4))
     try sink.finish(timeoutMilliseconds: 30_000)
