@@ -132,7 +132,7 @@ public struct TruthFile {
     guard let shard = (object["shard"] as? String).flatMap(shard) else { throw wrong("shard") }
     var settings = GenerationSettings(startMilliseconds: start, shard: shard, streamName: object["stream"] as? String)
     if object["until"] != nil {
-      guard let until = integer(object["until"]) else { throw wrong("until") }
+      guard let until = integer(object["until"]), representable.contains(until) else { throw wrong("until") }
       settings.endMilliseconds = until
     }
     var movedStart: Int64?
@@ -161,21 +161,30 @@ public struct TruthFile {
     return Shard(index: index, count: count)
   }
 
+  /// As the schema's reader bounds loads: what is drawn from them ends.
   private static func load(_ object: [String: Any]) -> LoadShape? {
     func number(_ value: Any?) -> Double? { (value as? NSNumber)?.doubleValue }
-    let segments = (object["segments"] as? [[String: Any]] ?? []).compactMap { segment -> LoadShape.Segment? in
+    let rates = 0.0...1e12
+    let isRepeated = object["repeat"] as? Bool ?? false
+    var segments: [LoadShape.Segment] = []
+    var hasRate = false
+    for segment in object["segments"] as? [[String: Any]] ?? [] {
       let length = number(segment["for_ms"]) ?? .infinity
-      if let from = number(segment["from"]), let to = number(segment["to"]), from >= 0, to >= 0 {
-        return .init(lengthMilliseconds: length, curve: .line(from: from, to: to))
+      guard length >= 1, length.isFinite || !isRepeated else { return nil }
+      if let from = number(segment["from"]), let to = number(segment["to"]), rates.contains(from), rates.contains(to) {
+        hasRate = hasRate || from + to > 0
+        segments.append(.init(lengthMilliseconds: length, curve: .line(from: from, to: to)))
+      } else if let mean = number(segment["mean"]), let amplitude = number(segment["amplitude"]),
+        let period = number(segment["period_ms"]), rates.contains(mean), abs(amplitude) <= mean, period >= 1
+      {
+        hasRate = hasRate || mean > 0
+        segments.append(
+          .init(lengthMilliseconds: length, curve: .sine(mean: mean, amplitude: amplitude, periodMilliseconds: period)))
+      } else {
+        return nil
       }
-      guard let mean = number(segment["mean"]), let amplitude = number(segment["amplitude"]),
-        let period = number(segment["period_ms"]), period > 0
-      else { return nil }
-      return .init(lengthMilliseconds: length, curve: .sine(mean: mean, amplitude: amplitude, periodMilliseconds: period))
     }
-    guard !segments.isEmpty, segments.count == (object["segments"] as? [Any])?.count else { return nil }
-    return LoadShape(
-      segments: segments, isRepeated: object["repeat"] as? Bool ?? false, isRandom: object["random"] as? Bool ?? false)
+    return hasRate ? LoadShape(segments: segments, isRepeated: isRepeated, isRandom: object["random"] as? Bool ?? false) : nil
   }
 }
 
@@ -218,7 +227,7 @@ private struct TruthLineReader {
 
   private func integer(_ columns: Columns, _ column: Int, _ row: Int) -> Int64? {
     let value = columns.column(column)[row]
-    // Within what times and numbers can be, so that sums of them are no overflow.
-    return value.kind == .integer && value.integer.magnitude < 1 << 62 ? value.integer : nil
+    // Within thousands of years, and more records than there can be, so that sums of them are no overflow.
+    return value.kind == .integer && value.integer.magnitude < 1 << 46 ? value.integer : nil
   }
 }

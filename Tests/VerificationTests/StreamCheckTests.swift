@@ -153,10 +153,26 @@ import Testing
     } catch { #expect("\(error)" == "lines: no end; was the run that wrote it killed?") }
   }
 
+  @Test(arguments: [
+    ("\"until\":1767225602000", "\"until\":-9223372036854775808", "until"), ("\"start\":1767225600000", "\"start\":9e18", "start"),
+    ("\"from\":200.0,\"to\":200.0", "\"from\":0,\"to\":0", "load"), ("\"from\":200.0", "\"for_ms\":-5,\"from\":200.0", "load"),
+    ("\"from\":200.0", "\"from\":1e300", "load"), ("\"shard\":\"0/1\"", "\"shard\":\"1/1\"", "shard"),
+    ("\"bucket_ms\":10000", "\"bucket_ms\":0", "bucket_ms"), ("\"seed\":42", "\"seed\":-1", "seed"),
+  ])
+  func `a header that no stream can have is refused`(sound: String, broken: String, field: String) throws {
+    var stream = try FaultyStream(FaultModel(), seconds: 2)
+    #expect(stream.truth[0].contains(sound))
+    stream.truth[0] = stream.truth[0].replacing(sound, with: broken)
+    do {
+      _ = try stream.truthFile()
+      Issue.record("it was read")
+    } catch { #expect("\(error)" == "lines:1: no sound '\(field)' in the header of the truth") }
+  }
+
   @Test func `no bytes of a truth file trap`() throws {
     let stream = try FaultyStream(seconds: 2)
     var random = Random(state: 11)
-    for _ in 0..<300 {
+    for _ in 0..<150 {
       var lines = stream.truth.map { Array($0.utf8) }
       let line = Int(random.below(UInt64(lines.count)))
       for _ in 0..<3 {
