@@ -12,6 +12,9 @@ extension EventCompiler {
     var column = 0
     /// Whether the fields come in another order than the columns.
     var isShuffled = false
+    /// Then the line is written in segments, each of cells that follow each other in both orders: which segment begins or ends at a column.
+    var starts: [Int: Int] = [:]
+    var ends: [Int: Int] = [:]
   }
 
   mutating func csvRecord(_ event: EventDefinition, _ columns: CSVColumns) {
@@ -19,15 +22,7 @@ extension EventCompiler {
     let order = event.fields.flatMap { columns.columns(of: $0, at: [$0.name]) }
     line.isShuffled = zip(order, order.dropFirst()).contains { $0 >= $1 }
     if line.isShuffled {
-      emit(.cellsBegin, width: columns.count * 8, second: UInt64(columns.count))
-      let before = byteCount
-      cells(event.fields, [])
-      let key = keyPath.flatMap { columns.index(of: $0) } ?? -1
-      // The cells once more, in their order.
-      emit(
-        .cellsEnd, width: byteCount - before + literal.count + columns.count,
-        parameter: UInt64(bitPattern: Int64(key)), second: UInt64(columns.count))
-      if key >= 0, let keyPath, fault(at: keyPath) != nil { emit(.noKey, width: 0) }
+      shuffledCells(event, order)
     } else {
       cells(event.fields, [])
       if columns.count > 1 { separate(columns.count - 1) }
@@ -37,11 +32,60 @@ extension EventCompiler {
     text("\n")
   }
 
+  /// - Parameter order: the columns of the fields, as these are written.
+  private mutating func shuffledCells(_ event: EventDefinition, _ order: [Int]) {
+    let isWhole = !mayLackCells(event.fields, [])
+    let sorted = order.sorted()
+    let ranks = Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1, $0) })
+    var segments: [(first: Int, last: Int)] = []
+    for column in order {
+      if isWhole, let last = segments.last?.last, ranks[column] == ranks[last]! + 1 {
+        segments[segments.count - 1].last = column
+      } else {
+        segments.append((column, column))
+      }
+    }
+    for (index, segment) in segments.enumerated() {
+      line.starts[segment.first] = index
+      line.ends[segment.last] = index
+    }
+    emit(.cellsBegin, width: segments.count * 8, second: UInt64(segments.count))
+    let before = byteCount
+    cells(event.fields, [])
+    let places = segments.indices.sorted { segments[$0].first < segments[$1].first }
+    var last = 0
+    let entries = places.map { index in
+      defer { last = segments[index].last }
+      return CellSegment(index: UInt32(index), separators: UInt32(segments[index].first - last))
+    }
+    let key = keyPath.flatMap { line.columns.index(of: $0) }
+    let keySegment = key.flatMap { key in segments.firstIndex { ($0.first...$0.last).contains(key) } } ?? -1
+    // The cells once more, in their order.
+    emit(
+      .cellsEnd, width: byteCount - before + literal.count + line.columns.count,
+      owner: Owner(row: -1, seed: UInt64(bitPattern: Int64(keySegment))),
+      parameter: UInt64(UInt(bitPattern: memory.array(entries))),
+      second: UInt64(entries.count) | UInt64(line.columns.count - 1 - last) << 32)
+  }
+
+  /// Whether an object can be null or left out, and all its cells with it.
+  private func mayLackCells(_ fields: [FieldDefinition], _ outer: [String]) -> Bool {
+    fields.contains { field in
+      guard case .object(let inner) = field.generator else { return false }
+      let path = outer + [field.name]
+      return field.optional > 0 || field.nullable > 0 || field.condition != nil || fault(at: path) != nil
+        || mayLackCells(inner, path)
+    }
+  }
+
   /// Commas up to this column.
   private mutating func separate(_ column: Int) {
-    guard !line.isShuffled, column > line.column else { return }
-    literal += [UInt8](repeating: UInt8(ascii: ","), count: column - line.column)
-    line.column = column
+    if line.starts[column] != nil {
+      line.column = column
+    } else if column > line.column {
+      literal += [UInt8](repeating: UInt8(ascii: ","), count: column - line.column)
+      line.column = column
+    }
   }
 
   private mutating func cells(_ fields: [FieldDefinition], _ outer: [String]) {
@@ -68,14 +112,15 @@ extension EventCompiler {
         }
         orElse(absent) { $0.emptyCells(from: start, to: columns.last) }
       } else {
-        leaf(field, path, columns[0])
+        leaf(field, path)
         if let fault {
           emit(.skipEnd, width: 0)
           if keyPath == path { emit(.noKey, width: 0) }
           if fault == .wrongType { text(wrongValue(at: path).replacing("\"", with: "")) } else { emptyCell() }
-          endCell(columns[0])
         }
         orElse(absent) { $0.emptyCell() }
+        // What is taken back is no cell.
+        if variant.map({ $0.path == path || !path.starts(with: $0.path) }) ?? true { endCell(columns[0]) }
       }
     }
   }
@@ -88,23 +133,21 @@ extension EventCompiler {
     if line.columns.count == 1 { emptyCell() }
   }
 
-  private mutating func leaf(_ field: FieldDefinition, _ path: [String], _ column: Int) {
-    let isKey = keyPath == path && !line.isShuffled
+  private mutating func leaf(_ field: FieldDefinition, _ path: [String]) {
+    let isKey = keyPath == path
     if isKey { emit(.keyStart, width: 0) }
     let nulls = presence(field)
     content(field, path: path, .cell)
     orElse(nulls) { $0.emptyCell() }
     if isKey { emit(.keyEndCell, width: 0) }
-    // What is taken back is no cell.
-    if variant.map({ !path.starts(with: $0.path) }) ?? true { endCell(column) }
   }
 
   /// Nothing: an empty cell, which in a line of its own needs quotes so as not to be an empty line.
   mutating func emptyCell() { if line.columns.count == 1 { text("\"\"") } }
 
-  /// Where the cells will be put in order: notes what was written since the last one.
+  /// Where the cells will be put in order: notes where a segment ends.
   private mutating func endCell(_ column: Int) {
-    if line.isShuffled { emit(.cell, width: 0, second: UInt64(column)) }
+    if let segment = line.ends[column] { emit(.cell, width: 0, second: UInt64(segment)) }
   }
 
   // MARK: - Cells

@@ -57,14 +57,14 @@ extension EventWriter {
     if memchr(start + 1, Int32(UInt8(ascii: "\"")), count &- 2) != nil { context.keyForm = .doubledQuotes }
   }
 
-  /// Where a cell lies, as bytes from the start of its record. Records are not aligned.
-  private struct CellPlace: BitwiseCopyable {
+  /// Where a segment lies, as bytes from the start of its record. Records are not aligned.
+  private struct SegmentPlace: BitwiseCopyable {
     var start: UInt32
     var count: UInt32
   }
 
-  /// Begins a record whose cells come in another order than their columns: their places stand before them.
-  @inline(never)
+  /// Begins a record whose cells come in another order than their columns: the places of its segments stand before them.
+  @inline(__always)
   static func beginCells(
     count: Int, at out: UnsafeMutablePointer<UInt8>, _ stack: inout UnsafeMutablePointer<UInt64>
   ) -> UnsafeMutablePointer<UInt8> {
@@ -76,38 +76,47 @@ extension EventWriter {
     return cells
   }
 
-  /// Notes that what was written since the last cell is that of `column`.
-  @inline(never)
-  static func endCell(column: Int, at out: UnsafeMutablePointer<UInt8>, _ stack: UnsafeMutablePointer<UInt64>) {
+  /// Notes that what was written since the last one is this segment.
+  @inline(__always)
+  static func endCell(segment: Int, at out: UnsafeMutablePointer<UInt8>, _ stack: UnsafeMutablePointer<UInt64>) {
     let record = UnsafeMutablePointer<UInt8>(bitPattern: UInt(stack[-2])).unsafelyUnwrapped
     let start = UnsafeMutablePointer<UInt8>(bitPattern: UInt(stack[-1])).unsafelyUnwrapped
-    let place = CellPlace(start: UInt32(start - record), count: UInt32(out - start))
-    UnsafeMutableRawPointer(record).storeBytes(of: place, toByteOffset: column &* 8, as: CellPlace.self)
+    let place = SegmentPlace(
+      start: UInt32(truncatingIfNeeded: start - record), count: UInt32(truncatingIfNeeded: out - start))
+    UnsafeMutableRawPointer(record).storeBytes(of: place, toByteOffset: segment &* 8, as: SegmentPlace.self)
     stack[-1] = UInt64(UInt(bitPattern: out))
   }
 
-  /// Writes the cells in order behind themselves, and moves them to where the record began.
+  /// Writes the segments in order behind themselves, and moves them to where the record began. The key moves with its segment.
   @inline(never)
   static func endCells(
-    count: Int, keyColumn: Int, at end: UnsafeMutablePointer<UInt8>, _ stack: inout UnsafeMutablePointer<UInt64>,
+    _ op: UnsafePointer<FieldOp>, at end: UnsafeMutablePointer<UInt8>, _ stack: inout UnsafeMutablePointer<UInt64>,
     _ context: inout EventContext
   ) -> UnsafeMutablePointer<UInt8> {
     stack -= 2
     let record = UnsafeMutablePointer<UInt8>(bitPattern: UInt(stack[0])).unsafelyUnwrapped
+    let segments = UnsafePointer<CellSegment>(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
+    let count = Int(truncatingIfNeeded: op.pointee.second & 0xffff_ffff)
+    let keySegment = Int64(bitPattern: op.pointee.rowSeed)
     var out = end
-    var key = (start: 0, count: 0)
-    for column in 0..<count {
-      if column > 0 {
+    var keyShift = 0
+    func separate(_ count: Int) {
+      for _ in 0..<count {
         out.pointee = UInt8(ascii: ",")
         out += 1
       }
-      let place = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: column &* 8, as: CellPlace.self)
-      if column == keyColumn { key = (out - end, Int(place.count)) }
-      memcpy(out, record + Int(place.start), Int(place.count))
+    }
+    for index in 0..<count {
+      let segment = segments[index]
+      separate(Int(segment.separators))
+      let place = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: Int(segment.index) &* 8, as: SegmentPlace.self)
+      if Int64(segment.index) == keySegment { keyShift = out - end &- Int(place.start) }
+      copyPadded(record + Int(place.start), out, count: Int(place.count))
       out += Int(place.count)
     }
+    separate(Int(truncatingIfNeeded: op.pointee.second >> 32))
     memmove(record, end, out - end)
-    if keyColumn >= 0 { endCellKey(record + key.start, record + key.start + key.count, &context) }
+    if context.keyCount >= 0 { context.keyStart += keyShift }
     return record + (out - end)
   }
 }

@@ -67,12 +67,8 @@ enum EventWriter {
         out = quoteCell(UnsafeMutablePointer(bitPattern: UInt(stack.pointee)).unsafelyUnwrapped, out)
       case .keyEndCell: endCellKey(context.keyStart, out, &context)
       case .cellsBegin: out = beginCells(count: Int(truncatingIfNeeded: op.pointee.second), at: out, &stack)
-      case .cell: endCell(column: Int(truncatingIfNeeded: op.pointee.second), at: out, stack)
-      case .cellsEnd:
-        out = endCells(
-          count: Int(truncatingIfNeeded: op.pointee.second), keyColumn: Int(Int64(bitPattern: op.pointee.parameter)), at: out,
-          &stack,
-          &context)
+      case .cell: endCell(segment: Int(truncatingIfNeeded: op.pointee.second), at: out, stack)
+      case .cellsEnd: out = endCells(op, at: out, &stack, &context)
       case .jump: op += Int(truncatingIfNeeded: op.pointee.second)
       case .chance: if random.next() < op.pointee.parameter { op += Int(truncatingIfNeeded: op.pointee.second) }
       case .unless:

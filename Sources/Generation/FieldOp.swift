@@ -83,11 +83,12 @@ enum OpKind: UInt8, BitwiseCopyable {
   /// Puts what was written since `skipBegin` in quotes where it needs them.
   case quoteCell
   case keyEndCell
-  /// A record of `second` columns whose cells come in another order.
+  /// A record whose cells come in another order than their columns, in `second` segments.
   case cellsBegin
-  /// What was written since the last cell is that of column `second`.
+  /// What was written since the last one is segment `second`.
   case cell
-  /// Puts the cells of `second` columns in order; the key is that of column `parameter`, -1 for none.
+  /// Puts the segments in order: `parameter` points at one `CellSegment` for each of the low half of `second`, whose high half is how many commas come
+  /// last. The key is in segment `rowSeed`, -1 for none.
   case cellsEnd
 
   // MARK: Avro
@@ -143,6 +144,12 @@ enum RecordFact: UInt8, BitwiseCopyable {
   }
 
   init(_ fact: ChangeFact) { self = fact == .version ? .version : .operation }
+}
+
+/// A part of a CSV line that is written as one, and how many commas stand in front of it.
+struct CellSegment: BitwiseCopyable {
+  var index: UInt32
+  var separators: UInt32
 }
 
 /// What `OpKind.binaryTime` counts.
