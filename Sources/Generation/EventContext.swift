@@ -7,6 +7,7 @@ struct EventContext: BitwiseCopyable {
   let normals: NormalTable
   /// As the record says it: with the skew of its clock.
   var milliseconds: Int64 = .min
+  /// Of the record, by the right clock; what is within its millisecond counts.
   var nanoseconds: Int64 = 0
   var sentMilliseconds: Int64 = .min
   var drawnMilliseconds: Int64 = 0

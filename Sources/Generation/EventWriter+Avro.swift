@@ -56,9 +56,9 @@ extension EventWriter {
       return value - quotient * divisor < 0 ? quotient - 1 : quotient
     }
     switch op.pointee.second {
-    case TimeUnit.wholeSeconds.rawValue: return floor(time(small, context), 1000) * 1000
+    case TimeUnit.wholeSeconds.rawValue: return floor(time(small, context), 1000) &* 1000
     case TimeUnit.seconds.rawValue: return floor(time(small, context), 1000)
-    case TimeUnit.microseconds.rawValue: return floor(nanoseconds(small, context), 1000)
+    case TimeUnit.microseconds.rawValue: return microseconds(small, context)
     default: return time(small, context)
     }
   }

@@ -175,13 +175,12 @@ enum EventWriter {
         let time = time(op.pointee.small, context)
         out += NumberText.write(time / 1000 - (time % 1000 < 0 ? 1 : 0), to: out)
       case .timeMicroseconds:
-        let nanoseconds = nanoseconds(op.pointee.small, context)
-        out += NumberText.write(nanoseconds / 1000 - (nanoseconds % 1000 < 0 ? 1 : 0), to: out)
+        out += NumberText.write(microseconds(op.pointee.small, context), to: out)
       case .timePattern:
         let parts = UnsafeRawPointer(bitPattern: UInt(op.pointee.parameter)).unsafelyUnwrapped
           .assumingMemoryBound(to: TimePatternPart.self)
         out = TimePattern.write(
-          parts, count: Int(op.pointee.second), nanoseconds: nanoseconds(op.pointee.small, context), to: out)
+          parts, count: Int(op.pointee.second), microseconds: microseconds(op.pointee.small, context), to: out)
       case .keyEndAvro: endBinaryKey(op, out, &context)
       case .textBegin:
         stack.pointee = UInt64(UInt(bitPattern: out))
@@ -232,9 +231,12 @@ enum EventWriter {
     small == 0 ? context.milliseconds : small == 1 ? context.sentMilliseconds : context.drawnMilliseconds
   }
 
-  @inline(__always)
-  static func nanoseconds(_ small: UInt8, _ context: borrowing EventContext) -> Int64 {
-    small == 0 ? context.nanoseconds : time(small, context) &* 1_000_000
+  /// Since the epoch, rounded down. Times far beyond the year 9999 are pinned to 285 000 years.
+  static func microseconds(_ small: UInt8, _ context: borrowing EventContext) -> Int64 {
+    let whole = min(max(time(small, context), -9_000_000_000_000_000), 9_000_000_000_000_000) * 1000
+    guard small == 0 else { return whole }
+    let rest = context.nanoseconds % 1_000_000
+    return whole + (rest < 0 ? rest + 1_000_000 : rest) / 1000
   }
 
   @inline(never)

@@ -59,7 +59,7 @@ final class Renderer {
         roomEnd = base + batch.bytes.capacity - recordRoom
       }
       let ticket = tickets.ticket(index)
-      context.nanoseconds = ticket.pointee.time &+ ticket.pointee.skew &* 1_000_000
+      context.nanoseconds = ticket.pointee.time
       let milliseconds = ticket.pointee.time.flooredMilliseconds
       context.setTime(milliseconds &+ ticket.pointee.skew)
       if sentMilliseconds == nil && ticket.pointee.due == ticket.pointee.time && ticket.pointee.skew == 0 {
@@ -71,6 +71,9 @@ final class Renderer {
       }
       let program = programs + Int(ticket.pointee.program)
       let start = cursor
+      // Where an object that holds the key is null, nothing says that there is none.
+      context.keyCount = -1
+      context.keyForm = .inPlace
       cursor = EventWriter.write(program.pointee.ops, ticket, to: cursor, &context)
       let hasKey = program.pointee.hasKey
       let isChanged = !ticket.pointee.marks.isDisjoint(with: [.tombstone, .corrupt])

@@ -50,12 +50,12 @@ enum TimePattern {
   ]
   private static let weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
 
-  /// Writes a time given in ns since the epoch; returns the cursor behind it. Years are written with four digits from 0 to 9999.
+  /// Writes a time given in µs since the epoch; returns the cursor behind it. Years are written with four digits from 0 to 9999.
   @inline(never)
   static func write(
-    _ parts: UnsafePointer<TimePatternPart>, count: Int, nanoseconds: Int64, to start: UnsafeMutablePointer<UInt8>
+    _ parts: UnsafePointer<TimePatternPart>, count: Int, microseconds: Int64, to start: UnsafeMutablePointer<UInt8>
   ) -> UnsafeMutablePointer<UInt8> {
-    let milliseconds = floor(nanoseconds, 1_000_000)
+    let milliseconds = floor(microseconds, 1000)
     let seconds = floor(milliseconds, 1000)
     let days = floor(seconds, 86_400)
     let ofDay = seconds - days * 86_400
@@ -88,7 +88,7 @@ enum TimePattern {
       case .minute: padded(ofDay / 60 % 60, 2)
       case .second: padded(ofDay % 60, 2)
       case .milliseconds: padded(milliseconds - seconds * 1000, 3)
-      case .microseconds: padded(floor(nanoseconds, 1000) - seconds * 1_000_000, 6)
+      case .microseconds: padded(microseconds - seconds * 1_000_000, 6)
       case .monthName: text(months[Int(date.month) - 1])
       case .monthAbbreviation: text(months[Int(date.month) - 1], 3)
       case .weekdayName: text(weekdays[weekday(days)])
