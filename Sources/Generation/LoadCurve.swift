@@ -87,17 +87,17 @@ struct LoadCurve: Sendable {
   /// Nanoseconds from the start until the integral reaches `mass`; infinite where it never does.
   func time(of mass: Double) -> Double {
     if let constantRate { return constantRate > 0 ? mass / constantRate : .infinity }
-    if mass < headMass || cycle.isEmpty { return Self.time(head, of: mass) }
+    if mass < headMass || cycle.isEmpty { return Self.time(head, of: mass, isEndless: !cycle.isEmpty) }
     guard cycleMass > 0 else { return .infinity }
     let rest = mass - headMass
     let turns = (rest / cycleMass).rounded(.down)
-    return headLength + turns * cycleLength + Self.time(cycle, of: rest - turns * cycleMass)
+    return headLength + turns * cycleLength + Self.time(cycle, of: max(rest - turns * cycleMass, 0), isEndless: true)
   }
 
   /// Records due in the first `elapsed` ns.
   func mass(at elapsed: Double) -> Double {
     func mass(_ pieces: [Piece], _ elapsed: Double) -> Double {
-      guard let piece = pieces.last(where: { $0.start <= elapsed }) else { return 0 }
+      guard let piece = Self.place(pieces, at: elapsed) else { return 0 }
       return piece.massBefore + Self.mass(piece, upTo: min(elapsed - piece.start, piece.length))
     }
     if elapsed < headLength || cycle.isEmpty { return mass(head, elapsed) }
@@ -127,8 +127,18 @@ struct LoadCurve: Sendable {
     return total
   }
 
+  /// The last piece that has begun.
+  private static func place(_ pieces: [Piece], at time: Double) -> Piece? {
+    var (low, high) = (0, pieces.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if pieces[middle].start <= time { low = middle + 1 } else { high = middle }
+    }
+    return low > 0 ? pieces[low - 1] : nil
+  }
+
   private static func rate(_ pieces: [Piece], at time: Double) -> Double {
-    guard let piece = pieces.last(where: { $0.start <= time }) ?? pieces.first else { return 0 }
+    guard let piece = place(pieces, at: time) ?? pieces.first else { return 0 }
     let at = piece.phase + time - piece.start
     switch piece.curve {
     case .line(let from, let to):
@@ -140,13 +150,21 @@ struct LoadCurve: Sendable {
     }
   }
 
-  private static func time(_ pieces: [Piece], of mass: Double) -> Double {
-    guard let piece = pieces.last(where: { $0.massBefore <= mass && $0.mass > 0 }) ?? pieces.last, piece.mass > 0 else {
-      return .infinity
+  private static func time(_ pieces: [Piece], of mass: Double, isEndless: Bool) -> Double {
+    // The last piece that begins at this mass or before, without those in which nothing is due.
+    var (low, high) = (0, pieces.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if pieces[middle].massBefore <= mass { low = middle + 1 } else { high = middle }
     }
+    var index = low - 1
+    while index >= 0, pieces[index].mass == 0 { index -= 1 }
+    guard index >= 0 else { return .infinity }
+    let piece = pieces[index]
     let rest = mass - piece.massBefore
-    guard rest < piece.mass || piece.length == .infinity else { return .infinity }
-    return piece.start + inverse(piece, of: rest)
+    if rest < piece.mass || piece.length == .infinity { return piece.start + inverse(piece, of: rest) }
+    // The end of the last piece has come; before another one it is the rounding of their sums that went over the edge.
+    return isEndless || index < pieces.count - 1 && pieces[(index + 1)...].contains { $0.mass > 0 } ? piece.end : .infinity
   }
 
   /// Records in the first `length` ns of a piece.

@@ -1,5 +1,6 @@
 // Loads: their integrals, the times of their records, and what they do to sessions and streams.
 
+import Base
 import Configuration
 import Foundation
 import Records
@@ -11,7 +12,7 @@ import Testing
 @Suite struct LoadTests {
   static let second = 1e9
 
-  private static func shape(_ text: String) throws -> LoadShape {
+  static func shape(_ text: String) throws -> LoadShape {
     let diagnostics = Diagnostics(file: "load")
     let shape = SchemaReader.readLoad(text: text, diagnostics: diagnostics)
     try diagnostics.throwIfErrors()
@@ -75,6 +76,39 @@ import Testing
     }
     #expect(Generating.excess(observed: counts, probabilities: counts.map { _ in 0.1 }) < 4)
     #expect(abs(Double(last) / 1e9 - 20) < 0.6)
+  }
+
+  /// Sums of pieces are rounded, and a mass at the edge of two must not fall between them.
+  @Test(arguments: 0..<20 as Range<UInt64>) func `a repeated load never ends, whatever its pieces`(seed: UInt64) {
+    var random = Random(state: seed)
+    let segments = (0..<(2 + random.below(5))).map { index in
+      LoadShape.Segment(
+        lengthMilliseconds: 0.1 + 1000 * random.unit(),
+        curve: .line(from: index == 1 ? 0 : random.unit() * 100, to: index == 1 ? 0 : random.unit() * 1000))
+    }
+    let curve = LoadCurve(LoadShape(segments: segments, isRepeated: true))
+    let length = segments.reduce(0) { $0 + $1.lengthMilliseconds } * 1e6
+    for turn in 1...300 {
+      for segment in 0...segments.count {
+        let edge = segments[..<segment].reduce(0) { $0 + $1.lengthMilliseconds } * 1e6
+        let mass = curve.mass(at: Double(turn) * length + edge)
+        for near in [mass.nextDown, mass, mass.nextUp] {
+          let time = curve.time(of: near)
+          #expect(time.isFinite && abs(curve.mass(at: time) - mass) < 1e-6 * mass, "turn \(turn), segment \(segment)")
+        }
+      }
+    }
+  }
+
+  @Test func `an incident far away in a repeated load costs its records nothing`() {
+    let second = LoadShape.Segment(lengthMilliseconds: 500, curve: .line(from: 10, to: 20))
+    let day = 86_400e9
+    let curve = LoadCurve(
+      LoadShape(segments: [second, second], isRepeated: true), boosts: [.init(start: day, end: day + 1e9, factor: 3)])
+    #expect(abs(curve.mass(at: day + 1e9) - curve.mass(at: day) - 45) < 1e-3)
+    var clock = LoadClock(curve, seed: 1)
+    for _ in 0..<20_000 { clock.advance() }
+    #expect(abs(Double(clock.elapsed) - 20_000 / 15.0 * 1e9) < 0.5e9)
   }
 
   @Test func `a changed rate begins with the next record`() {
