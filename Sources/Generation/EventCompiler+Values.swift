@@ -11,7 +11,7 @@ extension EventCompiler {
       branch(generators.map(\.weight), owner: owner) { $0.value(generators[$1].generator, owner, form.way($1)) }
     case .from(let field): from(field, form)
     case .reference(let entity, let field, let pick):
-      let picker = memory.picker(pick, of: schema.entities[entity], seed: seed)
+      let picker = memory.picker(pick, of: entity, schema, seed: seed)
       emit(
         .follow, width: 0, owner: owner,
         parameter: UInt64(UInt(bitPattern: memory.array([picker]))))

@@ -48,6 +48,8 @@ public final class Generator {
 
   /// Tickets per round: enough to make what is done per round cheap, few enough to stay in the first caches.
   private static let ticketCount = 256
+  /// A batch is full with so many bytes, however few records that are: its slots count bytes in 32 bits.
+  private static let batchByteCount = 1 << 30
 
   /// The start must lie within `GenerationSettings.representableMilliseconds`.
   ///
@@ -56,7 +58,8 @@ public final class Generator {
     self.truth = truth.map { TruthLog(plan, settings, $0) }
     stream = TicketStream(plan, settings, truth: self.truth)
     renderer = Renderer(plan)
-    tickets = TicketBuffer(rowCount: plan.layout.count, capacity: Self.ticketCount)
+    tickets = TicketBuffer(
+      rowCount: plan.layout.count, capacity: min(max(Self.batchByteCount / plan.maximumRecordByteCount, 1), Self.ticketCount))
   }
 
   /// Sessions that wait for their next event.
@@ -69,7 +72,7 @@ public final class Generator {
   /// are those of the load, whatever the simulation's are. Returns whether it did.
   public func moveStart(toMilliseconds milliseconds: Int64) -> Bool {
     guard GenerationSettings.representableMilliseconds.contains(milliseconds) else { return false }
-    return stream.moveStart(milliseconds * 1_000_000)
+    return stream.moveStart(toMilliseconds: milliseconds)
   }
 
   /// Records that faults hold back, and the most there were at once.
@@ -82,7 +85,7 @@ public final class Generator {
   /// Empties `batch` and fills it with the next records.
   ///
   /// - Parameters:
-  ///   - maximumCount: records at most; the batch's slots bound it too.
+  ///   - maximumCount: records at most; the batch's slots bound it too, and 1 GiB.
   ///   - limitNanoseconds: only records due before this time, in ns since the epoch.
   ///   - sentMilliseconds: the time that `time: sent` writes; nil for when the record is due.
   ///   - times: where to put when each record was due, in ns since the epoch, with room for `maximumCount`.
@@ -92,7 +95,7 @@ public final class Generator {
   ) {
     let limit = min(maximumCount, batch.slotCapacity)
     renderer.begin(batch)
-    while batch.count < limit {
+    while batch.count < limit, batch.bytes.count < Self.batchByteCount {
       stream.fill(tickets, maximumCount: limit - batch.count, before: limitNanoseconds, sentMilliseconds: sentMilliseconds)
       if tickets.count == 0 { break }
       if let times {

@@ -39,16 +39,14 @@ public final class LabelledGenerator {
   private let labels: (Int64) -> RecordLabels?
 
   /// - Parameters:
-  ///   - movedStart: where event time starts, in ms since the epoch, if not where the settings say; see `Generator.moveStart`.
   ///   - numbers: how many records of the clean stream there were.
   ///   - labels: what befell the record with a number; nil gives the clean stream.
   public init(
-    _ plan: GenerationPlan, _ settings: GenerationSettings, movedStart: Int64? = nil, numbers: UInt64,
+    _ plan: GenerationPlan, _ settings: GenerationSettings, numbers: UInt64,
     labels: @escaping (Int64) -> RecordLabels? = { _ in nil }
   ) {
     self.plan = plan
     simulation = Simulation(plan, settings)
-    if let movedStart { _ = simulation.moveStart(movedStart * 1_000_000) }
     renderer = Renderer(plan)
     tickets = TicketBuffer(rowCount: plan.layout.count, capacity: 256)
     end = settings.endMilliseconds.map { min($0, GenerationSettings.representableMilliseconds.upperBound) * 1_000_000 } ?? .max

@@ -58,5 +58,7 @@ struct LoadClock {
     return value == .max ? .max : base + value
   }
 
-  private static func nanoseconds(_ value: Double) -> Int64 { value < 9.1e18 ? Int64(value + 0.5) : .max }
+  /// Whole nanoseconds; `Int64.max` for what lies beyond.
+  @inline(__always)
+  static func nanoseconds(_ value: Double) -> Int64 { value < 9.1e18 ? Int64(value + 0.5) : .max }
 }

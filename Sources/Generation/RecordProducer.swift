@@ -53,6 +53,9 @@ public final class RecordProducer {
   private var next = 0
   private var pending = 0
 
+  /// Records per batch where they are large: a batch of the longest ones stays within this many bytes, and so within what its slots can say.
+  private static let batchByteCount = 64 << 20
+  private let batchCount: Int
   /// Slots per worker: one is rendered while the other is filled or written.
   private static let slotsPerWorker = 3
 
@@ -63,6 +66,7 @@ public final class RecordProducer {
     self.truth = truth.map { TruthLog(plan, settings, $0) }
     stream = TicketStream(plan, settings, truth: self.truth)
     let rowCount = stream.rowCount
+    batchCount = min(max(Self.batchByteCount / plan.maximumRecordByteCount, 1), Self.batchCount)
     let workerCount = max(threadCount - 1, 0)
     slots = (0..<max(workerCount * Self.slotsPerWorker, 1)).map { _ in ProducedBatch(rowCount: rowCount) }
     renderer = workerCount == 0 ? Renderer(plan) : nil
@@ -99,8 +103,11 @@ public final class RecordProducer {
   /// As `Generator.moveStart`.
   public func moveStart(toMilliseconds milliseconds: Int64) -> Bool {
     guard GenerationSettings.representableMilliseconds.contains(milliseconds) else { return false }
-    return stream.moveStart(milliseconds * 1_000_000)
+    return stream.moveStart(toMilliseconds: milliseconds)
   }
+
+  /// Ends event time at another moment, exclusive; nothing may be on its way.
+  public func moveEnd(toMilliseconds milliseconds: Int64) { stream.moveEnd(toMilliseconds: milliseconds) }
 
   /// Whether all records that were asked for have been handed out.
   public var isComplete: Bool { stream.isComplete && pending == 0 }
@@ -144,7 +151,7 @@ public final class RecordProducer {
   private var oldest: Int { (next + slots.count - pending) % slots.count }
 
   private func simulate(_ slot: ProducedBatch, _ limit: Int64, _ sentMilliseconds: Int64?) -> Bool {
-    stream.fill(slot.tickets, maximumCount: Self.batchCount, before: limit, sentMilliseconds: sentMilliseconds)
+    stream.fill(slot.tickets, maximumCount: batchCount, before: limit, sentMilliseconds: sentMilliseconds)
     slot.sentMilliseconds = sentMilliseconds
     return slot.tickets.count > 0
   }

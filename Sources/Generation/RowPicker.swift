@@ -17,11 +17,15 @@ struct RowPicker: BitwiseCopyable {
   var isRare = false
   /// A `ZipfSampler`, or alias entries.
   var table: UInt64 = 0
-  /// Of the rank's occupants, and of the rows' lives.
+  /// Of the ranks' occupants.
   var seed: UInt64 = 0
   /// Nanoseconds; 0 for none.
   var drift: Int64 = 0
   var population = Population()
+  /// Of the rows' lives.
+  var lifeSeed: UInt64 = 0
+  /// How many rows come and go together: those of one owner.
+  var rowsPerLife: UInt64 = 1
 
   /// Which rows exist.
   struct Population: BitwiseCopyable {
@@ -32,7 +36,7 @@ struct RowPicker: BitwiseCopyable {
     var lifetime: Double = 0
   }
 
-  /// How often a row that does not exist is drawn again before it is taken all the same.
+  /// How often a row that does not exist is drawn again before it is taken all the same, or any that has joined.
   private static let tries = 32
 
   /// - Parameters:
@@ -58,13 +62,14 @@ struct RowPicker: BitwiseCopyable {
 
   @inline(never)
   private func drawRare(_ random: inout Random, _ time: Int64, _ elapsed: Int64) -> UInt64 {
+    let present = min(joined(elapsed) * rowsPerLife, count)
+    let isEven = shape == .uniform && drift == 0
     var row: UInt64 = 0
     for _ in 0..<Self.tries {
-      row = occupant(of: rank(&random), time)
-      if exists(row, elapsed) { return row }
+      row = isEven ? random.below(present) : occupant(of: rank(&random), time)
+      if exists(row / rowsPerLife, elapsed) { return row }
     }
-    // The latest row that has joined.
-    return min(row, joined(elapsed) - 1)
+    return row < present ? row : random.below(present)
   }
 
   /// The row at a rank. Each rank changes its occupant every `drift`, at a moment of its own, to any row.
@@ -77,7 +82,8 @@ struct RowPicker: BitwiseCopyable {
   }
 
   private func joined(_ elapsed: Int64) -> UInt64 {
-    guard population.initial < count else { return count }
+    let count = count / rowsPerLife
+    guard population.initial < count else { return max(count, 1) }
     let joins = population.joinGap > 0 ? UInt64(min(max(Double(elapsed) / population.joinGap, 0), 1e18)) : 0
     return max(min(population.initial &+ joins, count), 1)
   }
@@ -87,14 +93,19 @@ struct RowPicker: BitwiseCopyable {
     guard population.lifetime > 0 else { return true }
     // Who is there at the start has an exponential time left: it has no memory.
     let arrival = row < population.initial ? 0 : Double(row - population.initial + 1) * population.joinGap
-    var random = Random(state: Hash.mix(seed ^ 0x6c69_6665, row))
+    var random = Random(state: Hash.mix(lifeSeed, row))
     return Double(elapsed) < arrival + random.exponential() * population.lifetime
   }
 }
 
 extension PlanMemory {
-  /// - Parameter seed: of the plan; drift and lives are functions of it and the entity's name.
-  func picker(_ pick: RowPick, of entity: EntityDefinition, seed: UInt64) -> RowPicker {
+  /// - Parameters:
+  ///   - index: which of the schema's entities is drawn from.
+  ///   - seed: of the plan; drift and lives are functions of it and the entity's name.
+  func picker(_ pick: RowPick, of index: Int, _ schema: EventSchema, seed: UInt64) -> RowPicker {
+    let entity = schema.entities[index]
+    // Rows with an owner come and go with it.
+    let life = entity.ownership.map { schema.entities[$0.owner] } ?? entity
     var picker = RowPicker(count: UInt64(entity.count), shape: .uniform)
     switch pick.shape {
     case .uniform: break
@@ -108,12 +119,14 @@ extension PlanMemory {
     }
     picker.seed = Hash.mix(seed ^ 0x7069_636b, GenerationSeeds.hash(entity.name))
     picker.drift = Int64(min((pick.driftMilliseconds ?? 0) * 1e6, 9e18))
-    if let growth = entity.growth {
+    picker.lifeSeed = Hash.mix(seed ^ 0x7069_636b, GenerationSeeds.hash(life.name)) ^ 0x6c69_6665
+    picker.rowsPerLife = UInt64(max(entity.ownership?.most ?? 1, 1))
+    if let growth = life.growth {
       picker.population.initial = UInt64(growth.initial)
       picker.population.joinGap = growth.perDay > 0 ? 86_400e9 / growth.perDay : 0
     }
-    picker.population.lifetime = (entity.lifetimeMilliseconds ?? 0) * 1e6
-    picker.isRare = picker.drift > 0 || entity.growth != nil || picker.population.lifetime > 0
+    picker.population.lifetime = (life.lifetimeMilliseconds ?? 0) * 1e6
+    picker.isRare = picker.drift > 0 || life.growth != nil || picker.population.lifetime > 0
     return picker
   }
 }

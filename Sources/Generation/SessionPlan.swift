@@ -40,9 +40,9 @@ struct SessionPlan {
           targets: memory.array(targets), targetCount: Int32(targets.count), program: UInt16(state.event),
           flags: state.identifies ? .identified : [], firstBind: Int32(binds.count), bindCount: Int32(state.binds.count)))
       for bind in state.binds {
-        let entity = schema.entities[model.bindings[bind.binding].entity]
+        let entity = model.bindings[bind.binding].entity
         binds.append(
-          BindPlan(binding: bind.binding, row: bind.binding + 2, picker: memory.picker(bind.pick, of: entity, seed: seed)))
+          BindPlan(binding: bind.binding, row: bind.binding + 2, picker: memory.picker(bind.pick, of: entity, schema, seed: seed)))
       }
     }
     self.states = memory.array(states)
@@ -50,7 +50,7 @@ struct SessionPlan {
     initialStates = memory.array(AliasTable.columns(model.initial.map(\.weight)))
     initialTargets = memory.array(model.initial.map { Int32($0.state) })
     initialCount = model.initial.count
-    actor = memory.picker(model.actorPick, of: schema.entities[model.actor], seed: seed)
+    actor = memory.picker(model.actorPick, of: model.actor, schema, seed: seed)
     let ownership = model.device.flatMap { schema.entities[$0].ownership }
     deviceLeast = UInt64(ownership?.least ?? 0)
     deviceMost = UInt64(ownership?.most ?? 0)

@@ -15,11 +15,9 @@ struct SessionSource {
   private let changes: ProgramChanges
   private let shard: Shard
   /// Of event time.
-  private(set) var startNanoseconds: Int64
+  private let startNanoseconds: Int64
   /// Of the simulation: what the heap's keys count from. Earlier than the start of event time under a load.
   private let originNanoseconds: Int64
-  /// When event time starts, as the simulation counts.
-  private let simulatedStart: Int64
   private let sessionSeed: UInt64
   /// Present where times are those of a load.
   private var load: LoadClock?
@@ -27,6 +25,8 @@ struct SessionSource {
   /// Present where arrivals follow a load that is not constant.
   private var following: FollowingArrivals?
   private var swarms: [Swarm]
+  /// Under a load: when the next swarm begins of those that have not; `Int64.max` for none.
+  private var nextSwarm = Int64.max
   private let outages: [(window: TimeWindow, filter: RowFilter)]
   private let hotRows: [(window: TimeWindow, binding: Int, row: UInt64, share: Double)]
   private var heap = RadixHeap()
@@ -66,7 +66,6 @@ struct SessionSource {
     let rate = clock.map { max($0.rate, 1e-9) }
     startRate = rate ?? 0
     originNanoseconds = startNanoseconds - (rate.map { Self.warmUpNanoseconds(sessions, $0) } ?? 0)
-    simulatedStart = startNanoseconds
     sessionSeed = GenerationSeeds.sessions(plan.seed)
     // A load replaces the profile: the sessions that it takes arrive evenly, or as it goes up and down.
     arrivals = ArrivalProcess(
@@ -80,7 +79,8 @@ struct SessionSource {
         window: window, think: swarm.think, actorCount: swarm.actorCount,
         arrivals: ArrivalProcess(
           seed: GenerationSeeds.swarm(plan.seed, index), perSecond: swarm.perSecond, curve: ArrivalCurve([]),
-          startNanoseconds: max(window.start, startNanoseconds)), seed: GenerationSeeds.swarm(plan.seed, index + 1024))
+          startNanoseconds: max(window.start, startNanoseconds)), seed: GenerationSeeds.swarm(plan.seed, index + 1024),
+        start: max(window.start, startNanoseconds))
     }
     outages = sessions.outages.map { (windows[$0.incident], $0.filter) }
     hotRows = zip(plan.incidents, windows).compactMap { incident, window in
@@ -95,13 +95,7 @@ struct SessionSource {
         seed: GenerationSeeds.arrivals(plan.seed), eventsPerSession: sessions.expectedEvents, time: originNanoseconds)
     }
     head.key = key(nextArrival(clock))
-    for (index, swarm) in swarms.enumerated() where swarm.arrivals.time < swarm.window.end {
-      heap.push(HeapItem(key: key(swarm.arrivals.time), order: .max, slot: Self.firstSwarmSlot + UInt32(index)))
-    }
-    if heap.count > 0 {
-      heap.push(head)
-      head = heap.pop()
-    }
+    if clock == nil { pushSwarms() } else { findNextSwarm() }
     if clock != nil { warmUp(plan) }
     load = clock
   }
@@ -116,12 +110,7 @@ struct SessionSource {
   /// When the next record happens, in ns since the epoch; `Int64.max` when representable time is over.
   var nextTime: Int64 { time(of: head, load) }
 
-  /// Lets event time start at another moment, before the first record. Only under a load.
-  mutating func moveStart(_ nanoseconds: Int64) -> Bool {
-    guard load != nil, sequence == 0 else { return false }
-    startNanoseconds = nanoseconds
-    return true
-  }
+  var hasLoad: Bool { load != nil }
 
   /// From the next record on, so many per second. Only under a load.
   mutating func changeRate(_ perSecond: Double) {
@@ -149,7 +138,12 @@ struct SessionSource {
     while count < end {
       let time = time(of: head, load)
       guard time < limit else { break }
-      let simulated = Int64(bitPattern: head.key) &+ originNanoseconds
+      if time >= nextSwarm {
+        beginSwarms(at: time, head.key, &heap)
+        heap.push(head)
+        head = heap.pop()
+        continue
+      }
       let isArrival = head.slot >= Self.firstSwarmSlot
       let slot: UInt32
       if isArrival {
@@ -157,10 +151,10 @@ struct SessionSource {
         let header = pool.header(slot)
         let isHere =
           head.slot == Self.arrivalSlot
-          ? begin(header, arrivals, time, simulated) : begin(header, swarm: Int(head.slot - Self.firstSwarmSlot), time, simulated)
+          ? begin(header, arrivals, time) : begin(header, swarm: Int(head.slot - Self.firstSwarmSlot), time)
         guard isHere else {
           pool.release(slot)
-          advance(head.slot, &arrivals, load, &heap)
+          advance(head, time, &arrivals, load, &heap)
           head = heap.pop()
           continue
         }
@@ -173,7 +167,7 @@ struct SessionSource {
       let state = plan.states + Int(header.pointee.state)
       for bind in 0..<Int(state.pointee.bindCount) {
         let bind = plan.binds + (Int(state.pointee.firstBind) &+ bind)
-        rows[bind.pointee.row] = bind.pointee.picker.draw(&random, time: simulated, elapsed: simulated &- simulatedStart)
+        rows[bind.pointee.row] = bind.pointee.picker.draw(&random, time: time, elapsed: time &- startNanoseconds)
         if !isPlain { overrideRow(bind.pointee.binding, rows + bind.pointee.row, &random, time) }
       }
       header.pointee.flags.formUnion(state.pointee.flags)
@@ -211,7 +205,7 @@ struct SessionSource {
           heap.restart(at: head.key)
           continue
         }
-        advance(head.slot, &arrivals, load, &heap)
+        advance(head, time, &arrivals, load, &heap)
       }
       head = heap.pop()
     }
@@ -228,7 +222,10 @@ struct SessionSource {
 
   /// Puts the next arrival of the same kind into the heap.
   @inline(__always)
-  private mutating func advance(_ slot: UInt32, _ arrivals: inout ArrivalProcess, _ load: LoadClock?, _ heap: inout RadixHeap) {
+  private mutating func advance(
+    _ arrived: HeapItem, _ now: Int64, _ arrivals: inout ArrivalProcess, _ load: LoadClock?, _ heap: inout RadixHeap
+  ) {
+    let slot = arrived.slot
     if slot == Self.arrivalSlot {
       let time: Int64
       if following != nil {
@@ -240,10 +237,42 @@ struct SessionSource {
       heap.push(HeapItem(key: key(time), order: .max, slot: slot))
     } else {
       let index = Int(slot - Self.firstSwarmSlot)
+      let before = swarms[index].arrivals.time
       swarms[index].arrivals.advance()
-      let time = swarms[index].arrivals.time
-      if time < swarms[index].window.end { heap.push(HeapItem(key: key(time), order: .max, slot: slot)) }
+      let gap = swarms[index].arrivals.time &- before
+      let end = swarms[index].window.end
+      // Under a load the window is one of event time, and so it is checked again when the arrival is due.
+      if load == nil ? swarms[index].arrivals.time < end : now < end {
+        heap.push(HeapItem(key: arrived.key &+ UInt64(bitPattern: gap), order: .max, slot: slot))
+      }
     }
+  }
+
+  /// Puts the first arrivals of all swarms into the heap: without a load it is known when they are.
+  private mutating func pushSwarms() {
+    for (index, swarm) in swarms.enumerated() where swarm.arrivals.time < swarm.window.end {
+      heap.push(HeapItem(key: key(swarm.arrivals.time), order: .max, slot: Self.firstSwarmSlot + UInt32(index)))
+    }
+    guard heap.count > 0 else { return }
+    heap.push(head)
+    head = heap.pop()
+  }
+
+  /// The same for the swarms whose time has come, under a load: the simulation's clock is not that of event time then, so they count from where
+  /// it stands.
+  @inline(never)
+  private mutating func beginSwarms(at now: Int64, _ key: UInt64, _ heap: inout RadixHeap) {
+    for index in swarms.indices where !swarms[index].hasBegun && swarms[index].start <= now {
+      swarms[index].hasBegun = true
+      guard now < swarms[index].window.end else { continue }
+      let wait = UInt64(bitPattern: swarms[index].arrivals.time &- swarms[index].start)
+      heap.push(HeapItem(key: key &+ wait, order: .max, slot: Self.firstSwarmSlot + UInt32(index)))
+    }
+    findNextSwarm()
+  }
+
+  private mutating func findNextSwarm() {
+    nextSwarm = swarms.reduce(.max) { $1.hasBegun ? $0 : min($0, $1.start) }
   }
 
   private mutating func nextArrival(_ load: LoadClock?) -> Int64 {
@@ -255,26 +284,27 @@ struct SessionSource {
   /// Fills the slot of a session that arrives now; false where it does not come.
   @inline(__always)
   private func begin(
-    _ header: UnsafeMutablePointer<SessionHeader>, _ arrivals: ArrivalProcess, _ time: Int64, _ simulated: Int64
+    _ header: UnsafeMutablePointer<SessionHeader>, _ arrivals: ArrivalProcess, _ time: Int64
   ) -> Bool {
     let random =
       following.map { Random(seed: sessionSeed, .max, $0.index) }
       ?? Random(seed: sessionSeed, UInt64(bitPattern: arrivals.block), arrivals.index)
-    return begin(header, random, time, simulated, swarm: nil)
+    return begin(header, random, time, swarm: nil)
   }
 
   @inline(never)
   private func begin(
-    _ header: UnsafeMutablePointer<SessionHeader>, swarm index: Int, _ time: Int64, _ simulated: Int64
+    _ header: UnsafeMutablePointer<SessionHeader>, swarm index: Int, _ time: Int64
   ) -> Bool {
     let swarm = swarms[index]
+    guard time < swarm.window.end else { return false }
     let random = Random(seed: swarm.seed, UInt64(bitPattern: swarm.arrivals.block), swarm.arrivals.index)
-    return begin(header, random, time, simulated, swarm: index)
+    return begin(header, random, time, swarm: index)
   }
 
   @inline(__always)
   private func begin(
-    _ header: UnsafeMutablePointer<SessionHeader>, _ start: Random, _ time: Int64, _ simulated: Int64, swarm: Int?
+    _ header: UnsafeMutablePointer<SessionHeader>, _ start: Random, _ time: Int64, swarm: Int?
   ) -> Bool {
     var random = start
     let rows = SessionPool.rows(header)
@@ -293,7 +323,7 @@ struct SessionSource {
       pace = .max
       rows[0] = random.below(min(plan.botActorCount, plan.actor.count))
     } else {
-      rows[0] = plan.actor.draw(&random, time: simulated, elapsed: simulated &- simulatedStart)
+      rows[0] = plan.actor.draw(&random, time: time, elapsed: time &- startNanoseconds)
     }
     if plan.deviceMost > 0 { rows[1] = device(of: rows[0], &random) }
     if plan.anonymousShare == 0 || random.unit() >= plan.anonymousShare { flags.insert(.identified) }
@@ -398,6 +428,10 @@ private struct Swarm {
   var actorCount: UInt64
   var arrivals: ArrivalProcess
   var seed: UInt64
+  /// Of event time, in ns since the epoch.
+  var start: Int64
+  /// Whether its arrivals are in the heap, or over.
+  var hasBegun = false
 }
 
 /// Arrivals that follow a load as it goes up and down: so many sessions that their records make up the load.

@@ -7,6 +7,8 @@ import Schema
 struct Simulation {
   private var sessions: SessionSource?
   private var streams: [StreamSource]
+  /// Which of the schema's streams these are.
+  private let streamIndices: [Int]
   /// Records of all sources and shards so far.
   private(set) var number: UInt64 = 0
 
@@ -18,11 +20,15 @@ struct Simulation {
         plan, model, startNanoseconds: start, load: settings.load ?? plan.schema.load, shard: settings.shard)
     }
     let hasSessions = sessions != nil
-    let chosen = plan.streams.filter { wanted == nil || $0.model.name == wanted }
-    streams = chosen.map { stream in
-      let load = !hasSessions ? settings.load?.scaled(stream.model.load, among: chosen.map(\.model.load)) : nil
-      return StreamSource(
-        plan, stream, startNanoseconds: start, load: load ?? stream.model.load, shard: settings.shard)
+    // Streams refer to each other's records, so each needs to know when those of the others are.
+    var loads = plan.streams.map(\.model.load)
+    streamIndices = plan.streams.indices.filter { wanted == nil || plan.streams[$0].model.name == wanted }
+    if let load = settings.load, !hasSessions {
+      let own = streamIndices.map { loads[$0] }
+      for index in streamIndices { loads[index] = load.scaled(loads[index], among: own) }
+    }
+    streams = streamIndices.map { [loads] index in
+      StreamSource(plan, index, startNanoseconds: start, loads: loads, shard: settings.shard)
     }
   }
 
@@ -32,13 +38,8 @@ struct Simulation {
 
   var nextTime: Int64 { streams.reduce(sessions?.nextTime ?? .max) { min($0, $1.nextTime) } }
 
-  /// Lets event time start at another moment, before the first record; false where a source cannot.
-  mutating func moveStart(_ nanoseconds: Int64) -> Bool {
-    guard number == 0 else { return false }
-    if sessions != nil, !sessions!.moveStart(nanoseconds) { return false }
-    for index in streams.indices { _ = streams[index].moveStart(nanoseconds) }
-    return true
-  }
+  /// Whether event time could as well start at another moment: nothing has happened, and the times are those of loads.
+  var canMoveStart: Bool { number == 0 && sessions?.hasLoad ?? true }
 
   /// From the next record on, so many per second; streams share them as their own rates are.
   mutating func changeRate(_ perSecond: Double) {
@@ -46,9 +47,9 @@ struct Simulation {
       sessions!.changeRate(perSecond)
     } else {
       let total = streams.reduce(0) { $0 + $1.rate }
-      for index in streams.indices {
-        streams[index].changeRate(total > 0 ? perSecond * streams[index].rate / total : perSecond / Double(streams.count))
-      }
+      let shares = streams.map { total > 0 ? $0.rate / total : 1 / Double(streams.count) }
+      let rates = Dictionary(uniqueKeysWithValues: zip(streamIndices, shares.map { $0 * perSecond }))
+      for place in streams.indices { streams[place].changeRate(streamIndices[place], rates) }
     }
   }
 

@@ -16,7 +16,8 @@ struct StreamPlan {
   /// A record of another stream, of the last `within` ns, and the rows that it has bound itself.
   struct RecordBind {
     var row: Int
-    var curve: LoadCurve
+    /// Index into the schema's streams.
+    var stream: Int
     /// The other stream's.
     var seed: UInt64
     var within: Int64
@@ -50,7 +51,7 @@ struct StreamPlan {
       switch binding.target {
       case .entity(let entity, let pick):
         rows.append(
-          RowBind(row: layout.streamBinding(place), picker: memory.picker(pick, of: schema.entities[entity], seed: seed)))
+          RowBind(row: layout.streamBinding(place), picker: memory.picker(pick, of: entity, schema, seed: seed)))
       case .stream(let other, let within):
         let target = schema.streams[other]
         let base = RowLayout.nestedBase(of: place, model, schema)
@@ -58,11 +59,11 @@ struct StreamPlan {
         for (offset, inner) in target.bindings.enumerated() {
           guard case .entity(let entity, let pick) = inner.target else { continue }
           nested.append(
-            RowBind(row: layout.streamBinding(base + offset), picker: memory.picker(pick, of: schema.entities[entity], seed: seed)))
+            RowBind(row: layout.streamBinding(base + offset), picker: memory.picker(pick, of: entity, schema, seed: seed)))
         }
         records.append(
           RecordBind(
-            row: layout.streamBinding(place), curve: LoadCurve(target.load), seed: GenerationSeeds.stream(seed, target.name),
+            row: layout.streamBinding(place), stream: other, seed: GenerationSeeds.stream(seed, target.name),
             within: within * 1_000_000, nested: nested))
       }
     }
@@ -72,7 +73,7 @@ struct StreamPlan {
     if case .changes(let changes) = model.content {
       self.changes = Changes(
         rowCount: UInt64(schema.entities[changes.entity].count), hasSnapshot: changes.hasSnapshot,
-        deleteShare: changes.deleteShare, picker: memory.picker(changes.pick, of: schema.entities[changes.entity], seed: seed))
+        deleteShare: changes.deleteShare, picker: memory.picker(changes.pick, of: changes.entity, schema, seed: seed))
     } else {
       changes = nil
     }
@@ -83,7 +84,7 @@ struct StreamSource {
   private let plan: StreamPlan
   private let programChanges: ProgramChanges
   private let shard: Shard
-  private(set) var startNanoseconds: Int64
+  private let startNanoseconds: Int64
   private var clock: LoadClock
   /// Rows of the snapshot that are still to come, and how many there were.
   private var snapshotRest: UInt64
@@ -92,27 +93,38 @@ struct StreamSource {
   private var versions: [UInt32]
   private let isHistory: Bool
   private var references: [Reference]
+  /// Present where the times of the records are random and rows come and go with time: then they do with the time that the record has on
+  /// average, which is known of any record by its number.
+  private let meanCurve: LoadCurve?
 
   private static let deleted: UInt32 = 1 << 31
 
   /// Which records of another stream may be referred to: those that the cursors stand between.
   private struct Reference {
+    let stream: Int
+    let curve: LoadCurve
     var newest: LoadClock
     var oldest: LoadClock
   }
 
-  init(_ plan: GenerationPlan, _ stream: StreamPlan, startNanoseconds: Int64, load: LoadShape, shard: Shard) {
+  /// - Parameter loads: of all streams of the schema, this one's at `index`.
+  init(_ plan: GenerationPlan, _ index: Int, startNanoseconds: Int64, loads: [LoadShape], shard: Shard) {
+    let stream = plan.streams[index]
     self.plan = stream
     self.shard = shard
     self.startNanoseconds = startNanoseconds
     programChanges = ProgramChanges(plan, plan.incidents.map { TimeWindow($0, startNanoseconds) })
-    clock = LoadClock(LoadCurve(load), seed: stream.seed)
+    let curve = LoadCurve(loads[index])
+    clock = LoadClock(curve, seed: stream.seed)
+    let rows = UnsafeBufferPointer(start: stream.rowBinds, count: stream.rowBindCount)
+    meanCurve = curve.isRandom && rows.contains { $0.picker.isRare } ? curve : nil
     snapshotRest = stream.changes.map { $0.hasSnapshot ? $0.rowCount : 0 } ?? 0
     versions = stream.changes.map { [UInt32](repeating: 0, count: Int($0.rowCount)) } ?? []
     isHistory = stream.changes != nil
     references = stream.recordBinds.map { bind in
-      let clock = LoadClock(bind.curve, seed: bind.seed)
-      return Reference(newest: clock, oldest: clock)
+      let curve = LoadCurve(loads[bind.stream])
+      let clock = LoadClock(curve, seed: bind.seed)
+      return Reference(stream: bind.stream, curve: curve, newest: clock, oldest: clock)
     }
   }
 
@@ -125,12 +137,14 @@ struct StreamSource {
   /// Records per second at the moment.
   var rate: Double { clock.rate }
 
-  mutating func changeRate(_ perSecond: Double) { clock.changeRate(perSecond) }
-
-  mutating func moveStart(_ nanoseconds: Int64) -> Bool {
-    guard sequence == 0 else { return false }
-    startNanoseconds = nanoseconds
-    return true
+  /// - Parameter rates: of the streams whose rate changes, per second, by index into the schema's.
+  mutating func changeRate(_ index: Int, _ rates: [Int: Double]) {
+    if let rate = rates[index] { clock.changeRate(rate) }
+    for place in references.indices {
+      guard let rate = rates[references[place].stream] else { continue }
+      references[place].newest.changeRate(rate)
+      references[place].oldest.changeRate(rate)
+    }
   }
 
   /// Appends the tickets before `limit` as far as there is room for `maximumCount` of them. `number` counts all records.
@@ -149,9 +163,10 @@ struct StreamSource {
           flags: .identified))
       ticket.rows[0] = sequence
       var random = Random(seed: plan.seed, sequence, 1)
+      let elapsed = meanCurve.map { LoadClock.nanoseconds($0.time(of: Double(sequence))) } ?? (time &- startNanoseconds)
       for index in 0..<plan.rowBindCount {
         let bind = plan.rowBinds + index
-        ticket.rows[bind.pointee.row] = bind.pointee.picker.draw(&random, time: time, elapsed: time &- startNanoseconds)
+        ticket.rows[bind.pointee.row] = bind.pointee.picker.draw(&random, time: startNanoseconds &+ elapsed, elapsed: elapsed)
       }
       if !references.isEmpty { bindRecords(ticket, &random) }
       if isHistory { change(ticket, &random) }
@@ -169,7 +184,7 @@ struct StreamSource {
       let record = record(index, elapsed, bind.within, &random)
       ticket.rows[bind.row] = record
       var inner = Random(seed: bind.seed, record, 1)
-      let then = Int64(min(bind.curve.time(of: Double(record)), 9e18))
+      let then = LoadClock.nanoseconds(references[index].curve.time(of: Double(record)))
       for row in bind.nested {
         ticket.rows[row.row] = row.picker.draw(&inner, time: startNanoseconds &+ then, elapsed: then)
       }

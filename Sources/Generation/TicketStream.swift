@@ -6,11 +6,12 @@ import Schema
 
 /// Belongs to one thread.
 final class TicketStream {
+  private let plan: GenerationPlan
+  private var settings: GenerationSettings
   private var simulation: Simulation
   /// Only where something goes wrong, or is written down.
   private let faults: FaultStage?
-  /// Of event time, in ns since the epoch; the end is exclusive.
-  private var start: Int64
+  /// Of event time, in ns since the epoch, exclusive.
   private var end: Int64
   /// Records that may still be taken.
   private var rest: Int64
@@ -23,9 +24,10 @@ final class TicketStream {
     precondition(
       GenerationSettings.representableMilliseconds.contains(settings.startMilliseconds), "the start lies outside representable time"
     )
+    self.plan = plan
+    self.settings = settings
     simulation = Simulation(plan, settings)
     rest = settings.maximumCount ?? .max
-    start = settings.startMilliseconds * 1_000_000
     end = settings.endMilliseconds.map { min($0, GenerationSettings.representableMilliseconds.upperBound) * 1_000_000 } ?? .max
     faults = plan.schema.faults.isEmpty && truth == nil ? nil : FaultStage(plan, truth: truth)
     rowCount = plan.layout.count
@@ -38,8 +40,8 @@ final class TicketStream {
   /// When the next record is due, in ns since the epoch; `Int64.max` when there is none.
   var nextTime: Int64 {
     guard rest > 0 else { return .max }
-    let time = faults.map { $0.nextTime(simulation, end: end) } ?? simulation.nextTime
-    guard time < .max, faults != nil || time < end else { return .max }
+    let time = faults.map { $0.nextTime(simulation, end: simulatedEnd) } ?? simulation.nextTime
+    guard time < .max, faults != nil || time < simulatedEnd else { return .max }
     let shifted = time.addingReportingOverflow(offset)
     return shifted.overflow ? .max : shifted.partialValue
   }
@@ -51,20 +53,36 @@ final class TicketStream {
   var heldCount: Int { faults?.heldCount ?? 0 }
   var mostHeldCount: Int { faults?.mostHeldCount ?? 0 }
 
-  /// The end moves with the start.
-  func moveStart(_ nanoseconds: Int64) -> Bool {
-    guard simulation.moveStart(nanoseconds) else { return false }
-    let shift = nanoseconds - start
-    start = nanoseconds
-    if end < .max { end = end.clampedAdding(nanoseconds: shift) }
+  /// The end as the simulation counts.
+  private var simulatedEnd: Int64 {
+    guard end < .max, offset != 0 else { return end }
+    let (time, isOver) = end.subtractingReportingOverflow(offset)
+    return isOver ? .min : time
+  }
+
+  /// Begins anew at another moment, so that the records are those of a stream that was given this start; the end moves along. Only before the
+  /// first record, and under a load: without one it is the arrivals that say when records are.
+  func moveStart(toMilliseconds milliseconds: Int64) -> Bool {
+    guard simulation.canMoveStart else { return false }
+    let shift = milliseconds - settings.startMilliseconds
+    settings.startMilliseconds = milliseconds
+    simulation.deallocate()
+    simulation = Simulation(plan, settings)
+    if end < .max { end = end.clampedAdding(nanoseconds: shift * 1_000_000) }
     if let truth = faults?.truth {
-      truth.stream.startMilliseconds += shift / 1_000_000
-      truth.stream.endMilliseconds = truth.stream.endMilliseconds.map { $0 + shift / 1_000_000 }
+      truth.stream.startMilliseconds += shift
+      truth.stream.endMilliseconds = truth.stream.endMilliseconds.map { $0 + shift }
     }
     return true
   }
 
-  /// Lets the next record happen at `time`, and those after it as much later as they would have: the world stood still in between.
+  /// Ends event time at another moment, exclusive.
+  func moveEnd(toMilliseconds milliseconds: Int64) {
+    end = min(milliseconds, GenerationSettings.representableMilliseconds.upperBound) * 1_000_000
+  }
+
+  /// Lets the next record happen at `time`, and those after it as much later as they would have: the world stood still in between. The end
+  /// stays where it is.
   func resume(at time: Int64) {
     let next = nextTime
     if next < .max { offset += time - next }
@@ -94,9 +112,9 @@ final class TicketStream {
     let limit = shifted.overflow ? (limit > 0 ? .max : .min) : shifted.partialValue
     if let faults {
       faults.fill(
-        tickets, maximumCount: count, before: limit, end: end, sentMilliseconds: sentMilliseconds, from: &simulation)
+        tickets, maximumCount: count, before: limit, end: simulatedEnd, sentMilliseconds: sentMilliseconds, from: &simulation)
     } else {
-      simulation.fill(tickets, maximumCount: count, before: min(limit, end))
+      simulation.fill(tickets, maximumCount: count, before: min(limit, simulatedEnd))
     }
     rest -= Int64(tickets.count)
     guard offset != 0 else { return }

@@ -45,8 +45,6 @@ public final class TruthLog {
   private let settings: TruthSettings
   /// The stream's own; its start may move before the first record.
   var stream: GenerationSettings
-  /// What the simulation was told.
-  private let simulatedStart: Int64
   /// Lines that nobody has taken yet.
   public let text = ByteBuffer(capacity: 1 << 17)
   private var hasHeader = false
@@ -82,7 +80,6 @@ public final class TruthLog {
     self.plan = plan
     self.settings = settings
     self.stream = stream
-    simulatedStart = stream.startMilliseconds
     eventOfProgram = (0..<plan.programCount).map { Int(plan.programs[$0].event) }
     eventNames = plan.schema.events.map { JSONText.quoted($0.name) }
     counterCount = Self.firstEventCounter + eventNames.count
@@ -245,7 +242,6 @@ public final class TruthLog {
       text.append(",\"id_prefix\":\(JSONText.quoted(prefix))")
     }
     text.append(",\"name\":\(JSONText.quoted(schema.name)),\"seed\":\(plan.seed),\"start\":\(stream.startMilliseconds)")
-    if stream.startMilliseconds != simulatedStart { text.append(",\"simulated_start\":\(simulatedStart)") }
     if let end = stream.endMilliseconds { text.append(",\"until\":\(end)") }
     if let count = stream.maximumCount { text.append(",\"count\":\(count)") }
     if let load = stream.load { text.append(",\"load\":\(LoadText.text(of: load))") }

@@ -20,8 +20,6 @@ public struct TruthFile {
     public var programVersion: String
     public var seed: UInt64
     public var settings: GenerationSettings
-    /// Where event time started, in ms since the epoch, if not where the settings say.
-    public var movedStart: Int64?
     public var isRealTime: Bool
     public var bucketMilliseconds: Int64
   }
@@ -94,7 +92,7 @@ public struct TruthFile {
   /// The stream, made again: as it went out, or as it would have without faults.
   func generator(_ plan: GenerationPlan, isClean: Bool = false) -> LabelledGenerator {
     let labels = self.labels
-    return LabelledGenerator(plan, header.settings, movedStart: header.movedStart, numbers: numbers) { isClean ? nil : labels[$0] }
+    return LabelledGenerator(plan, header.settings, numbers: numbers) { isClean ? nil : labels[$0] }
   }
 
   // MARK: - Lines that are read once
@@ -135,14 +133,6 @@ public struct TruthFile {
       guard let until = integer(object["until"]), representable.contains(until) else { throw wrong("until") }
       settings.endMilliseconds = until
     }
-    var movedStart: Int64?
-    if object["simulated_start"] != nil {
-      guard let simulated = integer(object["simulated_start"]), representable.contains(simulated) else {
-        throw wrong("simulated_start")
-      }
-      settings.startMilliseconds = simulated
-      movedStart = start
-    }
     if let load = object["load"] {
       guard let shape = (load as? [String: Any]).flatMap(load(_:)) else { throw wrong("load") }
       settings.load = shape
@@ -151,7 +141,7 @@ public struct TruthFile {
       schemaPath: path, schemaHash: object["schema_hash"] as? String ?? "", format: object["format"] as? String,
       identifierPrefix: object["id_prefix"] as? String,
       programVersion: object["freshet"] as? String ?? "",
-      seed: seed, settings: settings, movedStart: movedStart, isRealTime: object["realtime"] as? Bool ?? false,
+      seed: seed, settings: settings, isRealTime: object["realtime"] as? Bool ?? false,
       bucketMilliseconds: bucket)
   }
 

@@ -121,6 +121,28 @@ import Testing
     #expect(payments == 2700)
   }
 
+  /// The rate of all streams together is another one than the schema's, the times are random, and the customers are not always the same.
+  @Test(arguments: [nil, 20.0, 2000]) func `a payment pays what was ordered of late, whatever the rate`(rate: Double?) throws {
+    let text = Self.shop.replacing("rate: 50/s", with: "load: { poisson: 50/s }")
+      .replacing("key: user_id\n    fields:", with: "key: user_id\n    growth: { initial: 5, per_day: 86400 }\n    fields:")
+    let lines = try Self.lines(try Generating.schema(text), Self.settings(rate: rate), seconds: Int64(20_000 / (rate ?? 100)))
+    var orders: [String: String] = [:]
+    var payments = 0
+    for (index, line) in lines.enumerated() where line.contains("order_id") {
+      let record = try Self.object(line)
+      let (order, user) = (record["order_id"] as! String, record["user_id"] as! String)
+      if record["amount"] != nil {
+        orders[order] = user
+      } else {
+        payments += 1
+        // Before the first order there is only that to pay.
+        if orders.isEmpty { continue }
+        #expect(try #require(orders[order], "line \(index)") == user)
+      }
+    }
+    #expect(payments > 5000)
+  }
+
   @Test func `a change stream begins with its rows, counts versions and deletes with tombstones`() throws {
     let schema = try Generating.schema(Self.shop)
     let generator = Generator(try GenerationPlan(schema), Self.settings(stream: "users"))

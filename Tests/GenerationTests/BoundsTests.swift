@@ -53,7 +53,9 @@ import Testing
     #expect(stack[EventContext.stackDepth] == 0x5a5a)
   }
 
-  @Test(arguments: formats, seeds) func `the bytes and keys are the same however they are batched`(format: RecordFormat, seed: Int) throws {
+  @Test(arguments: formats, seeds) func `the bytes and keys are the same however they are batched`(format: RecordFormat, seed: Int)
+    throws
+  {
     func records(_ batchSize: Int, _ byteCapacity: Int) throws -> [[UInt8]] {
       let generator = Generator(try Self.plan(seed, format), GenerationSettings(startMilliseconds: Generating.start))
       let batch = RecordBatch(slotCapacity: batchSize, byteCapacity: byteCapacity)

@@ -12,7 +12,7 @@ import Testing
   @Test func `times far from now are right in every format`() throws {
     for (text, year, microseconds) in [
       ("0001-01-01T00:00:00Z", "0001", -62_135_596_800_000_000), ("9999-12-31T23:59:59Z", "9999", 253_402_300_799_000_000),
-      ("3000-06-15T12:00:00Z", "3000", 32_517_806_400_000_000 as Int64),
+      ("3000-06-15T12:00:00Z", "3000", 32_517_979_200_000_000 as Int64),
     ] {
       let schema = try Generating.flat(
         """
@@ -31,7 +31,7 @@ import Testing
 
   @Test(arguments: [-9_000_000_000_000, -1, 0, 1, 8_999_999_990_000] as [Int64], [nil, 1e-6, 1000, 1e9])
   func `a stream begins before the epoch, and ends where time does`(start: Int64, rate: Double?) throws {
-    let schema = try Generating.flat("at: { time: event, format: epoch_us }\n    id: { uuid: v7 }")
+    let schema = try Generating.flat("at: { time: event, format: epoch_us }\nid: { uuid: v7 }")
     let generator = Generator(
       try GenerationPlan(schema), GenerationSettings(startMilliseconds: start, eventsPerSecond: rate))
     let batch = RecordBatch(slotCapacity: 100)
@@ -47,19 +47,19 @@ import Testing
     #expect(batch.count == 100 || rate == 1e-6)
   }
 
-  /// Rates, bounds and texts of one hundred thousand bytes: a batch is bounded by its bytes too.
   @Test func `large records come in small batches`() throws {
-    let schema = try Generating.flat("many: { array: { pattern: \"[a-z]{1000}\" }, length: [0, 500] }")
-    let producer = RecordProducer(try GenerationPlan(schema), GenerationSettings(startMilliseconds: Generating.start), threadCount: 3)
+    let schema = try Generating.flat("many: { array: { const: \"\(String(repeating: "x", count: 1000))\" }, length: [0, 500] }")
+    let producer = RecordProducer(
+      try GenerationPlan(schema), GenerationSettings(startMilliseconds: Generating.start), threadCount: 3)
     var count = 0
-    for _ in 0..<8 {
+    for _ in 0..<4 {
       let produced = try #require(producer.next(before: .max))
       #expect(produced.batch.bytes.count <= 64 << 20)
       #expect(produced.batch.count >= 1)
       count += produced.batch.count
       for index in 0..<produced.batch.count { #expect(produced.batch.value(index).last == UInt8(ascii: "}")) }
     }
-    #expect(count < 8 * RecordProducer.batchCount)
+    #expect(count < 4 * RecordProducer.batchCount)
   }
 
   @Test func `objects, lists and maps may be empty, and entities have one row`() throws {

@@ -38,6 +38,10 @@ final class GenerationLoop {
   private var lastProgress: UInt64
   /// Takes the producer's truth.
   var truth: TruthOutput?
+  /// Event time of the stream's first moment: in real time that is when the loop begins, where the stream allows it.
+  private(set) var startMilliseconds: Int64
+  /// When the first record was due, of the monotonic clock: a start is prepared before it, which is no part of the rate.
+  private(set) var began: UInt64
 
   private static let progressNanoseconds: UInt64 = 5_000_000_000
 
@@ -49,8 +53,10 @@ final class GenerationLoop {
     self.sink = sink
     self.clock = clock
     self.progress = progress
+    startMilliseconds = options.startMilliseconds
     search = options.searchesRate ? RateSearch() : nil
-    lastProgress = clock.monotonicNanoseconds
+    began = clock.monotonicNanoseconds
+    lastProgress = began
   }
 
   /// Returns when the stream's limits are reached or an end was asked for.
@@ -76,9 +82,12 @@ final class GenerationLoop {
       options.startMilliseconds = now
     } else if producer.moveStart(toMilliseconds: now) {
       options.startMilliseconds = now
+      startMilliseconds = now
     }
     options.untilMilliseconds = options.untilMilliseconds.map { $0 + (options.startMilliseconds - began) }
+    if isResumed, let end = options.untilMilliseconds { producer.moveEnd(toMilliseconds: end) }
     let origin = clock.monotonicNanoseconds
+    self.began = origin
     var pacer = Pacer(
       startNanoseconds: options.startMilliseconds * 1_000_000, untilNanoseconds: options.untilNanoseconds, origin: origin)
     var lastPoll = origin

@@ -33,7 +33,10 @@ struct GenerationRun {
     var options = options
     let earlier = try place(&options)
     warnOfHeldRecords(options)
-    let producer = RecordProducer(plan, options.settings, threadCount: options.threadCount, truth: truth?.settings)
+    var settings = options.settings
+    // In real time the earlier records lie before the length that is asked for now; the loop ends the stream.
+    if earlier != nil, options.isRealTime { settings.endMilliseconds = nil }
+    let producer = RecordProducer(plan, settings, threadCount: options.threadCount, truth: truth?.settings)
     if let earlier, !producer.skip(earlier) {
       throw Failure(.badConfiguration, "--resume: the stream ends before record \(earlier), where the earlier run stopped")
     }
@@ -42,7 +45,9 @@ struct GenerationRun {
     let reporter = ProgressReporter { report.progressLine(progress, SystemClock()) }
     let loop = GenerationLoop(producer, options, to: sink, clock: clock, progress)
     loop.truth = truth
-    if statePath != nil { loop.onProgress = { try savePlace(options, (earlier ?? 0) + $0, progress) } }
+    if statePath != nil {
+      loop.onProgress = { [unowned loop] in try savePlace(loop.startMilliseconds, (earlier ?? 0) + $0, progress) }
+    }
     do {
       try loop.run(isResumed: earlier != nil)
       try sink.finish(timeoutMilliseconds: 30_000)
@@ -63,7 +68,7 @@ struct GenerationRun {
       let place = statePath == nil ? "" : "; --resume keeps the place before them"
       throw Failure(.unavailable, "\(lost) of \(delivery.written) events were not delivered to \(sink.name)\(reason)\(place)")
     }
-    if statePath != nil { try savePlace(options, (earlier ?? 0) + delivery.written, progress) }
+    if statePath != nil { try savePlace(loop.startMilliseconds, (earlier ?? 0) + delivery.written, progress) }
   }
 
   /// Records that faults hold back wait in memory.
@@ -93,16 +98,16 @@ struct GenerationRun {
     }
     let length = options.untilMilliseconds.map { $0 - options.startMilliseconds }
     options.startMilliseconds = state.startMilliseconds
-    if !options.isRealTime, let length, options.isLength { options.untilMilliseconds = state.startMilliseconds + length }
+    if let length, options.isLength { options.untilMilliseconds = state.startMilliseconds + length }
     return state.records
   }
 
-  private func savePlace(_ options: GenerateOptions, _ records: Int64, _ progress: GenerationProgress) throws {
+  private func savePlace(_ startMilliseconds: Int64, _ records: Int64, _ progress: GenerationProgress) throws {
     guard let statePath else { return }
     let time = progress.eventTimeMilliseconds.load(ordering: .relaxed)
     let state = GenerationState(
       schema: schemaPath, fingerprint: try GenerationState.fingerprint(ofSchemaAt: schemaPath, options),
-      startMilliseconds: options.startMilliseconds, records: records,
+      startMilliseconds: startMilliseconds, records: records,
       eventTime: time == .min ? nil : TimeText.rfc3339(time))
     try state.write(statePath)
   }
