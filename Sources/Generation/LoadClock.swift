@@ -39,7 +39,7 @@ struct LoadClock {
   @inline(never)
   private mutating func advanceSlowly() {
     position += curve.isRandom ? random.exponential() : 1
-    elapsed = later(curve.time(of: position))
+    elapsed = later(curve.time(of: position, near: Double(elapsed - base)))
   }
 
   /// Begins a constant rate with the next record, which is due when it was.

@@ -85,13 +85,16 @@ struct LoadCurve: Sendable {
   }
 
   /// Nanoseconds from the start until the integral reaches `mass`; infinite where it never does.
-  func time(of mass: Double) -> Double {
+  ///
+  /// - Parameter near: a time not far from it, where one is known: the search begins there.
+  func time(of mass: Double, near: Double? = nil) -> Double {
     if let constantRate { return constantRate > 0 ? mass / constantRate : .infinity }
-    if mass < headMass || cycle.isEmpty { return Self.time(head, of: mass, isEndless: !cycle.isEmpty) }
+    if mass < headMass || cycle.isEmpty { return Self.time(head, of: mass, isEndless: !cycle.isEmpty, near: near) }
     guard cycleMass > 0 else { return .infinity }
     let rest = mass - headMass
     let turns = (rest / cycleMass).rounded(.down)
-    return headLength + turns * cycleLength + Self.time(cycle, of: max(rest - turns * cycleMass, 0), isEndless: true)
+    let start = headLength + turns * cycleLength
+    return start + Self.time(cycle, of: max(rest - turns * cycleMass, 0), isEndless: true, near: near.map { $0 - start })
   }
 
   /// Records due in the first `elapsed` ns.
@@ -139,7 +142,12 @@ struct LoadCurve: Sendable {
 
   private static func rate(_ pieces: [Piece], at time: Double) -> Double {
     guard let piece = place(pieces, at: time) ?? pieces.first else { return 0 }
-    let at = piece.phase + time - piece.start
+    return rate(piece, at: time - piece.start)
+  }
+
+  /// Records per second so many ns into the piece.
+  private static func rate(_ piece: Piece, at time: Double) -> Double {
+    let at = piece.phase + time
     switch piece.curve {
     case .line(let from, let to):
       guard from != to else { return from * piece.factor }
@@ -150,7 +158,7 @@ struct LoadCurve: Sendable {
     }
   }
 
-  private static func time(_ pieces: [Piece], of mass: Double, isEndless: Bool) -> Double {
+  private static func time(_ pieces: [Piece], of mass: Double, isEndless: Bool, near: Double?) -> Double {
     // The last piece that begins at this mass or before, without those in which nothing is due.
     var (low, high) = (0, pieces.count)
     while low < high {
@@ -162,7 +170,7 @@ struct LoadCurve: Sendable {
     guard index >= 0 else { return .infinity }
     let piece = pieces[index]
     let rest = mass - piece.massBefore
-    if rest < piece.mass || piece.length == .infinity { return piece.start + inverse(piece, of: rest) }
+    if rest < piece.mass || piece.length == .infinity { return piece.start + inverse(piece, of: rest, near: near.map { $0 - piece.start }) }
     // The end of the last piece has come; before another one it is the rounding of their sums that went over the edge.
     return isEndless || index < pieces.count - 1 && pieces[(index + 1)...].contains { $0.mass > 0 } ? piece.end : .infinity
   }
@@ -187,7 +195,7 @@ struct LoadCurve: Sendable {
   }
 
   /// Nanoseconds into the piece until `mass` records of it have passed.
-  private static func inverse(_ piece: Piece, of mass: Double) -> Double {
+  private static func inverse(_ piece: Piece, of mass: Double, near: Double?) -> Double {
     if mass <= 0 { return 0 }
     switch piece.curve {
     case .line(let from, let to):
@@ -197,23 +205,26 @@ struct LoadCurve: Sendable {
       // The root of slope/2 x^2 + first x - target, in the form that does not cancel.
       let root = max(first * first + 2 * piece.slope * target, 0).squareRoot()
       return min(2 * target / (first + root), piece.length)
-    case .sine(_, _, let period):
+    case .sine(let mean, _, let period):
       // Between two whole periods the integral is monotone: Newton's steps, halving where they leave the bounds.
       let cycle = period * 1e6
-      let perCycle = Self.mass(piece, upTo: cycle)
+      // Over a whole period the waves cancel.
+      let perCycle = mean * cycle / 1e9 * piece.factor
       guard perCycle > 0 else { return .infinity }
       let turns = (mass / perCycle).rounded(.down)
       let target = mass - turns * perCycle
       var (low, high) = (0.0, cycle)
-      var at = cycle * target / perCycle
+      let guess = near.map { $0 - turns * cycle } ?? -1
+      var at = guess > 0 && guess < cycle ? guess : cycle * target / perCycle
       for _ in 0..<64 {
         let error = Self.mass(piece, upTo: at) - target
         if error > 0 { high = at } else { low = at }
-        let slope = rate([piece], at: piece.start + at) / 1e9
+        let slope = rate(piece, at: at) / 1e9
         let step = slope > 0 ? at - error / slope : -1
         let next = step > low && step < high ? step : (low + high) / 2
-        if abs(next - at) < 0.25 { break }
+        let isClose = abs(next - at) < 0.25
         at = next
+        if isClose { break }
       }
       return turns * cycle + at
     }
