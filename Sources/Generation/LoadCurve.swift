@@ -170,7 +170,9 @@ struct LoadCurve: Sendable {
     guard index >= 0 else { return .infinity }
     let piece = pieces[index]
     let rest = mass - piece.massBefore
-    if rest < piece.mass || piece.length == .infinity { return piece.start + inverse(piece, of: rest, near: near.map { $0 - piece.start }) }
+    if rest < piece.mass || piece.length == .infinity {
+      return piece.start + inverse(piece, of: rest, near: near.map { $0 - piece.start })
+    }
     // The end of the last piece has come; before another one it is the rounding of their sums that went over the edge.
     return isEndless || index < pieces.count - 1 && pieces[(index + 1)...].contains { $0.mass > 0 } ? piece.end : .infinity
   }

@@ -11,27 +11,27 @@ import Base
 import Schema
 
 struct SessionSource {
-  private let plan: SessionPlan
+  let plan: SessionPlan
   private let changes: ProgramChanges
-  private let shard: Shard
+  let shard: Shard
   /// Of event time.
-  private let startNanoseconds: Int64
+  let startNanoseconds: Int64
   /// Of the simulation: what the heap's keys count from. Earlier than the start of event time under a load.
   private let originNanoseconds: Int64
-  private let sessionSeed: UInt64
+  let sessionSeed: UInt64
   /// Present where times are those of a load.
   private var load: LoadClock?
   private var arrivals: ArrivalProcess
   /// Present where arrivals follow a load that is not constant.
-  private var following: FollowingArrivals?
-  private var swarms: [Swarm]
+  var following: FollowingArrivals?
+  var swarms: [Swarm]
   /// Under a load: when the next swarm begins of those that have not; `Int64.max` for none.
   private var nextSwarm = Int64.max
-  private let outages: [(window: TimeWindow, filter: RowFilter)]
-  private let hotRows: [(window: TimeWindow, binding: Int, row: UInt64, share: Double)]
+  let outages: [(window: TimeWindow, filter: RowFilter)]
+  let hotRows: [(window: TimeWindow, binding: Int, row: UInt64, share: Double)]
   private var heap = RadixHeap()
   private var pool: SessionPool
-  private let normals = NormalTable.shared
+  let normals = NormalTable.shared
   /// Records so far, from the start of event time.
   private var sequence: UInt64 = 0
   private let rowByteCount: Int
@@ -281,104 +281,6 @@ struct SessionSource {
     return following!.next(eventsPerSecond: load?.rate ?? startRate)
   }
 
-  /// Fills the slot of a session that arrives now; false where it does not come.
-  @inline(__always)
-  private func begin(
-    _ header: UnsafeMutablePointer<SessionHeader>, _ arrivals: ArrivalProcess, _ time: Int64
-  ) -> Bool {
-    let random =
-      following.map { Random(seed: sessionSeed, .max, $0.index) }
-      ?? Random(seed: sessionSeed, UInt64(bitPattern: arrivals.block), arrivals.index)
-    return begin(header, random, time, swarm: nil)
-  }
-
-  @inline(never)
-  private func begin(
-    _ header: UnsafeMutablePointer<SessionHeader>, swarm index: Int, _ time: Int64
-  ) -> Bool {
-    let swarm = swarms[index]
-    guard time < swarm.window.end else { return false }
-    let random = Random(seed: swarm.seed, UInt64(bitPattern: swarm.arrivals.block), swarm.arrivals.index)
-    return begin(header, random, time, swarm: index)
-  }
-
-  @inline(__always)
-  private func begin(
-    _ header: UnsafeMutablePointer<SessionHeader>, _ start: Random, _ time: Int64, swarm: Int?
-  ) -> Bool {
-    var random = start
-    let rows = SessionPool.rows(header)
-    header.pointee.session = random.state
-    header.pointee.order = UInt32(truncatingIfNeeded: random.state)
-    header.pointee.startedAt = time
-    header.pointee.step = 0
-    var flags: SessionFlags = []
-    var pace: UInt16 = 0
-    if let swarm {
-      flags.insert(.bot)
-      pace = UInt16(swarm + 1)
-      rows[0] = random.below(min(swarms[swarm].actorCount, plan.actor.count))
-    } else if plan.botShare > 0, random.unit() < plan.botShare {
-      flags.insert(.bot)
-      pace = .max
-      rows[0] = random.below(min(plan.botActorCount, plan.actor.count))
-    } else {
-      rows[0] = plan.actor.draw(&random, time: time, elapsed: time &- startNanoseconds)
-    }
-    if plan.deviceMost > 0 { rows[1] = device(of: rows[0], &random) }
-    if plan.anonymousShare == 0 || random.unit() >= plan.anonymousShare { flags.insert(.identified) }
-    if shard.count > 1, !shard.owns(rows[0]) { flags.insert(.foreign) }
-    header.pointee.flags = flags
-    header.pointee.pace = pace
-    header.pointee.identifier =
-      plan.identifierIsV7 ? .v7(milliseconds: time.flooredMilliseconds, &random) : .v4(&random)
-    let state = plan.initialCount == 1 ? 0 : AliasTable.sample(plan.initialStates, count: plan.initialCount, &random)
-    header.pointee.state = plan.initialTargets[state]
-    header.pointee.random = random
-    if outages.isEmpty { return true }
-    // By event time, as under a load the simulation's runs ahead when nobody comes.
-    return !outages.contains { $0.window.contains(time) && $0.filter.contains(rows[0]) }
-  }
-
-  /// One of the actor's devices, the first most often.
-  private func device(of actor: UInt64, _ random: inout Random) -> UInt64 {
-    let spread = plan.deviceMost - plan.deviceLeast
-    let owned = plan.deviceLeast + (spread == 0 ? 0 : Hash.mix(plan.deviceSeed, actor) % (spread + 1))
-    let pick = min(random.below(max(owned, 1)), random.below(max(owned, 1)))
-    return actor * plan.deviceMost + pick
-  }
-
-  /// The state after this one, -1 when the session ends here.
-  @inline(__always)
-  private static func next(_ state: UnsafePointer<StatePlan>, _ random: inout Random) -> Int32 {
-    let count = Int(state.pointee.targetCount)
-    let edge = count == 1 ? 0 : AliasTable.sample(state.pointee.transitions, count: count, &random)
-    return state.pointee.targets[edge]
-  }
-
-  /// Nanoseconds until the next state; at most about 100 years.
-  @inline(__always)
-  private func pause(
-    _ state: UnsafePointer<StatePlan>, _ header: UnsafeMutablePointer<SessionHeader>, _ random: inout Random
-  ) -> Int64? {
-    let pace = header.pointee.pace
-    let value: Double
-    if pace == 0 {
-      value = state.pointee.think.draw(&random, normals)
-    } else {
-      let think = pace == .max ? plan.botThink : swarms[Int(pace) - 1].think
-      value = think.draw(&random, normals)
-    }
-    return Int64(min(max(value, 0), 3e18))
-  }
-
-  @inline(never)
-  private func overrideRow(_ binding: Int, _ row: UnsafeMutablePointer<UInt64>, _ random: inout Random, _ time: Int64) {
-    for hot in hotRows where hot.binding == binding && hot.window.contains(time) {
-      if random.unit() < hot.share { row.pointee = hot.row }
-    }
-  }
-
   // MARK: - Under a load
 
   /// The most records that a warm-up walks: a fraction of a second of work.
@@ -418,40 +320,5 @@ struct SessionSource {
       (time, isOver) = originNanoseconds.addingReportingOverflow(Int64(bitPattern: min(item.key, UInt64(Int64.max))))
     }
     return isOver ? .max : time
-  }
-}
-
-/// Sessions of bots that arrive for a while.
-private struct Swarm {
-  var window: TimeWindow
-  var think: Sampler
-  var actorCount: UInt64
-  var arrivals: ArrivalProcess
-  var seed: UInt64
-  /// Of event time, in ns since the epoch.
-  var start: Int64
-  /// Whether its arrivals are in the heap, or over.
-  var hasBegun = false
-}
-
-/// Arrivals that follow a load as it goes up and down: so many sessions that their records make up the load.
-private struct FollowingArrivals {
-  private var random: Random
-  private let eventsPerSession: Double
-  private var time: Int64
-  /// Counts the arrivals from 1.
-  private(set) var index: UInt64 = 0
-
-  init(seed: UInt64, eventsPerSession: Double, time: Int64) {
-    random = Random(seed: seed, .max, 0)
-    self.eventsPerSession = eventsPerSession
-    self.time = time
-  }
-
-  mutating func next(eventsPerSecond: Double) -> Int64 {
-    index += 1
-    let gap = random.exponential() * eventsPerSession / max(eventsPerSecond, 1e-9) * 1e9
-    time = time.addingReportingOverflow(Int64(min(gap, 1e18))).overflow ? .max : time + Int64(min(gap, 1e18))
-    return time
   }
 }

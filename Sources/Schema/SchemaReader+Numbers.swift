@@ -36,6 +36,7 @@ extension SchemaReader {
   func float(_ node: ConfigurationNode, _ reader: MappingReader) -> FieldGenerator? {
     let decimals = reader.integer("decimals", in: 0...9)
     guard let bounds = values.bounds(node, reader.what("float"), of: .number) else { return nil }
+    if let decimals { checkDigits(bounds.low, bounds.high, Int(decimals), node, reader.what("float")) }
     return .number(NumberSettings(distribution: .uniform(bounds.low, bounds.high), decimals: decimals.map { Int($0) }))
   }
 
@@ -43,6 +44,7 @@ extension SchemaReader {
   func decimal(_ node: ConfigurationNode, _ reader: MappingReader) -> FieldGenerator? {
     let decimals = Int(reader.integer("decimals", in: 0...9) ?? 2)
     guard let bounds = values.bounds(node, reader.what("decimal"), of: .number) else { return nil }
+    checkDigits(bounds.low, bounds.high, decimals, node, reader.what("decimal"))
     var half = 0.5
     for _ in 0..<decimals { half /= 10 }
     return .number(
@@ -57,6 +59,15 @@ extension SchemaReader {
     let usual: Int64 = name == "poisson" || name == "zipf" ? 0 : 2
     let decimals = reader.integer("decimals", in: 0...9) ?? usual
     return distribution.map { .number(NumberSettings(distribution: $0, clamp: clamp, decimals: Int(decimals))) }
+  }
+
+  /// Refuses bounds that have more digits, with their decimals, than are written: those of 2^62.
+  private func checkDigits(_ low: Double, _ high: Double, _ decimals: Int, _ node: ConfigurationNode, _ what: String) {
+    let scale = (0..<decimals).reduce(1.0) { scale, _ in scale * 10 }
+    guard max(abs(low), abs(high)) * scale >= 0x1p62 else { return }
+    diagnostics.error(
+      "wrong-value", at: node.location,
+      "\(what): expected numbers of at most 18 digits, found bounds with \(decimals) decimals that have more")
   }
 
   private func clamp(_ reader: MappingReader) -> ClosedRange<Double>? {

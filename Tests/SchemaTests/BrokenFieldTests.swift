@@ -25,6 +25,10 @@ import Testing
       "41:36: error[wrong-value]: the upper bound in 'float' of field 'amount' of event 'bought': expected a number of at most 1e15, found '1e300'"
     ),
     Change(
+      field: "{ decimal: [0, 1e12], decimals: 9 }",
+      "41:34: error[wrong-value]: 'decimal' of field 'amount' of event 'bought': expected numbers of at most 18 digits, found bounds with 9 decimals that have more"
+    ),
+    Change(
       field: "{ decimal: [0, 1], decimals: 12 }",
       "41:52: error[wrong-value]: 'decimals' of field 'amount' of event 'bought': expected a whole number from 0 to 9, found '12'"),
     Change(

@@ -42,6 +42,8 @@ final class GenerationLoop {
   private(set) var startMilliseconds: Int64
   /// When the first record was due, of the monotonic clock: a start is prepared before it, which is no part of the rate.
   private(set) var began: UInt64
+  /// When the last record was written, by the monotonic clock; 0 before.
+  private(set) var ended: UInt64 = 0
 
   private static let progressNanoseconds: UInt64 = 5_000_000_000
 
@@ -63,6 +65,7 @@ final class GenerationLoop {
   ///
   /// - Parameter isResumed: the producer stands behind the records of an earlier run; in real time the next one happens now.
   func run(isResumed: Bool = false) throws {
+    defer { ended = clock.monotonicNanoseconds }
     if options.isRealTime { try runInRealTime(isResumed) } else { try runSimulated() }
   }
 

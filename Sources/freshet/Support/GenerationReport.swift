@@ -30,7 +30,8 @@ struct GenerationReport: Sendable {
 
   func summary(_ delivery: DeliveryCounts, _ loop: GenerationLoop, ended: UInt64) -> String {
     let lags = loop.lags.summary
-    let elapsed = ended - loop.began
+    // In real time the rate is that of the records; to finish a file or a queue is no part of it.
+    let elapsed = (options.isRealTime && loop.ended > loop.began ? loop.ended : ended) - loop.began
     let seconds = max(Double(elapsed) / 1e9, 1e-6)
     var line = "generated \(delivery.written) events (\(Quantities.bytes(Double(delivery.writtenByteCount)))) to \(sinkName)"
     line += " in \(Quantities.seconds(elapsed)), \(rates(Double(delivery.written) / seconds, after: seconds, nil))"
