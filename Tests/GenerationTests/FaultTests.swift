@@ -225,10 +225,12 @@ import Testing
   }
 
   @Test func `a corrupt line of CSV is one column that is no UTF-8`() {
-    let ticket = TicketBuffer(rowCount: 0, capacity: 1).ticket(0)
+    let tickets = TicketBuffer(rowCount: 0, capacity: 1)
     var bytes = Array(#"7,"a ""b"", c",x\#n,1.5"#.utf8)
-    let count = bytes.withUnsafeMutableBufferPointer {
-      Damage.apply(to: $0.baseAddress!, count: $0.count, format: .csv, seed: 1, ticket)
+    let count = withExtendedLifetime(tickets) {
+      bytes.withUnsafeMutableBufferPointer {
+        Damage.apply(to: $0.baseAddress!, count: $0.count, format: .csv, seed: 1, tickets.ticket(0))
+      }
     }
     #expect(count == bytes.count && !bytes.contains { [44, 34, 10].contains($0) })
     #expect(String(validating: bytes, as: UTF8.self) == nil)
