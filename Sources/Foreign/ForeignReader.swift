@@ -46,7 +46,7 @@ public enum ForeignReader {
         guard case .document(_, let whole) = content(prefix: bytes, isWhole: true, diagnostics) else { return nil }
         root = whole
       }
-      return convert(root, format, name: name, directory: (path as NSString).deletingLastPathComponent, diagnostics)
+      return convert(root, format, name: name, directory: ResourcePath.directory(of: path), diagnostics)
     }
   }
 

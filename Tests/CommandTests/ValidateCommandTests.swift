@@ -26,6 +26,15 @@ import Testing
         """)
   }
 
+  @Test func `other programs' files are checked as they are run`() throws {
+    let good = #"{"schema":{"id":"$uuid"},"sink":{"type":"yield"},"generator":{"rps":5,"num_records":3}}"#
+    let outcome = try validate(
+      "good.json", "bad.json", files: ["good.json": good, "bad.json": good.replacingOccurrences(of: "$uuid", with: "$uid")])
+    #expect(outcome.status == 78)
+    #expect(outcome.text == "good.json: stream schema 'good': 0 entities, 1 stream, no errors\n")
+    #expect(outcome.errors.hasPrefix("bad.json:1:17: error[unknown-name]: field 'id': unknown generator '$uid'"))
+  }
+
   @Test func `errors of all files go to stderr and end with 78`() throws {
     let outcome = try validate(
       "a.yaml", "b.yaml", "c.yaml", files: ["a.yaml": "kind: table\n", "b.yaml": "name: x\n", "c.yaml": "a: [\n"])

@@ -70,7 +70,7 @@ struct InitCommand: ParsableCommand {
     // What the reader of schemas says about it has places in the file it came from.
     let diagnostics = Diagnostics(file: path)
     _ = SchemaReader.read(
-      schema.document.configurationNode(), directory: (path as NSString).deletingLastPathComponent, diagnostics: diagnostics)
+      schema.document.configurationNode(), directory: ResourcePath.directory(of: path), diagnostics: diagnostics)
     // What is only not built yet is no fault of the file.
     let faults = diagnostics.all.filter { $0.severity == .error && $0.code != "not-built" }
     guard faults.isEmpty else { throw Failure(.badConfiguration, faults.map(\.description).joined(separator: "\n")) }

@@ -4,6 +4,7 @@ import ArgumentParser
 import Base
 import Configuration
 import Features
+import Foreign
 import Foundation
 import Schema
 
@@ -21,7 +22,8 @@ struct ValidateCommand: ParsableCommand {
     case json
   }
 
-  @Argument(help: ArgumentHelp("Event schemas and pipelines; their 'kind' says which.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp("Event schemas, also those of other programs, and pipelines; their 'kind' says which.", valueName: "file"))
   var files: [String]
 
   @Option(help: "text, or json: a list of all findings on stdout.")
@@ -54,6 +56,9 @@ struct ValidateCommand: ParsableCommand {
 
   /// Reads a file of either kind; what it holds in a few words, or nil where it has errors.
   private static func check(_ file: String, _ diagnostics: Diagnostics) throws(Failure) -> String? {
+    if ForeignReader.isForeign(path: file) {
+      return try SchemaSource.readForeign(path: file, diagnostics).map { summary($0.schema) }
+    }
     let loader = ConfigurationLoader()
     guard let root = try loader.load(path: file, diagnostics: diagnostics) else { return nil }
     let directory = ResourcePath.directory(of: file)

@@ -13,16 +13,24 @@ enum SchemaSource {
     guard ForeignReader.isForeign(path: path) else {
       return (try SchemaReader.load(path: path) { Terminal.print(toError: $0.description) }, RunDefaults())
     }
-    let foreign = try ForeignReader.load(path: path) { Terminal.print(toError: $0.description) }
+    let diagnostics = Diagnostics(file: path)
+    let read = try readForeign(path: path, diagnostics)
+    try diagnostics.throwIfErrors()
+    for finding in diagnostics.all { Terminal.print(toError: finding.description) }
+    guard let read else { throw Failure(.badConfiguration, "\(path): error[syntax]: the file cannot be read") }
+    return read
+  }
+
+  /// Another program's file, converted; nil exactly when the diagnostics hold an error.
+  static func readForeign(
+    path: String, _ diagnostics: Diagnostics
+  ) throws(Failure) -> (schema: EventSchema, run: RunDefaults)? {
+    guard let foreign = try ForeignReader.read(path: path, diagnostics: diagnostics) else { return nil }
     guard foreign.format.isDescription else {
       throw Failure(.badConfiguration, "\(path): is a sample of data, not a schema; freshet init --from \(path) infers one from it")
     }
-    let diagnostics = Diagnostics(file: path)
     let schema = SchemaReader.read(
-      foreign.document.configurationNode(), directory: (path as NSString).deletingLastPathComponent, diagnostics: diagnostics)
-    try diagnostics.throwIfErrors()
-    for finding in diagnostics.all { Terminal.print(toError: finding.description) }
-    guard let schema else { throw Failure(.badConfiguration, "\(path): error[syntax]: the file cannot be read") }
-    return (schema, foreign.run)
+      foreign.document.configurationNode(), directory: ResourcePath.directory(of: path), diagnostics: diagnostics)
+    return schema.map { ($0, foreign.run) }
   }
 }
