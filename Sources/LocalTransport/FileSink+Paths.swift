@@ -37,6 +37,18 @@ extension FileSink {
     throw Failure(.usage, "file:\(path): files follow each other only as plain files, and this is \(found)")
   }
 
+  /// Nothing is at a path, nor is what a run that was killed has left beside it. An empty file, a device or a pipe has nothing to lose.
+  static func checkHoldsNothing(_ path: String) throws(Failure) {
+    for name in [path, path + OutputFile.partSuffix] {
+      var status = stat()
+      guard stat(name, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else { continue }
+      throw Failure(
+        .inputOutput,
+        "'\(name)' holds records of the stream's earlier part, which a resumed run would replace; expected another path, or --to stdout >> \(path)"
+      )
+    }
+  }
+
   private static func kind(_ mode: mode_t) -> String {
     switch mode & S_IFMT {
     case S_IFDIR: "a folder"

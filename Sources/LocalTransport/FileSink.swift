@@ -27,6 +27,8 @@ public final class FileSink: Sink {
   private let streams: [FileStream]
   /// Whether the event of a record says which file is its own.
   private let isByStream: Bool
+  /// Whether a file that is there already stays as it is.
+  private let keepsFiles: Bool
   /// The file that each stream has open.
   private var files: [OutputFile?]
   /// How many files each stream has had.
@@ -48,15 +50,17 @@ public final class FileSink: Sink {
   ///   - compression: nil for what the path's extension asks for.
   ///   - content: What a file for everything holds.
   ///   - streams: The schema's events, in its order, where the path holds `{stream}`.
+  ///   - keepsFiles: Refuses to write over what an earlier run has written.
   public init(
     path: String, compression: Compression? = nil, rolling: FileRolling = .none, content: FileContent = .plainLines,
-    streams: [FileStream] = []
+    streams: [FileStream] = [], keepsFiles: Bool = false
   ) throws {
     let template = try FileNameTemplate(path, rolling: rolling)
     name = "file:\(path)"
     self.template = template
     self.compression = compression ?? Compression(fileName: path)
     self.rolling = rolling
+    self.keepsFiles = keepsFiles
     isByStream = template.hasStream
     self.streams = isByStream ? streams : [FileStream(name: "", content: content)]
     files = Array(repeating: nil, count: self.streams.count)
@@ -73,6 +77,7 @@ public final class FileSink: Sink {
     template = nil
     self.compression = compression
     rolling = .none
+    keepsFiles = false
     streams = [FileStream(name: "", content: content)]
     isByStream = false
     files = [
@@ -228,6 +233,7 @@ public final class FileSink: Sink {
     fileCounts[stream] += 1
     let path = template.path(
       number: fileCounts[stream], periodStart: rolling.start(ofPeriod: period == .min ? 0 : period), stream: streams[stream].name)
+    if keepsFiles { try Self.checkHoldsNothing(path) }
     if template.makesFolders { try Self.makeFolders(of: path) }
     let file = try OutputFile(path: path, isPart: rolling.isOn, compression: compression, content: streams[stream].content)
     files[stream] = file

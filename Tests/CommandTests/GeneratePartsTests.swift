@@ -36,6 +36,21 @@ import Testing
     #expect(try generate(["--count", "3000", "--resume", place]).output.isEmpty)
   }
 
+  @Test func `a resumed run does not replace what the stream had before`() throws {
+    let folder = TestFolder()
+    let (place, path) = (folder.file("place.json"), folder.file("a.ndjson"))
+    #expect(try generate(["--count", "10", "--resume", place, "--to", "file:\(path)"]).status == 0)
+    let earlier = try String(contentsOfFile: path, encoding: .utf8)
+    let refused = try generate(["--count", "20", "--resume", place, "--to", "file:\(path)"])
+    #expect(refused.status == 74)
+    #expect(
+      refused.errors
+        == "freshet: error: '\(path)' holds records of the stream's earlier part, which a resumed run would replace; expected another path, or --to stdout >> \(path)\n"
+    )
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == earlier)
+    #expect(try generate(["--count", "20", "--resume", place, "--to", "file:\(folder.file("b.ndjson"))"]).status == 0)
+  }
+
   @Test func `a place in another stream is refused`() throws {
     let folder = TestFolder()
     let place = folder.file("place.json")

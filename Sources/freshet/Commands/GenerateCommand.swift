@@ -149,6 +149,8 @@ struct GenerateCommand: ParsableCommand {
     Interrupts.install()
     var files = try FileOptions(compress: given(compress, "compress"), roll: given(roll, "roll"))
     formats.apply(plan, to: &files)
+    // What a stream goes on from is not to be lost; without a place it begins anew.
+    files.keepsFiles = given(resume, "resume").map(GenerationState.isThere) ?? false
     let sink = try SinkChoice.open(
       destination, network: network(ownDestination == nil ? defaults.properties : []), schema: formats.schema,
       eventIdentifierPrefix: encoding.eventIdentifierPrefix ?? String(options.seed), files: files)

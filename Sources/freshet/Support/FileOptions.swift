@@ -14,6 +14,8 @@ struct FileOptions {
   var content = FileContent.plainLines
   /// The schema's events, for `{stream}`.
   var streams: [FileStream] = []
+  /// Whether files of an earlier run stay as they are.
+  var keepsFiles = false
 
   static let rollExpected =
     "a size like 128MiB, a number of records like 1Mrecords, a length of event time like 1h, or several with commas"

@@ -30,6 +30,9 @@ struct GenerationState: Codable {
     return bytes.withUnsafeBufferPointer { String(Hash.bytes($0.baseAddress!, count: $0.count), radix: 16) }
   }
 
+  /// Whether an earlier run has left its place.
+  static func isThere(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
   /// The state in a file, nil where there is no file yet.
   static func read(_ path: String) throws(Failure) -> GenerationState? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }

@@ -44,7 +44,8 @@ enum SinkChoice {
       let path = String(text.dropFirst("file:".count))
       guard !path.isEmpty else { throw Failure(.usage, "--to: no path in 'file:'; expected file:PATH") }
       return try FileSink(
-        path: path, compression: files.compression, rolling: files.rolling, content: files.content, streams: files.streams)
+        path: path, compression: files.compression, rolling: files.rolling, content: files.content, streams: files.streams,
+        keepsFiles: files.keepsFiles)
     }
   }
 }
