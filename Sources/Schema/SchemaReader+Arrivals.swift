@@ -3,6 +3,16 @@
 import Configuration
 
 extension SchemaReader {
+  /// The mapping of the arrivals in that of the sessions.
+  func arrivalReader(_ sessions: MappingReader) -> MappingReader? {
+    guard let node = sessions.node("arrival") else { return nil }
+    if let text = node.scalarText, !node.isNull {
+      values.mismatch(node, sessions.what("arrival"), expected: "a mapping", hint: "; did you mean '{ poisson: \(text) }'?")
+      return nil
+    }
+    return sessions.mapping("arrival")
+  }
+
   func readArrival(_ reader: MappingReader) -> (rate: Double, profiles: [Profile]) {
     let rate = reader.required("poisson").flatMap { self.rate($0, reader.what("poisson")) }
     var profiles: [Profile] = []

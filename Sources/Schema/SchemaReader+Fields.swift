@@ -52,6 +52,14 @@ extension SchemaReader {
     ("format", ["time"]), ("start", ["sequence"]), ("step", ["sequence"]), ("restart", ["sequence"]), ("pick", ["ref"]),
     ("length", ["array", "map"]), ("keys", ["map"]), ("locale", ["fake", "geo", "text"]), ("within", ["geo"]), ("as", ["geo"]),
   ]
+  /// How generators are called elsewhere, and here.
+  static let foreignNames = [
+    "value": "const", "values": "choice", "enum": "choice", "options": "choice",
+    "integer": "int", "range": "int", "number": "float", "double": "float", "boolean": "bool", "regex": "pattern",
+    "timestamp": "time",
+    "datetime": "time", "date": "time", "faker": "fake", "gaussian": "normal", "sequence_number": "sequence", "counter": "sequence",
+    "iteration": "sequence", "items": "array", "fields": "object", "properties": "object", "string": "text", "lookup": "from",
+  ]
   /// What any field can have.
   static let fieldSettings = ["optional", "nullable", "when"]
 
@@ -163,7 +171,7 @@ extension SchemaReader {
       )
     }
     for name in also { _ = reader.node(name) }
-    reader.finish()
+    reader.finish(ignoring: present.isEmpty ? foreignGenerators(reader) : [])
     guard let name = present.first else {
       // An unknown name has its finding already.
       let known = Self.settings.map(\.name) + also
@@ -183,6 +191,22 @@ extension SchemaReader {
       return nil
     }
     return name
+  }
+
+  /// Reports what other programs call the generator, with how it is called here; gives their names.
+  private func foreignGenerators(_ reader: MappingReader) -> [String] {
+    var names: [String] = []
+    for pair in reader.pairs {
+      let isType = ["type", "generator"].contains(pair.name)
+      guard isType || Self.foreignNames[pair.name] != nil else { continue }
+      let hint =
+        Self.foreignNames[pair.name].map { "did you mean '\($0)'?" }
+        ?? "the generator's name stands in its place, as in { int: [1, 9] } or { fake: email }"
+      diagnostics.error(
+        "unknown-field", at: pair.key.location, "unknown field '\(pair.name)' in \(reader.subject ?? ""); \(hint)")
+      names.append(pair.name)
+    }
+    return names
   }
 
   /// The generator `name` of a mapping that holds it and its settings.

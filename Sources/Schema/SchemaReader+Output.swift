@@ -78,7 +78,7 @@ extension SchemaReader {
   // MARK: - Keys
 
   /// The key has to be in every record, and to be a text or an integer there, or null where a session's actor may be unknown.
-  func checkKey(_ output: OutputDraft, in records: [KeyedRecord]) {
+  func checkKey(_ output: OutputDraft, in records: [KeyedRecord], _ sessions: SessionDraft? = nil) {
     guard let key = output.settings.keyPath, let node = output.keyNode else { return }
     let what = output.keyWhat
     let name = key.joined(separator: ".")
@@ -108,12 +108,25 @@ extension SchemaReader {
           "\(what): '\(name)' of \(record.subject) is not always a text or an integer, as a key has to be")
         return
       }
-      if kinds.contains(.null) || path.contains(where: { $0.nullable > 0 }) { nullable = nullable ?? record }
+      if kinds.contains(.null) || path.contains(where: { $0.nullable > 0 || isDecisive($0.condition, sessions) }) {
+        nullable = nullable ?? record
+      }
     }
     if let nullable {
       diagnostics.warning(
         "null-key", at: node.location,
         "\(what): '\(name)' of \(nullable.subject) may be null; such records have no key and go to any partition")
+    }
+  }
+}
+
+extension SchemaReader {
+  /// Whether sessions differ in what a condition asks.
+  func isDecisive(_ condition: SessionCondition?, _ sessions: SessionDraft?) -> Bool {
+    switch condition {
+    case nil: false
+    case .identified, .anonymous: sessions?.identity != nil
+    case .bot, .human: sessions?.bots != nil
     }
   }
 }

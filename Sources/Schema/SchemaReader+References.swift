@@ -87,7 +87,13 @@ extension SchemaReader {
         diagnostics.error(
           "unknown-reference", at: node.location, "\(what): '\(scope)' belongs to sessions; the records of a stream have none")
       } else {
-        unknown(node, what, "'\(scope)' is not bound by stream '\(stream.name)'", scope, scopes)
+        // The thing's own name instead of the one that it is bound to.
+        let meant = stream.bindings.first { binding in
+          binding.entity.map { entities[$0].name == scope } ?? binding.stream.map { streams[$0].name == scope } ?? false
+        }
+        let hint = meant.map { "; did you mean '\($0.name).\(field)'?" } ?? Suggestion.hint(for: scope, among: scopes)
+        diagnostics.error(
+          "unknown-reference", at: node.location, "\(what): '\(scope)' is not bound by stream '\(stream.name)'\(hint)")
       }
       return nil
     }

@@ -69,7 +69,7 @@ extension SchemaReader {
   func readSessions(_ reader: MappingReader, hasLoad: Bool) -> SessionDraft? {
     let actorPick = readActor(reader)
     var arrivals: (rate: Double, profiles: [Profile])?
-    if hasLoad || reader.required("arrival") != nil { arrivals = reader.mapping("arrival").map(readArrival) }
+    if hasLoad || reader.required("arrival") != nil { arrivals = arrivalReader(reader).map(readArrival) }
     let version = readIdentifier(reader)
     let timeout = reader.duration("timeout")
     let statesReader = reader.names("states")

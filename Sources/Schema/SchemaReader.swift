@@ -103,7 +103,11 @@ public final class SchemaReader {
     }
     let incidentsNode = reader.node("incidents")
     let faultsReader = reader.mapping("faults")
-    reader.finish(ignoring: hasSessions ? [] : ["sessions", "events"])
+    let misplaced = Self.outputSettings.filter { !Self.streamSettings.contains($0) && reader.has($0) }
+    for name in misplaced {
+      diagnostics.error("unknown-field", at: reader.keyLocation(name), "unknown field '\(name)'; it belongs into 'output'")
+    }
+    reader.finish(ignoring: misplaced + (hasSessions ? [] : ["sessions", "events"]))
 
     eventNames = eventsReader?.pairs.map(\.name) ?? []
     if let entitiesReader { readEntities(entitiesReader) }
@@ -212,7 +216,7 @@ public final class SchemaReader {
         output,
         in: emitted.map {
           KeyedRecord(subject: "event '\($0.name)'", definition: $0.definition, owner: .sessions, hasWholeBase: $0.hasWholeBase)
-        })
+        }, sessions)
       outputs.append(output.settings)
     } else if !isWholeFile, let reader {
       for name in ["topic", "key"] where reader.has(name) {

@@ -9,7 +9,7 @@ import Testing
     try Program.run("freshet", arguments, directory: folder.path)
   }
 
-  @Test(arguments: ["sessions", "stream"])
+  @Test(arguments: ["sessions", "events", "stream"])
   func `the schema to begin with is sound`(_ kind: String) throws {
     let folder = TestFolder()
     let outcome = try run(["init", "--kind", kind, "--name", "shop", "--out", "shop.yaml"], in: folder)

@@ -162,6 +162,10 @@ struct Change: CustomTestStringConvertible, Sendable {
       ]
     ),
     (
+      "kind: stream\nname: a\nrate: 1/s\ntopic: t\nfields: { a: { const: 1 } }",
+      ["4:1: error[unknown-field]: unknown field 'topic'; it belongs into 'output'"]
+    ),
+    (
       "kind: stream\nname: a\nrate: 1/s\nfields: { a: { const: 1 } }\nincidents: [ { flash_crowd: { at: 0s, arrivals: 2 } } ]",
       ["5:16: error[wrong-value]: 'flash_crowd' happens to sessions, which this file has not"]
     ),
@@ -240,6 +244,13 @@ struct Change: CustomTestStringConvertible, Sendable {
     Change(
       "likes: { ref: item.price }", "likes: { chioce: [a] }",
       "16:16: error[unknown-field]: unknown field 'chioce' in field 'likes' of entity 'user'; did you mean 'choice'?"),
+    Change(
+      "likes: { ref: item.price }", "likes: { type: uuid }",
+      "16:16: error[unknown-field]: unknown field 'type' in field 'likes' of entity 'user'; the generator's name stands in its place, as in { int: [1, 9] } or { fake: email }"
+    ),
+    Change(
+      "likes: { ref: item.price }", "likes: { regex: a }",
+      "16:16: error[unknown-field]: unknown field 'regex' in field 'likes' of entity 'user'; did you mean 'pattern'?"),
     Change(
       "likes: { ref: item.price }", "likes: { const: a, int: [1, 2] }",
       "16:26: error[wrong-value]: field 'likes' of entity 'user' has 2 generators, 'const' and 'int'; expected one"),

@@ -65,6 +65,9 @@ import Testing
       "pick: uniform", "pick: { weights: [0] }",
       "18:40: error[wrong-value]: 'weights' of 'pick' of 'actor' of 'sessions': all weights are 0"),
     Change(
+      "arrival: { poisson: 10/s }", "arrival: 10/s",
+      "19:12: error[wrong-type]: 'arrival' of 'sessions': expected a mapping, found '10/s'; did you mean '{ poisson: 10/s }'?"),
+    Change(
       "arrival: { poisson: 10/s }", "arrival: { poisson: 10/s, weekdays: { saturday: 2 } }",
       "19:41: error[unknown-field]: unknown field 'saturday' in 'weekdays' of 'arrival' of 'sessions'; did you mean 'sat'?"),
     Change(
@@ -128,6 +131,11 @@ import Testing
     Change(
       "name: shop\n", "name: shop\nstreams:\n  orders: { rate: 5/s, bind: { c: { ref: user } }, fields: { a: { from: d.id } } }\n",
       "5:73: error[unknown-reference]: 'from' of field 'a' of stream 'orders': 'd' is not bound by stream 'orders'"),
+    Change(
+      "name: shop\n",
+      "name: shop\nstreams:\n  orders: { rate: 5/s, bind: { c: { ref: user } }, fields: { a: { from: user.id } } }\n",
+      "5:73: error[unknown-reference]: 'from' of field 'a' of stream 'orders': 'user' is not bound by stream 'orders'; did you mean 'c.id'?"
+    ),
     Change(
       "name: shop\n", "name: shop\nstreams:\n  orders: { rate: 5/s, bind: { c: { ref: user } }, fields: { a: { from: c.di } } }\n",
       "5:73: error[unknown-reference]: 'from' of field 'a' of stream 'orders': no field 'di' in entity 'user', which 'c' is bound to; did you mean 'id'?"

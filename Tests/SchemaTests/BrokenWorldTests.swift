@@ -1,10 +1,24 @@
 // Loads, incidents, faults and outputs that are not sound: each is the small sound schema with one text in it replaced, and its exact findings.
 
+import Configuration
+import Foundation
 import Testing
 
 @testable import Schema
 
 @Suite struct BrokenWorldTests {
+  @Test func `a key that only known sessions have is pointed out`() {
+    let text =
+      soundSchema.replacingOccurrences(of: "  arrival:", with: "  identity: { anonymous: 0.5, login: [buy] }\n  arrival:")
+      .replacingOccurrences(of: "user: { from: user.id }", with: "user: { from: user.id, when: identified }")
+    let diagnostics = Diagnostics(file: "s")
+    _ = SchemaReader.read(text: text, diagnostics: diagnostics)
+    #expect(
+      diagnostics.all.map { String($0.description.dropFirst(2)) } == [
+        "43:29: warning[null-key]: 'key' of 'output': 'user' of event 'viewed' may be null; such records have no key and go to any partition"
+      ])
+  }
+
   @Test(arguments: [
     Change("name: shop\n", "name: shop\nload: 0/s\n", "4:7: error[wrong-value]: 'load': expected a rate above 0, found '0/s'"),
     Change(
@@ -188,6 +202,9 @@ import Testing
       "user: { from: user.id }", "user: { from: user.id, when: identified }",
       "33:36: warning[no-effect]: 'when' of field 'user' of event '_base': every session is identified, as 'sessions' has no 'identity'"
     ),
+    Change(
+      "user: { from: user.id }\n", "user: { from: user.id, when: human }\n",
+      "33:36: warning[no-effect]: 'when' of field 'user' of event '_base': every session is human, as 'sessions' has no 'bots'"),
     Change(
       "user: { from: user.id }", "user: { const: null }",
       "42:29: error[wrong-type]: 'key' of 'output': 'user' of event 'viewed' is not always a text or an integer, as a key has to be"

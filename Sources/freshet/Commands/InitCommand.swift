@@ -25,12 +25,17 @@ struct InitCommand: ParsableCommand {
   enum Kind: String, ExpressibleByArgument, CaseIterable {
     case sessions
     case stream
+    /// As the schema itself says for sessions.
+    case events
+
+    var starter: StarterSchema { self == .stream ? .stream : .sessions }
   }
 
   @Option(help: ArgumentHelp("The file to convert, or a sample to learn from.", valueName: "file"))
   var from: String?
 
-  @Option(help: "Without --from: sessions of users, or a stream of independent records. (default: sessions)")
+  @Option(
+    help: "Without --from: sessions of users (events means the same), or a stream of independent records. (default: sessions)")
   var kind: Kind?
 
   @Option(help: "The schema's name. (default: made from the file's, or 'example')")
@@ -51,7 +56,7 @@ struct InitCommand: ParsableCommand {
       throw Failure(.inputOutput, "\(out): is there already; --force overwrites it")
     }
     let text =
-      try from.map(converted) ?? (StarterSchema(rawValue: (kind ?? .sessions).rawValue) ?? .sessions).text(name: name ?? "example")
+      try from.map(converted) ?? (kind ?? .sessions).starter.text(name: name ?? "example")
     guard let out else {
       print(text, terminator: "")
       return
