@@ -5,8 +5,8 @@ import Base
 import Foundation
 
 public struct RetryPolicy: Sendable, Equatable {
-  /// Times that a request is sent at most.
-  public var attemptLimit = 6
+  /// Times that a request is sent at most: with the waits below it takes a server some twenty seconds to be given up.
+  public var attemptLimit = 9
   /// The wait before the second attempt, at most; it doubles with each.
   public var firstWaitMilliseconds: Int64 = 100
   public var longestWaitMilliseconds: Int64 = 10_000

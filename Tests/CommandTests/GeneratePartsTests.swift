@@ -99,6 +99,10 @@ import Testing
   static let refused: [(arguments: [String], message: String)] = [
     (["--shard", "3/3"], "--shard: expected a part like 0/4, the first of four, found '3/3'"),
     (["--threads", "0"], "--threads: expected a number of threads from 1 to 64, found '0'"),
+    (
+      ["--rate", "max", "--for", "1s"],
+      "--rate max: the search takes about half a minute; expected --for 20s or longer, found '1s'"
+    ),
     (["--stream", "click"], "--stream: no stream 'click'; expected clickstream"),
     (["--rate", "1/s", "--load", "2/s"], "--rate and --load: expected one of them, found both"),
     (["--load", "{ rmp: 1 }"], "--load:1:3: error[unknown-field]: unknown field 'rmp' in a load; did you mean 'ramp'?"),

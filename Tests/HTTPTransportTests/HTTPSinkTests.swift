@@ -222,8 +222,8 @@ struct RetryPolicyTests {
         #expect((longest / 2...longest).contains(wait))
       }
     }
-    #expect(policy.step(after: answer(503), attempt: 6, random: &random) == .fail)
-    #expect(policy.step(after: .failure(NoResponse(reason: "x")), attempt: 6, random: &random) == .fail)
+    #expect(policy.step(after: answer(503), attempt: 9, random: &random) == .fail)
+    #expect(policy.step(after: .failure(NoResponse(reason: "x")), attempt: 9, random: &random) == .fail)
   }
 
   @Test func `a server's own wait is kept, within a limit`() {

@@ -63,6 +63,12 @@ struct GenerateOptions {
     let length = try texts.length.map { text throws(Failure) in try Arguments.duration(text, "--for") }
 
     let isPaced = load != nil && from == nil && until == nil
+    if searchesRate, let length, length < RateSearch.leastMilliseconds {
+      throw Failure(
+        .usage,
+        "--rate max: the search takes about half a minute; expected --for \(RateSearch.leastMilliseconds / 1000)s or longer, found '\(texts.length ?? "")'"
+      )
+    }
     if searchesRate, from != nil || until != nil {
       throw Failure(
         .usage, "--rate max: the rate is looked for in real time, so --from and --until cannot be given; --for says how long")

@@ -33,8 +33,11 @@ struct GenerationReport: Sendable {
     // In real time the rate is that of the records; to finish a file or a queue is no part of it.
     let elapsed = (options.isRealTime && loop.ended > loop.began ? loop.ended : ended) - loop.began
     let seconds = max(Double(elapsed) / 1e9, 1e-6)
-    var line = "generated \(delivery.written) events (\(Quantities.bytes(Double(delivery.writtenByteCount)))) to \(sinkName)"
-    line += " in \(Quantities.seconds(elapsed)), \(rates(Double(delivery.written) / seconds, after: seconds, nil))"
+    let noun = delivery.written == 1 ? "event" : "events"
+    var line = "generated \(delivery.written) \(noun) (\(Quantities.bytes(Double(delivery.writtenByteCount)))) to \(sinkName)"
+    // A stream that ends with its last record is one gap shorter than its records take.
+    let gaps = options.isRealTime && delivery.written == options.count ? max(delivery.written - 1, 1) : delivery.written
+    line += " in \(Quantities.seconds(elapsed)), \(rates(Double(gaps) / seconds, after: seconds, nil))"
     var lines = [line]
     if options.isRealTime, let lags {
       lines.append(

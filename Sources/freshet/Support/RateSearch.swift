@@ -30,6 +30,8 @@ struct RateSearch {
 
   /// Above what any sink takes: everything is always due.
   static let firstRate = 100e6
+  /// In less time no rate can be found.
+  static let leastMilliseconds: Int64 = 20_000
   private static let floodNanoseconds: UInt64 = 3_000_000_000
   private static let settleNanoseconds: UInt64 = 500_000_000
   private static let tryNanoseconds: UInt64 = 3_000_000_000
