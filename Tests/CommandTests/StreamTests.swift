@@ -52,7 +52,8 @@ import Testing
     let outcome = try generate(arguments)
     #expect(outcome.status == 0)
     #expect(counts.contains(outcome.lines.count))
-    #expect(outcome.errors.hasPrefix("generated \(outcome.lines.count) events ("))
+    let noun = outcome.lines.count == 1 ? "event" : "events"
+    #expect(outcome.errors.hasPrefix("generated \(outcome.lines.count) \(noun) ("))
   }
 
   @Test func `event time stays between --from and the end`() throws {
