@@ -70,12 +70,14 @@ final class Renderer {
         setSent(copied != .min ? copied : sentMilliseconds ?? ticket.pointee.due.flooredMilliseconds, &context)
       }
       let program = programs + Int(ticket.pointee.program)
-      let start = cursor
-      // Where an object that holds the key is null, nothing says that there is none.
-      context.keyCount = -1
-      context.keyForm = .inPlace
-      cursor = EventWriter.write(program.pointee.ops, ticket, to: cursor, &context)
       let hasKey = program.pointee.hasKey
+      if hasKey {
+        // Where an object that holds the key is null, nothing says that there is none.
+        context.keyCount = -1
+        context.keyForm = .inPlace
+      }
+      let start = cursor
+      cursor = EventWriter.write(program.pointee.ops, ticket, to: cursor, &context)
       let isChanged = !ticket.pointee.marks.isDisjoint(with: [.tombstone, .corrupt])
       if hasKey && (context.keyForm != .inPlace || isChanged) { keepKey(first &+ index, context) }
       if isChanged { cursor = change(ticket, program, from: start, to: cursor, context) }
