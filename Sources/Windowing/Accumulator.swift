@@ -14,7 +14,7 @@ import Base
 import Records
 
 /// What folding could not do, counted.
-struct FoldCounts {
+struct FoldCounts: Equatable {
   /// Values of a type that the aggregate does not take.
   var typeMismatches: Int64 = 0
   /// Integer sums that left `Int64`; such a sum is null from then on.

@@ -37,6 +37,16 @@ public struct WindowCounts: Equatable, Sendable {
   public var typeMismatches: Int64 = 0
   /// Integer sums that left the range of 64 bits; they are null.
   public var overflows: Int64 = 0
+  /// The same per view; what several views share counts for each of them.
+  public var typeMismatchesOfView: [Int64]
+  public var overflowsOfView: [Int64]
+
+  init(viewCount: Int) {
+    late = [Int64](repeating: 0, count: viewCount)
+    keyless = late
+    typeMismatchesOfView = late
+    overflowsOfView = late
+  }
 }
 
 public final class WindowEngine {
@@ -49,7 +59,7 @@ public final class WindowEngine {
   private var emitTimes: [Int64] = []
   private var emitAt: Int64 = .max
   private var hasStarted = false
-  private var recordCounts: WindowCounts
+  var recordCounts: WindowCounts
   public var counts: WindowCounts {
     var counts = recordCounts
     counts.typeMismatches = foldCounts.typeMismatches
@@ -60,20 +70,25 @@ public final class WindowEngine {
   /// Event times of records folded into `change` views since they were last drained; only kept when `tracksTimes`.
   public private(set) var foldedTimes: ContiguousArray<Int64> = []
   private let tracksTimes: Bool
+  /// What views have refused since `clearRefusals`, in the order of the records: the first of each view and reason, and every late record where
+  /// `keepsLateRecords` holds.
+  public internal(set) var refusals: ContiguousArray<Refusal> = []
+  let keepsLateRecords: Bool
   private let scratch: KeyScratch
 
   /// - Parameters:
   ///   - emitEvery: Per view, emit changed values whenever the stream time passes a multiple of this many ms; empty leaves it to `drainChanges`.
   ///   - tracksTimes: Keep the event time of every folded record in `foldedTimes`, for latency accounting.
-  public init(_ plan: WindowPlan, emitEvery: [Int64] = [], tracksTimes: Bool = false) {
+  ///   - keepsLateRecords: Keep every late record in `refusals`, for passing it on.
+  public init(_ plan: WindowPlan, emitEvery: [Int64] = [], tracksTimes: Bool = false, keepsLateRecords: Bool = false) {
     self.plan = plan
     self.emitEvery = emitEvery
     self.tracksTimes = tracksTimes
+    self.keepsLateRecords = keepsLateRecords
     let eventTime = EventTime(lateness: plan.lateness)
     self.eventTime = eventTime
     keySpaces = plan.keySpaces.map { KeySpace($0, eventTime: eventTime) }
-    recordCounts = WindowCounts(
-      late: [Int64](repeating: 0, count: plan.viewCount), keyless: [Int64](repeating: 0, count: plan.viewCount))
+    recordCounts = WindowCounts(viewCount: plan.viewCount)
     scratch = KeyScratch(spaceCount: keySpaces.count)
   }
 
@@ -122,8 +137,9 @@ public final class WindowEngine {
     }
   }
 
-  /// Moves event time without a record: for a partition that has been silent.
+  /// Moves event time without folding a record: for a partition that has been silent, and for records that do not count.
   public func advance(streamTimeTo time: Int64, into output: FeatureRowBatch) {
+    if time >= emitAt { emitDueChanges(at: time, into: output) }
     if eventTime.watermark.advance(streamTimeTo: time) { serveDeadlines(into: output) }
   }
 
@@ -191,13 +207,15 @@ public final class WindowEngine {
         let accumulator = group.accumulators[rest.trailingZeroBitCount]
         rest &= rest &- 1
         let hasColumn = accumulator.column >= 0
+        let before = foldCounts
         let hasChanged = Accumulator.fold(
           accumulator.function, at: node + Int(accumulator.offset), hasColumn ? columns[Int(accumulator.column)][row] : .null,
           hasColumn: hasColumn, time: time, text: space.table.text, counts: &foldCounts)
+        if foldCounts != before { countFoldFailures(since: before, row: row, accumulator, of: group, in: space) }
         if hasChanged { changed |= accumulator.views }
       }
     }
-    if accepted != wanted { countRefused(wanted & ~accepted, isKeyless: key.kind != .string, in: space) }
+    if accepted != wanted { countRefused(wanted & ~accepted, row: row, time: time, isKeyless: key.kind != .string, in: space) }
     guard accepted != 0 else { return }
     let entry = space.table.entry(entryNumber)
     if time > entry.load(fromByteOffset: 32, as: Int64.self) { entry.storeBytes(of: time, toByteOffset: 32, as: Int64.self) }
@@ -218,16 +236,6 @@ public final class WindowEngine {
     var views: UInt64 = 0
     for reach in group.plan.reaches where paneEnd &+ reach.reach > time { views |= reach.views }
     return views
-  }
-
-  @inline(never)
-  private func countRefused(_ views: UInt64, isKeyless: Bool, in space: KeySpace) {
-    var rest = views
-    while rest != 0 {
-      let position = space.plan.views[rest.trailingZeroBitCount].position
-      if isKeyless { recordCounts.keyless[position] += 1 } else { recordCounts.late[position] += 1 }
-      rest &= rest &- 1
-    }
   }
 
   // MARK: Emission by event time

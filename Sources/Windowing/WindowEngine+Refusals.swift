@@ -1,0 +1,97 @@
+// Records and values that a view did not count: counted by view and reason, and kept by row for whoever passes them on or shows an example.
+// All of this is off the fold's common path.
+
+import Base
+import Records
+
+/// A record that a view did not count, or a value of it that an aggregate of the view could not take.
+public struct Refusal: BitwiseCopyable, Sendable, Equatable {
+  public enum Reason: UInt8, BitwiseCopyable, Sendable {
+    /// All windows of the record had closed, or no feature can show it any more.
+    case late
+    /// No key: missing, null, or neither text nor integer.
+    case keyless
+    /// A value of a type that its aggregate does not take; the record itself counted.
+    case typeMismatch
+    /// An integer sum left the range of 64 bits with this record, which counted.
+    case overflow
+  }
+
+  /// The row of the record in the batch that was being applied.
+  public var row: Int32
+  /// The view's place in the engine's specification.
+  public var view: Int32
+  public var reason: Reason
+  /// `.late`: how far behind the greatest event time of the partition the record came, in ms; else 0.
+  public var lateBy: Int64
+  /// `.late`: the least `lateness` in ms with which the view would have counted it; -1 where none would have, because the view shows current
+  /// values, which go by the stream time. Else 0.
+  public var latenessNeeded: Int64
+
+  public init(row: Int32, view: Int32, reason: Reason, lateBy: Int64 = 0, latenessNeeded: Int64 = 0) {
+    self.row = row
+    self.view = view
+    self.reason = reason
+    self.lateBy = lateBy
+    self.latenessNeeded = latenessNeeded
+  }
+}
+
+extension WindowEngine {
+  /// Forgets the refusals, once they have been looked at.
+  public func clearRefusals() { refusals.removeAll(keepingCapacity: true) }
+
+  /// Counts a record for each of `views` (a bit each) that wanted it and did not get it.
+  @inline(never)
+  func countRefused(_ views: UInt64, row: Int, time: Int64, isKeyless: Bool, in space: KeySpace) {
+    var rest = views
+    while rest != 0 {
+      let view = space.plan.views[rest.trailingZeroBitCount]
+      rest &= rest &- 1
+      if isKeyless {
+        recordCounts.keyless[view.position] += 1
+        if recordCounts.keyless[view.position] == 1 { note(.keyless, row, view) }
+      } else {
+        recordCounts.late[view.position] += 1
+        guard keepsLateRecords || recordCounts.late[view.position] == 1 else { continue }
+        note(
+          .late, row, view, lateBy: eventTime.watermark.streamTime - time,
+          latenessNeeded: latenessNeeded(toCount: time, view, in: space))
+      }
+    }
+  }
+
+  /// Counts what folding a value has just added to `foldCounts`, for each view that shows the accumulator.
+  @inline(never)
+  func countFoldFailures(
+    since before: FoldCounts, row: Int, _ accumulator: AccumulatorPlan, of group: PaneGroup, in space: KeySpace
+  ) {
+    var rest = group.plan.closing.map { 1 << UInt64($0.view) } ?? accumulator.views
+    while rest != 0 {
+      let view = space.plan.views[rest.trailingZeroBitCount]
+      rest &= rest &- 1
+      if foldCounts.typeMismatches != before.typeMismatches {
+        recordCounts.typeMismatchesOfView[view.position] += foldCounts.typeMismatches - before.typeMismatches
+        if recordCounts.typeMismatchesOfView[view.position] == 1 { note(.typeMismatch, row, view) }
+      }
+      if foldCounts.overflows != before.overflows {
+        recordCounts.overflowsOfView[view.position] += foldCounts.overflows - before.overflows
+        if recordCounts.overflowsOfView[view.position] == 1 { note(.overflow, row, view) }
+      }
+    }
+  }
+
+  private func note(_ reason: Refusal.Reason, _ row: Int, _ view: KeySpaceView, lateBy: Int64 = 0, latenessNeeded: Int64 = 0) {
+    refusals.append(
+      Refusal(row: Int32(row), view: Int32(view.position), reason: reason, lateBy: lateBy, latenessNeeded: latenessNeeded))
+  }
+
+  /// The least lateness with which a closed view would still have had a window open for a record of `time`.
+  private func latenessNeeded(toCount time: Int64, _ view: KeySpaceView, in space: KeySpace) -> Int64 {
+    let plan = space.groups[view.aggregates[0].group].plan
+    guard let closing = plan.closing else { return -1 }
+    let lastEnd = floorDivide(time, plan.paneLength) * plan.paneLength + closing.windowSize
+    // The window is open while the watermark is below its end - 1.
+    return eventTime.watermark.streamTime - lastEnd + 2
+  }
+}
