@@ -46,7 +46,7 @@ let package = Package(
     .target(
       name: "Processing",
       dependencies: [
-        "Base", "Codec", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
+        "Base", "Codec", "Configuration", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: dataPath),
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema"]),
     .target(

@@ -1,5 +1,7 @@
 // The two clocks of the program, passed in wherever time is needed, so that a test moves time by hand.
 
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -29,4 +31,16 @@ public final class SystemClock: Clock {
     clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
+}
+
+/// Time that stands still until it is told to move.
+public final class ManualClock: Clock {
+  private let milliseconds: Mutex<Int64>
+
+  /// - Parameter milliseconds: The time to begin with, since the epoch.
+  public init(_ milliseconds: Int64 = 1_700_000_000_000) { self.milliseconds = Mutex(milliseconds) }
+
+  public var nowMilliseconds: Int64 { milliseconds.withLock { $0 } }
+  public var monotonicNanoseconds: UInt64 { UInt64(nowMilliseconds) * 1_000_000 }
+  public func advance(by duration: Int64) { milliseconds.withLock { $0 += duration } }
 }

@@ -14,10 +14,11 @@ public struct PipelineDefinition: Sendable {
   /// Nil where the pipeline leaves it to the command line.
   public var sink: RedisSinkDefinition?
   public var checkpoint: CheckpointSettings
+  public var tests: [PipelineTest]
 
   public init(
     name: String, sources: [SourceDefinition], entities: [FeatureEntity], views: [FeatureView], sink: RedisSinkDefinition?,
-    checkpoint: CheckpointSettings
+    checkpoint: CheckpointSettings, tests: [PipelineTest] = []
   ) {
     self.name = name
     self.sources = sources
@@ -25,6 +26,7 @@ public struct PipelineDefinition: Sendable {
     self.views = views
     self.sink = sink
     self.checkpoint = checkpoint
+    self.tests = tests
   }
 }
 

@@ -34,6 +34,7 @@ extension PipelineReader {
   func readViews(_ reader: MappingReader) {
     for pair in reader.pairs {
       values.checkName(pair.name, "the name of a view", at: pair.key.location)
+      viewNames.append(pair.name)
       if pair.name.hasPrefix("_") {
         diagnostics.error("wrong-value", at: pair.key.location, "the name of a view cannot begin with '_', found '\(pair.name)'")
       }

@@ -21,6 +21,7 @@ public final class PipelineReader {
   /// Names that are taken though what they name could not be read, so that one mistake is one finding.
   var sourceNames: [String] = []
   var entityNames: [String] = []
+  var viewNames: [String] = []
   /// Where each entity's key and each view's entity stand.
   var keyLocations: [SourceLocation] = []
   var viewEntityLocations: [SourceLocation] = []
@@ -92,19 +93,21 @@ public final class PipelineReader {
     let sourcesReader = reader.names("sources")
     let entitiesReader = reader.mapping("entities")
     let viewsReader = reader.names("views")
+    let testsNode = reader.node("tests")
     let sink = reader.mapping("sink").flatMap(readSink)
     let checkpoint =
       reader.mapping("checkpoint").map(readCheckpoint) ?? CheckpointSettings(everyMilliseconds: 10_000, store: .redis)
     reader.finish(notBuilt: [
-      "services", "archive", "slo", "tests", "imports", "schedule", "labels", "monitor", "description", "owner",
+      "services", "archive", "slo", "imports", "schedule", "labels", "monitor", "description", "owner",
     ])
 
     if let sourcesReader { readSources(sourcesReader) }
     if let entitiesReader { readEntities(entitiesReader) }
     if let viewsReader { readViews(viewsReader) }
+    let tests = testsNode.map(readTests) ?? []
     guard let name else { return nil }
     let definition = PipelineDefinition(
-      name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint)
+      name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint, tests: tests)
     if checksKafkaKeys, !diagnostics.hasErrors {
       for need in definition.keysThatNeedRepartitioning() {
         diagnostics.error("not-built", at: viewEntityLocations[need.view], need.message(in: definition))

@@ -114,7 +114,7 @@ public final class Worker {
   }
 
   /// One poll and what follows from it; false at the end.
-  private func step(_ batch: RecordBatch) throws -> Bool {
+  func step(_ batch: RecordBatch) throws -> Bool {
     if isStopRequested() { return try end() }
     let result = try source.poll(into: batch, maximumCount: settings.batchCount, timeoutMilliseconds: pollTimeout())
     switch result {
@@ -227,7 +227,7 @@ public final class Worker {
   // MARK: The end
 
   /// The input has ended: every window closes.
-  private func finish() throws -> Bool {
+  func finish() throws -> Bool {
     for (index, state) in partitions {
       let firstRow = rows.rows.count
       state.engine.finish(into: rows)
@@ -244,7 +244,7 @@ public final class Worker {
     return false
   }
 
-  private func publish() {
+  func publish() {
     var total = counts
     total.partitions = partitions.count
     for (index, state) in partitions {

@@ -13,7 +13,8 @@ struct Freshet: ParsableCommand {
     commandName: "freshet",
     abstract: "Synthetic event streams, windowed features and their freshness.", version: version,
     subcommands: [
-      DemoCommand.self, GenerateCommand.self, ProcessCommand.self, ValidateCommand.self, ExplainCommand.self, VerifyCommand.self,
+      DemoCommand.self, GenerateCommand.self, ProcessCommand.self, TestCommand.self, ValidateCommand.self, ExplainCommand.self,
+      VerifyCommand.self,
       InitCommand.self, VersionCommand.self,
     ])
 

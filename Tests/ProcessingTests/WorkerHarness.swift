@@ -10,15 +10,6 @@ import Schema
 import Synchronization
 import Windowing
 
-/// Time that moves when it is told to.
-final class ManualClock: Base.Clock {
-  private let milliseconds = Mutex<Int64>(1_700_000_000_000)
-
-  var nowMilliseconds: Int64 { milliseconds.withLock { $0 } }
-  var monotonicNanoseconds: UInt64 { UInt64(nowMilliseconds) * 1_000_000 }
-  func advance(by duration: Int64) { milliseconds.withLock { $0 += duration } }
-}
-
 /// Plays a script: each step is one poll's result.
 final class ScriptedSource: Source {
   enum Step {

@@ -29,6 +29,11 @@ enum Terminal {
     }
   }
 
+  /// Writes a line to stdout, where a reader that has gone ends the command quietly.
+  static func print(toOutput text: String) throws {
+    try Array((text + "\n").utf8).withUnsafeBytes { try FileDescriptorWriter(descriptor: STDOUT_FILENO, name: "stdout").write($0) }
+  }
+
   static func print(toError text: String) { write(toError: text + "\n") }
 
   static func write(toError text: String) { FileHandle.standardError.write(Data(text.utf8)) }

@@ -1,0 +1,96 @@
+// A worker on memory, driven step by step: records go in one by one, event time moves when it is told to, and the rows stand as a reader would
+// see them. Decoder, windows, counts and the finishing of rows are the worker's own; only source, store and clock are not.
+
+import Base
+import Features
+import Logging
+import Records
+import Windowing
+
+public final class Rehearsal {
+  /// What has been written.
+  public let rows: MemoryRowStore
+  private let worker: Worker
+  private let source: MemorySource
+  private let status: ProcessingStatus
+  private let batch = RecordBatch(slotCapacity: 1, byteCapacity: 1 << 12)
+
+  /// - Parameter source: Index into `PipelineDefinition.sources`; all views over it run.
+  public init(_ pipeline: PipelineDefinition, source index: Int) throws {
+    rows = MemoryRowStore(pipeline.views.map { StoredView($0, entities: pipeline.entities) })
+    source = MemorySource()
+    status = ProcessingStatus(viewCount: pipeline.views.count)
+    worker = Worker(
+      plan: try ProcessingPlan(pipeline, source: index), source: source, store: rows, checkpoints: nil, clock: ManualClock(),
+      settings: WorkerSettings(), status: status, logger: Logger(label: "freshet.rehearsal") { _ in SwiftLogNoOpLogHandler() },
+      isStopRequested: { false })
+  }
+
+  public var counts: ProcessingCounts { status.current }
+
+  /// The largest event time so far; nil before the first record.
+  public var streamTime: Int64? {
+    worker.partitions[0].flatMap { $0.engine.watermark.streamTime == .min ? nil : $0.engine.watermark.streamTime }
+  }
+
+  /// Applies one record.
+  public func give(_ record: TestRecord) throws {
+    source.next = record
+    _ = try worker.step(batch)
+  }
+
+  /// Moves event time to `time` without a record, where it is not there yet.
+  public func advance(streamTimeTo time: Int64) throws {
+    try worker.advance(streamTimeTo: time)
+    worker.publish()
+  }
+
+  /// Writes every row that has changed.
+  public func emit() throws { try worker.emitAll() }
+
+  /// The input ends: every window closes.
+  public func finish() throws {
+    _ = try worker.finish()
+    worker.publish()
+  }
+}
+
+extension Worker {
+  /// Moves event time of all partitions without a record.
+  func advance(streamTimeTo time: Int64) throws {
+    for (index, state) in partitions {
+      let firstRow = rows.rows.count
+      state.engine.advance(streamTimeTo: time, into: rows)
+      label(from: firstRow, index)
+    }
+  }
+}
+
+/// Gives one record at a time, all of partition 0.
+private final class MemorySource: Source {
+  let isBounded = false
+  let name = "the test"
+  var next: TestRecord?
+  private var offset: Offset = 0
+
+  func poll(into batch: RecordBatch, maximumCount: Int, timeoutMilliseconds: Int) throws -> PollResult {
+    batch.removeAll()
+    guard let record = next else { return .idle }
+    next = nil
+    var value = record.value
+    value.withUTF8 { value in
+      if var key = record.key {
+        key.withUTF8 { batch.append(value: value, key: $0, timestamp: record.timestamp ?? .min, offset: offset, partition: 0) }
+      } else {
+        batch.append(value: value, key: nil, timestamp: record.timestamp ?? .min, offset: offset, partition: 0)
+      }
+    }
+    offset += 1
+    return .records
+  }
+
+  func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {}
+  func commit(_ positions: [PartitionOffset], waits: Bool) throws {}
+  func lag(of partition: PartitionIndex) -> Int64? { nil }
+  func close() throws {}
+}
