@@ -16,6 +16,29 @@ public enum JSONText {
     out.append(UInt8(ascii: "\""))
   }
 
+  /// Appends a JSON text without the space between its tokens, so that it stands on one line. `text` must be valid.
+  public static func appendCompact(_ text: UnsafeBufferPointer<UInt8>, to out: ByteBuffer) {
+    out.reserve(text.count)
+    var isInString = false
+    var isEscaped = false
+    for byte in text {
+      if isInString {
+        if isEscaped {
+          isEscaped = false
+        } else if byte == UInt8(ascii: "\\") {
+          isEscaped = true
+        } else if byte == UInt8(ascii: "\"") {
+          isInString = false
+        }
+      } else if byte == UInt8(ascii: "\"") {
+        isInString = true
+      } else if byte <= 0x20 {
+        continue
+      }
+      out.append(byte)
+    }
+  }
+
   /// `text` as a JSON string, quotes included.
   public static func quoted(_ text: String) -> String {
     let out = ByteBuffer(capacity: text.utf8.count * 2 + 16)

@@ -145,18 +145,21 @@ public struct FeatureView: Sendable {
 public struct FeatureDefinition: Sendable {
   public var name: String
   public var function: AggregateFunction
+  public var parameters: AggregateParameters
   public var field: FieldPath?
   public var predicate: Expression?
   public var window: WindowSpecification
   /// The value of an empty window; nil for null.
   public var defaultValue: Scalar?
 
+  /// `parameters`: nil for the defaults of the function.
   public init(
-    name: String, function: AggregateFunction, field: FieldPath?, predicate: Expression?, window: WindowSpecification,
-    defaultValue: Scalar?
+    name: String, function: AggregateFunction, parameters: AggregateParameters? = nil, field: FieldPath?, predicate: Expression?,
+    window: WindowSpecification, defaultValue: Scalar?
   ) {
     self.name = name
     self.function = function
+    self.parameters = parameters ?? AggregateParameters(of: function)
     self.field = field
     self.predicate = predicate
     self.window = window

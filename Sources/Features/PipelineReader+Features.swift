@@ -7,12 +7,8 @@ import Schema
 import Windowing
 
 extension PipelineReader {
-  private static let aggregatesNotBuilt = [
-    "variance", "stddev", "first", "elapsed", "distinct", "approx_distinct", "quantile", "top_k", "collect", "median", "avg",
-    "rate",
-  ]
   private static let settingsNotBuilt = [
-    "expr", "q", "k", "n", "error", "limit", "on_divide_by_zero", "lanes", "type", "ttl", "description", "owner", "tags", "max_age",
+    "expr", "q", "k", "n", "error", "limit", "on_divide_by_zero", "lanes", "ttl", "description", "owner", "tags", "max_age",
     "weight",
   ]
   /// Rows carry these beside the features.
@@ -70,53 +66,25 @@ extension PipelineReader {
   private func readFeature(
     _ name: String, _ reader: MappingReader, _ context: ViewContext
   ) -> (definition: FeatureDefinition?, window: WindowSpecification?) {
-    let aggNode = reader.has("expr") && !reader.has("agg") ? reader.node("agg") : reader.required("agg")
-    let function = aggNode.flatMap { node -> AggregateFunction? in
-      if node.scalarText == "avg" {
-        values.mismatch(node, reader.what("agg"), expected: "an aggregate", code: "wrong-value", hint: "; did you mean 'mean'?")
-        return nil
-      }
-      return values.oneOf(
-        node, reader.what("agg"), AggregateFunction.self, notBuilt: Self.aggregatesNotBuilt)
-    }
+    let aggregate = readAggregate(reader)
     let fieldNode = reader.node("field")
     let field = fieldNode.flatMap { path($0, reader.what("field")) }
     let predicate = self.predicate("where", reader, context.schema)
     let window = reader.node("window").map { readWindow($0, reader) } ?? .unbounded
     let defaultNode = reader.node("default")
-    // Settings of an aggregate that is not built need no finding of their own.
-    let settings = aggNode != nil && function == nil ? ["q", "k", "n", "error", "limit"] : []
-    if let function, function != .count, fieldNode == nil {
-      reader.reportMissing("field", hint: "; '\(function.rawValue)' needs one")
-    }
-    reader.finish(notBuilt: Self.settingsNotBuilt, ignoring: settings)
-    if let field, let fieldNode, let schema = context.schema { checkField(field, fieldNode, function, schema, reader) }
-    guard let function else { return (nil, window) }
-    let defaultValue = defaultNode.flatMap { self.defaultValue($0, function, reader) }
-    guard let window, function == .count || field != nil else { return (nil, window) }
+    if let aggregate { checkFieldPresence(aggregate, fieldNode, reader) }
+    // Settings of an aggregate that is not understood need no finding of their own.
+    reader.finish(
+      notBuilt: Self.settingsNotBuilt, ignoring: reader.has("agg") && aggregate == nil ? Self.aggregateSettings : [])
+    if let field, let fieldNode, let schema = context.schema { checkField(field, fieldNode, aggregate, schema, reader) }
+    guard let aggregate else { return (nil, window) }
+    let defaultValue = defaultNode.flatMap { self.defaultValue($0, aggregate, reader) }
+    guard let window, field != nil || aggregate.function == .count || aggregate.function == .elapsed else { return (nil, window) }
     return (
       FeatureDefinition(
-        name: name, function: function, field: field, predicate: predicate, window: window, defaultValue: defaultValue), window
+        name: name, function: aggregate.function, parameters: aggregate.parameters, field: field, predicate: predicate,
+        window: window, defaultValue: defaultValue), window
     )
-  }
-
-  private func checkField(
-    _ field: FieldPath, _ node: ConfigurationNode, _ function: AggregateFunction?, _ schema: EventSchema, _ reader: MappingReader
-  ) {
-    guard checkField(field, in: schema, at: node.location, reader.what("field")), let function else { return }
-    guard [.sum, .min, .max, .mean].contains(function), let kinds = schema.kinds(at: field.components) else { return }
-    if kinds.isDisjoint(with: [.integer, .double]) {
-      diagnostics.error(
-        "wrong-type", at: node.location,
-        "\(reader.what("field")): '\(function.rawValue)' needs a number, and '\(field)' of schema '\(schema.name)' is \(Self.text(of: kinds))"
-      )
-    }
-  }
-
-  private static func text(of kinds: Set<GeneratedKind>) -> String {
-    if kinds.contains(.object) { return "an object" }
-    if kinds.contains(.string) { return "a text" }
-    return kinds.contains(.bool) ? "true or false" : "null"
   }
 
   // MARK: - Windows
@@ -168,25 +136,6 @@ extension PipelineReader {
       return nil
     }
     return .sliding(size: size, hop: hopLength)
-  }
-
-  // MARK: - Defaults
-
-  /// The value of an empty window, which has to be of the aggregate's own type.
-  private func defaultValue(_ node: ConfigurationNode, _ function: AggregateFunction, _ reader: MappingReader) -> Scalar? {
-    let what = reader.what("default")
-    guard let value = values.meaning(node, what).map(Scalar.init) else { return nil }
-    switch (function, value) {
-    case (_, .null): return nil
-    case (.last, _): return value
-    case (.count, .integer), (.sum, .integer), (.min, .integer), (.max, .integer): return value
-    case (.sum, .double), (.min, .double), (.max, .double), (.mean, .double): return value
-    case (.mean, .integer(let integer)): return .double(Double(integer))
-    default:
-      let expected = function == .count ? "a whole number, as 'count' gives," : "a number, as '\(function.rawValue)' gives,"
-      values.mismatch(node, what, expected: "\(expected) or null")
-      return nil
-    }
   }
 }
 

@@ -38,7 +38,7 @@ public struct ProcessingCounts: Sendable {
   public var typeMismatches: Int64 = 0
   /// Comparisons of values of different types in `where`.
   public var comparisonMismatches: Int64 = 0
-  /// Integer sums that left the range of 64 bits.
+  /// Sums that left the range of 64-bit integers or of doubles.
   public var overflows: Int64 = 0
   /// Offsets of a topic that no record had.
   public var missingOffsets: Int64 = 0

@@ -50,7 +50,7 @@ public struct ProcessingPlan: Sendable {
           predicate: definition.predicate.map { predicates.index(of: $0) },
           aggregates: definition.features.map { feature in
             AggregateSpecification(
-              function: feature.function, column: feature.field.map { columns.index(of: $0) },
+              function: feature.function, parameters: feature.parameters, column: feature.field.map { columns.index(of: $0) },
               predicate: Self.conjunction(definition.predicate, feature.predicate).map { predicates.index(of: $0) },
               window: feature.window)
           }, timeToLive: definition.entity.flatMap { pipeline.entities[$0].timeToLiveMilliseconds }))

@@ -1,311 +1,205 @@
-// The accumulators: fixed-size state in raw memory, all zero when empty, so that a node of many accumulators is made by one `memset` and
-// copied by one `memcpy`. Each can be folded with a value, merged with another, and read.
+// The accumulators: a fixed part in raw memory, all zero when empty, so that a node of many accumulators is made by one `memset` and copied by
+// one `memcpy`; what does not fit stands in blocks of a `BlockPool`, named by number. Each can be folded with a value, merged, read and
+// given back.
 //
-//   count   [ n 8 ]
-//   sum     [ Int64 or Double bits 8 | kind 1 | - 7 | correction Double 8 ]    kind: what the bits are (`ValueKind`); .null after only nulls
-//   min max [ Int64 or Double bits 8 | kind 1 | - 7 ]
-//   mean    [ sum Double 8 | kind 1 | - 7 | correction Double 8 | n 8 ]
-//   last    [ event time 8 | bits or pool offset 8 | byteCount 4 | kind 1 | - 3 ]
+//   fixed part [ ... ] --block number--> BlockPool [ block ]      a snapshot is a copy of both
 //
-// Doubles are added with Neumaier's compensation ("Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974), so that
-// prices add up to what people expect, and the cut into panes does not show in the last digits.
+// An aggregate over nothing is `.missing` (a feature's default stands for it), over only nulls it is null; `count` and the counts of
+// distinct values are 0 over both.
 
 import Base
 import Records
 
-/// What folding could not do, counted.
+/// What folding and merging could not do, counted.
 struct FoldCounts: Equatable {
   /// Values of a type that the aggregate does not take.
   var typeMismatches: Int64 = 0
-  /// Integer sums that left `Int64`; such a sum is null from then on.
+  /// Sums that left `Int64` or the range of doubles; such a sum is null from then on.
   var overflows: Int64 = 0
 }
 
-enum Accumulator {
+/// An aggregate with its parameters, worked out for the loops.
+struct Accumulator: Hashable, BitwiseCopyable, Sendable {
+  /// The longest fixed part.
   static let byteCountMax = 32
-  /// Where the kind of a `sum`, `min`, `max` or `mean` stands.
-  private static let numberKindOffset = 8
 
-  static func byteCount(of function: AggregateFunction) -> Int {
+  let function: AggregateFunction
+  private let flag: Bool
+
+  init(_ function: AggregateFunction, _ parameters: AggregateParameters) {
+    self.function = function
+    flag = parameters.isPopulation || parameters.comparesTexts
+  }
+
+  private init(state function: AggregateFunction, flag: Bool) {
+    self.function = function
+    self.flag = flag
+  }
+
+  /// The same for all that keep the same state and differ only in how it is read.
+  var stateForm: Accumulator {
     switch function {
-    case .count: 8
-    case .min, .max: 16
-    case .sum, .last: 24
-    case .mean: 32
+    case .variance, .stddev: Accumulator(state: .variance, flag: false)
+    default: self
     }
   }
 
-  /// Whether the state refers to bytes in a `TextPool`.
-  static func holdsText(_ function: AggregateFunction) -> Bool { function == .last }
+  /// Of the fixed part; a multiple of 8.
+  var byteCount: Int {
+    switch function {
+    case .count: 8
+    case .min, .max, .elapsed: 16
+    case .sum, .first, .last: 24
+    case .mean, .variance, .stddev: 32
+    }
+  }
+
+  /// Whether the state may refer to blocks.
+  var holdsBlocks: Bool {
+    switch function {
+    case .first, .last: true
+    case .min, .max: flag
+    default: false
+    }
+  }
 
   // MARK: Fold
 
-  /// Folds one value in; says whether the state changed. `hasColumn` is false for a `count` of records.
+  /// Folds one value in; says whether the state changed. `hasColumn` is false for a `count` of records. May allocate in `pool`.
   @inline(__always)
-  static func fold(
-    _ function: AggregateFunction, at state: UnsafeMutableRawPointer, _ value: ColumnValue, hasColumn: Bool, time: Int64,
-    text: TextPool,
-    counts: inout FoldCounts
+  func fold(
+    at state: UnsafeMutableRawPointer, _ value: ColumnValue, hasColumn: Bool, time: Int64, pool: BlockPool, counts: inout FoldCounts
   ) -> Bool {
     switch function {
     case .count:
       if hasColumn, value.isNull { return false }
       state.storeBytes(of: state.load(as: Int64.self) &+ 1, as: Int64.self)
       return true
-    case .last: return foldLast(at: state, value, time: time, text: text)
-    case .sum, .min, .max, .mean: break
+    case .sum, .mean: return NumberSum.fold(at: state, value, counting: function == .mean, &counts)
+    case .min, .max:
+      if flag { return ExtremeText.fold(at: state, value, takesGreater: function == .max, pool, &counts) }
+      return ExtremeNumber.fold(at: state, value, takesGreater: function == .max, &counts)
+    case .variance, .stddev: return Moments.fold(at: state, value, &counts)
+    case .first, .last: return TimedValue.fold(at: state, value, time: time, takesLater: function == .last, pool)
+    case .elapsed: return TimeSpan.fold(at: state, time: time)
     }
-    guard value.kind == .integer || value.kind == .double else {
-      if !value.isNull { counts.typeMismatches += 1 }
-      return noteNull(state, numberKindOffset)
-    }
-    switch function {
-    case .min: return takeExtreme(at: state, bits: value.bits, kind: value.kind, takesGreater: false)
-    case .max: return takeExtreme(at: state, bits: value.bits, kind: value.kind, takesGreater: true)
-    case .mean: foldMean(at: state, value)
-    default: addNumber(at: state, bits: value.bits, kind: value.kind, &counts)
-    }
-    return true
-  }
-
-  /// Adds a number to a sum. A sum that has overflowed stays `.composite`, which no sum otherwise is, and reads as null.
-  @inline(__always)
-  private static func addNumber(at state: UnsafeMutableRawPointer, bits: UInt64, kind: ValueKind, _ counts: inout FoldCounts) {
-    let old = state.load(as: UInt64.self)
-    switch (kindByte(state, 8), kind) {
-    case (.missing, _), (.null, _):
-      state.storeBytes(of: bits, as: UInt64.self)
-      setKind(state, 8, kind)
-    case (.integer, .integer):
-      let (sum, overflow) = Int64(bitPattern: old).addingReportingOverflow(Int64(bitPattern: bits))
-      state.storeBytes(of: sum, as: Int64.self)
-      if overflow {
-        counts.overflows += 1
-        setKind(state, 8, .composite)
-      }
-    case (.integer, _), (.double, _):
-      if kindByte(state, 8) == .integer { state.storeBytes(of: double(old, .integer), as: Double.self) }
-      addDouble(at: state, double(bits, kind))
-      setKind(state, 8, .double)
-    default: break
-    }
-  }
-
-  /// Adds to the sum at 0 with its correction at 16.
-  @inline(__always)
-  private static func addDouble(at state: UnsafeMutableRawPointer, _ value: Double) {
-    let old = state.load(as: Double.self)
-    let sum = old + value
-    let lost = abs(old) >= abs(value) ? (old - sum) + value : (value - sum) + old
-    state.storeBytes(of: sum, as: Double.self)
-    // An overflow has no correction: infinity minus infinity is no number.
-    if lost.isFinite {
-      state.storeBytes(of: state.load(fromByteOffset: 16, as: Double.self) + lost, toByteOffset: 16, as: Double.self)
-    }
-  }
-
-  @inline(__always)
-  private static func corrected(_ state: UnsafeRawPointer) -> Double {
-    state.load(as: Double.self) + state.load(fromByteOffset: 16, as: Double.self)
-  }
-
-  @inline(__always)
-  @discardableResult
-  private static func takeExtreme(at state: UnsafeMutableRawPointer, bits: UInt64, kind: ValueKind, takesGreater: Bool) -> Bool {
-    let oldKind = kindByte(state, 8)
-    if oldKind == .integer || oldKind == .double {
-      let old = state.load(as: UInt64.self)
-      let isGreater = isNumber(bits, kind, greaterThan: old, oldKind)
-      let isLess = isNumber(old, oldKind, greaterThan: bits, kind)
-      guard takesGreater ? isGreater : isLess else { return false }
-    }
-    state.storeBytes(of: bits, as: UInt64.self)
-    setKind(state, 8, kind)
-    return true
-  }
-
-  @inline(__always)
-  private static func foldMean(at state: UnsafeMutableRawPointer, _ value: ColumnValue) {
-    addDouble(at: state, double(value.bits, value.kind))
-    state.storeBytes(of: state.load(fromByteOffset: 24, as: Int64.self) &+ 1, toByteOffset: 24, as: Int64.self)
-    setKind(state, 8, .double)
-  }
-
-  private static func foldLast(at state: UnsafeMutableRawPointer, _ value: ColumnValue, time: Int64, text: TextPool) -> Bool {
-    let oldKind = kindByte(state, 20)
-    if value.isNull { return noteNull(state, 20) }
-    let isEmpty = oldKind == .missing || oldKind == .null
-    guard isEmpty || time >= state.load(as: Int64.self) else { return false }
-    var bits = value.bits
-    if value.kind == .string || value.kind == .composite {
-      bits = (holdsText(kind: oldKind) ? text.replace(textReference(state), with: value.bytes) : text.store(value.bytes)).offset
-    } else if holdsText(kind: oldKind) {
-      text.release(textReference(state))
-    }
-    state.storeBytes(of: time, as: Int64.self)
-    state.storeBytes(of: bits, toByteOffset: 8, as: UInt64.self)
-    state.storeBytes(of: value.byteCount, toByteOffset: 16, as: UInt32.self)
-    setKind(state, 20, value.kind)
-    return true
   }
 
   // MARK: Merge
 
-  /// Adds `other` to `state`. A merged `last` refers to the text of the one it took, and does not own it.
-  static func merge(
-    _ function: AggregateFunction, at state: UnsafeMutableRawPointer, _ other: UnsafeRawPointer, counts: inout FoldCounts
+  /// Adds `other`, whose blocks are in `otherPool`, to `state`, whose own are in `pool`. `other` stays as it is; texts stay in its pool and
+  /// are only referred to. Merge panes from the newest to the oldest, so that equal state gives equal bits.
+  func merge(
+    into state: UnsafeMutableRawPointer, _ pool: BlockPool, from other: UnsafeRawPointer, _ otherPool: BlockPool,
+    counts: inout FoldCounts
   ) {
     switch function {
     case .count: state.storeBytes(of: state.load(as: Int64.self) &+ other.load(as: Int64.self), as: Int64.self)
-    case .sum:
-      switch kindByte(other, 8) {
-      case .missing: break
-      case .null: noteNull(state, 8)
-      case .composite: setKind(state, 8, .composite)
-      case let kind:
-        addNumber(at: state, bits: other.load(as: UInt64.self), kind: kind, &counts)
-        if kind == .double { mergeCorrection(at: state, other) }
-      }
+    case .sum, .mean: NumberSum.merge(into: state, from: other, counting: function == .mean, &counts)
     case .min, .max:
-      switch kindByte(other, 8) {
-      case .missing: break
-      case .null: noteNull(state, 8)
-      case let kind: takeExtreme(at: state, bits: other.load(as: UInt64.self), kind: kind, takesGreater: function == .max)
+      if flag {
+        ExtremeText.merge(into: state, from: other, takesGreater: function == .max, texts: otherPool, released: nil)
+      } else {
+        ExtremeNumber.merge(into: state, from: other, takesGreater: function == .max)
       }
-    case .mean:
-      guard kindByte(other, 8) == .double else {
-        if kindByte(other, 8) == .null { noteNull(state, 8) }
-        return
-      }
-      addDouble(at: state, other.load(as: Double.self))
-      mergeCorrection(at: state, other)
-      state.storeBytes(
-        of: state.load(fromByteOffset: 24, as: Int64.self) &+ other.load(fromByteOffset: 24, as: Int64.self), toByteOffset: 24,
-        as: Int64.self)
-      setKind(state, 8, .double)
-    case .last:
-      let kind = kindByte(other, 20)
-      guard kind != .missing, kind != .null else {
-        if kind == .null { noteNull(state, 20) }
-        return
-      }
-      let oldKind = kindByte(state, 20)
-      if oldKind == .missing || oldKind == .null || other.load(as: Int64.self) > state.load(as: Int64.self) {
-        state.copyMemory(from: other, byteCount: 24)
-      }
+    case .variance, .stddev: Moments.merge(into: state, from: other)
+    case .first, .last: TimedValue.merge(into: state, from: other, takesLater: function == .last, released: nil)
+    case .elapsed: TimeSpan.merge(into: state, from: other)
+    }
+  }
+
+  /// Adds `other` to `state`, both alive in `pool`; `other` is empty afterwards, what it owned is taken over or given back.
+  func absorb(into state: UnsafeMutableRawPointer, from other: UnsafeMutableRawPointer, pool: BlockPool, counts: inout FoldCounts) {
+    switch function {
+    case .min where flag, .max where flag:
+      ExtremeText.merge(into: state, from: other, takesGreater: function == .max, texts: pool, released: pool)
+    case .first, .last: TimedValue.merge(into: state, from: other, takesLater: function == .last, released: pool)
+    default: merge(into: state, pool, from: other, pool, counts: &counts)
+    }
+    other.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+  }
+
+  /// Takes `other`, which was merged before, out of `state`, where that is exact: a `count`, and a `sum` or `mean` that has met only
+  /// integers. False leaves `state` as it was: merge again what remains.
+  func retract(at state: UnsafeMutableRawPointer, _ other: UnsafeRawPointer) -> Bool {
+    switch function {
+    case .count:
+      state.storeBytes(of: state.load(as: Int64.self) &- other.load(as: Int64.self), as: Int64.self)
+      return true
+    case .sum, .mean: return NumberSum.retract(at: state, other, counting: function == .mean)
+    default: return false
     }
   }
 
   // MARK: Read
 
-  /// The value; `.missing` where nothing was folded, but for `count`, which is 0. Text goes behind `bytes`.
-  static func result(_ function: AggregateFunction, at state: UnsafeRawPointer, text: TextPool, bytes: ByteBuffer) -> FeatureValue {
-    let bits = state.load(as: UInt64.self)
-    switch function {
-    case .count: return FeatureValue(kind: .integer, bits: bits)
-    case .sum:
-      switch kindByte(state, 8) {
-      case .composite: return FeatureValue(kind: .null)
-      case .double: return finite(corrected(state))
-      case let kind: return FeatureValue(kind: kind, bits: bits)
-      }
-    case .min, .max: return FeatureValue(kind: kindByte(state, 8), bits: bits)
-    case .mean:
-      let kind = kindByte(state, 8)
-      guard kind == .double else { return FeatureValue(kind: kind) }
-      let mean = corrected(state) / Double(state.load(fromByteOffset: 24, as: Int64.self))
-      return finite(mean)
-    case .last:
-      let kind = kindByte(state, 20)
-      guard holdsText(kind: kind) else {
-        return FeatureValue(kind: kind, bits: state.load(fromByteOffset: 8, as: UInt64.self))
-      }
-      let start = bytes.count
-      let stored = text.bytes(textReference(state))
-      bytes.append(stored)
-      return FeatureValue(kind: kind, bits: UInt64(start), byteCount: UInt32(stored.count))
-    }
-  }
-
-  /// Gives back what the state holds in the pool.
-  static func releaseText(of function: AggregateFunction, at state: UnsafeMutableRawPointer, text: TextPool) {
-    guard function == .last, holdsText(kind: kindByte(state, 20)) else { return }
-    text.release(textReference(state))
-  }
-
-  // MARK: Parts
-
-  /// A sum that has left the range of doubles is null: no store has a text for infinity.
-  private static func finite(_ value: Double) -> FeatureValue {
-    value.isFinite ? FeatureValue(kind: .double, bits: value.bitPattern) : FeatureValue(kind: .null)
-  }
-
   /// Whether nothing was ever folded.
-  static func isEmpty(_ function: AggregateFunction, at state: UnsafeRawPointer) -> Bool {
+  func isEmpty(at state: UnsafeRawPointer) -> Bool {
     switch function {
     case .count: state.load(as: Int64.self) == 0
-    case .sum, .min, .max, .mean: kindByte(state, numberKindOffset) == .missing
-    case .last: kindByte(state, 20) == .missing
+    case .sum, .mean, .min, .max, .variance, .stddev: StateKind.load(state, at: 8) == .missing
+    case .first, .last: StateKind.load(state, at: TimedValue.kindOffset) == .missing
+    case .elapsed: TimeSpan.isEmpty(state)
     }
   }
 
-  @inline(__always)
-  private static func mergeCorrection(at state: UnsafeMutableRawPointer, _ other: UnsafeRawPointer) {
-    let sum = state.load(fromByteOffset: 16, as: Double.self) + other.load(fromByteOffset: 16, as: Double.self)
-    state.storeBytes(of: sum, toByteOffset: 16, as: Double.self)
+  /// The value; `.missing` where nothing was folded. Blocks are looked up in `pool`, texts in `texts` (see `merge`); the text of the value goes
+  /// behind `bytes`.
+  func result(at state: UnsafeRawPointer, _ pool: BlockPool, texts: BlockPool, bytes: ByteBuffer) -> FeatureValue {
+    switch function {
+    case .count: FeatureValue(kind: .integer, bits: state.load(as: UInt64.self))
+    case .sum: NumberSum.sum(state)
+    case .mean: NumberSum.mean(state)
+    case .min, .max: flag ? ExtremeText.result(state, texts, bytes) : ExtremeNumber.result(state)
+    case .variance, .stddev: Moments.result(state, isPopulation: flag, isRoot: function == .stddev)
+    case .first, .last: TimedValue.result(state, texts, bytes)
+    case .elapsed: TimeSpan.result(state)
+    }
   }
 
+  /// Gives back what the state holds in the pool; the fixed part is the caller's to clear.
+  func release(at state: UnsafeMutableRawPointer, pool: BlockPool) {
+    switch function {
+    case .first, .last: TimedValue.release(state, pool)
+    case .min, .max: if flag { ExtremeText.release(state, pool) }
+    default: break
+    }
+  }
+}
+
+/// What a state has met, as one byte of it: zero, `.missing`, before the first value, then `.null` until the first that is not null.
+enum StateKind {
   @inline(__always)
-  private static func kindByte(_ state: UnsafeRawPointer, _ offset: Int) -> ValueKind {
-    // Sound: only `setKind` writes this byte, and a zeroed state is `.missing`.
+  static func load(_ state: UnsafeRawPointer, at offset: Int) -> ValueKind {
+    // Sound: only `store` writes this byte, and a zeroed state is `.missing`.
     state.load(fromByteOffset: offset, as: ValueKind.self)
   }
 
   @inline(__always)
-  private static func setKind(_ state: UnsafeMutableRawPointer, _ offset: Int, _ kind: ValueKind) {
+  static func store(_ kind: ValueKind, _ state: UnsafeMutableRawPointer, at offset: Int) {
     state.storeBytes(of: kind, toByteOffset: offset, as: ValueKind.self)
   }
 
-  /// An aggregate over only nulls is null, over nothing it is missing.
+  /// Notes a null; says whether it was the first value at all.
+  @inline(__always)
   @discardableResult
-  private static func noteNull(_ state: UnsafeMutableRawPointer, _ offset: Int) -> Bool {
-    guard kindByte(state, offset) == .missing else { return false }
-    setKind(state, offset, .null)
+  static func noteNull(_ state: UnsafeMutableRawPointer, at offset: Int) -> Bool {
+    guard load(state, at: offset) == .missing else { return false }
+    store(.null, state, at: offset)
     return true
   }
+}
 
-  private static func holdsText(kind: ValueKind) -> Bool { kind == .string || kind == .composite }
-
-  private static func textReference(_ state: UnsafeRawPointer) -> TextReference {
-    TextReference(
-      offset: state.load(fromByteOffset: 8, as: UInt64.self), byteCount: state.load(fromByteOffset: 16, as: UInt32.self))
+extension FeatureValue {
+  /// Null where a number has left the range of doubles: no store has a text for infinity.
+  static func finite(_ value: Double) -> FeatureValue {
+    value.isFinite ? FeatureValue(kind: .double, bits: value.bitPattern) : FeatureValue(kind: .null)
   }
 
-  @inline(__always)
-  private static func double(_ bits: UInt64, _ kind: ValueKind) -> Double {
-    kind == .integer ? Double(Int64(bitPattern: bits)) : Double(bitPattern: bits)
-  }
-
-  /// Compares exactly, also an `Int64` with a `Double` that cannot hold it.
-  @inline(__always)
-  private static func isNumber(_ a: UInt64, _ aKind: ValueKind, greaterThan b: UInt64, _ bKind: ValueKind) -> Bool {
-    switch (aKind, bKind) {
-    case (.integer, .integer): return Int64(bitPattern: a) > Int64(bitPattern: b)
-    case (.integer, _): return isDouble(Double(bitPattern: b), lessThan: Int64(bitPattern: a))
-    case (_, .integer): return isDouble(Double(bitPattern: a), greaterThan: Int64(bitPattern: b))
-    default: return Double(bitPattern: a) > Double(bitPattern: b)
-    }
-  }
-
-  private static func isDouble(_ double: Double, lessThan integer: Int64) -> Bool {
-    if double < -0x1p63 { return true }
-    if double >= 0x1p63 { return false }
-    return Int64(double.rounded(.down)) < integer
-  }
-
-  private static func isDouble(_ double: Double, greaterThan integer: Int64) -> Bool {
-    if double < -0x1p63 { return false }
-    if double >= 0x1p63 { return true }
-    return Int64(double.rounded(.up)) > integer
+  /// Copies a text, or the bytes of an object or an array without the space between its tokens, behind `bytes`.
+  static func text(_ kind: ValueKind, _ source: UnsafeBufferPointer<UInt8>, to bytes: ByteBuffer) -> FeatureValue {
+    let start = bytes.count
+    if kind == .composite { JSONText.appendCompact(source, to: bytes) } else { bytes.append(source) }
+    return FeatureValue(kind: kind, bits: UInt64(start), byteCount: UInt32(bytes.count - start))
   }
 }

@@ -79,7 +79,7 @@ final class KeySpace {
       while let oldest = group.panes.first, (oldest.number + 1) * group.plan.paneLength + longest <= time {
         for node in group.removeFirstPane() {
           let key = PaneGroup.key(of: group.node(node))
-          group.free(node, head: head(table.entry(key), index), text: table.text)
+          group.free(node, head: head(table.entry(key), index), pool: table.text)
           removeIfEmpty(key)
         }
       }
@@ -120,7 +120,7 @@ final class KeySpace {
         guard entry.load(fromByteOffset: 32, as: Int64.self) + timeToLive <= time else { continue }
         let first = head(entry, index).pointee
         guard first != 0 else { continue }
-        group.free(first - 1, head: head(entry, index), text: table.text)
+        group.free(first - 1, head: head(entry, index), pool: table.text)
         freed.insert(first - 1)
         removeIfEmpty(key)
       }

@@ -22,7 +22,7 @@ struct KeyTable: ~Copyable {
   private var freeHead: UInt32 = 0
   private var index: UnsafeMutablePointer<UInt64>
   private var indexMask: Int
-  let text = TextPool()
+  let text = BlockPool()
 
   init(groupCount: Int, entryCapacity: Int = 256) {
     self.groupCount = groupCount
@@ -51,7 +51,7 @@ struct KeyTable: ~Copyable {
   func touchText(of entry: UnsafeMutableRawPointer) -> UInt64 {
     guard entry.load(fromByteOffset: 24, as: UInt32.self) > 16 else { return 0 }
     let offset = entry.load(fromByteOffset: 8, as: UInt64.self)
-    return UnsafeRawPointer(text.storage.base + Int(offset)).loadUnaligned(as: UInt64.self)
+    return UnsafeRawPointer(text.base + Int(offset)).loadUnaligned(as: UInt64.self)
   }
 
   /// The entry of a key, made if there is none. `hash` is `Hash.bytes` of the key.
@@ -190,7 +190,7 @@ struct KeyTable: ~Copyable {
     if key.count <= 16 {
       return entry.load(fromByteOffset: 8, as: UInt64.self) == words.0 && entry.load(fromByteOffset: 16, as: UInt64.self) == words.1
     }
-    let stored = UnsafeRawPointer(text.storage.base + Int(entry.load(fromByteOffset: 8, as: UInt64.self)))
+    let stored = UnsafeRawPointer(text.base + Int(entry.load(fromByteOffset: 8, as: UInt64.self)))
     let given = UnsafeRawPointer(key.baseAddress!)
     // Eight bytes at a time, the last eight overlapping: both texts are longer than 16.
     var offset = 0

@@ -25,7 +25,7 @@ final class PaneGroup {
   private var freeHead: UInt32 = 0
   /// Rising by number.
   private(set) var panes: [Pane] = []
-  private let holdsText: Bool
+  private let holdsBlocks: Bool
 
   let eventTime: EventTime
 
@@ -45,7 +45,7 @@ final class PaneGroup {
     accumulators = .allocate(capacity: max(1, accumulatorCount))
     accumulators.initialize(from: plan.accumulators, count: accumulatorCount)
     nodes = .allocate(byteCount: nodeCapacity * nodeByteCount, alignment: 8)
-    holdsText = plan.accumulators.contains { Accumulator.holdsText($0.function) }
+    holdsBlocks = plan.accumulators.contains { $0.accumulator.holdsBlocks }
   }
 
   deinit {
@@ -102,7 +102,7 @@ final class PaneGroup {
   }
 
   /// Takes a node out of its key's chain and frees it. Its pane's list is the caller's to drop.
-  func free(_ number: UInt32, head: UnsafeMutablePointer<UInt32>, text: TextPool) {
+  func free(_ number: UInt32, head: UnsafeMutablePointer<UInt32>, pool: BlockPool) {
     let freed = node(number)
     let next = Self.next(of: freed)
     if head.pointee == number + 1 {
@@ -112,9 +112,9 @@ final class PaneGroup {
       while Self.next(of: node(current - 1)) != number + 1 { current = Self.next(of: node(current - 1)) }
       node(current - 1).storeBytes(of: next, toByteOffset: 8, as: UInt32.self)
     }
-    if holdsText {
+    if holdsBlocks {
       for index in 0..<accumulatorCount {
-        Accumulator.releaseText(of: accumulators[index].function, at: freed + Int(accumulators[index].offset), text: text)
+        accumulators[index].accumulator.release(at: freed + Int(accumulators[index].offset), pool: pool)
       }
     }
     freed.storeBytes(of: freeHead, toByteOffset: 8, as: UInt32.self)
@@ -126,17 +126,17 @@ final class PaneGroup {
   func views(in number: UInt32) -> UInt64 {
     var views: UInt64 = 0
     for index in 0..<accumulatorCount
-    where !Accumulator.isEmpty(accumulators[index].function, at: node(number) + Int(accumulators[index].offset)) {
+    where !accumulators[index].accumulator.isEmpty(at: node(number) + Int(accumulators[index].offset)) {
       views |= accumulators[index].views
     }
     return views
   }
 
   /// Empties the accumulators of a node.
-  func clear(_ node: UnsafeMutableRawPointer, text: TextPool) {
-    if holdsText {
+  func clear(_ node: UnsafeMutableRawPointer, pool: BlockPool) {
+    if holdsBlocks {
       for index in 0..<accumulatorCount {
-        Accumulator.releaseText(of: accumulators[index].function, at: node + Int(accumulators[index].offset), text: text)
+        accumulators[index].accumulator.release(at: node + Int(accumulators[index].offset), pool: pool)
       }
     }
     (node + PaneGroupPlan.headerByteCount).initializeMemory(

@@ -70,23 +70,6 @@ struct SnapshotReader {
   }
 }
 
-extension TextPool {
-  func save(to out: inout SnapshotWriter) {
-    out.write(UInt64(storage.count))
-    for head in freeHeads { out.write(head) }
-    out.write(UnsafeRawBufferPointer(storage.bytes))
-  }
-
-  func load(from input: inout SnapshotReader) throws(SnapshotError) {
-    let byteCount = try input.word()
-    for index in freeHeads.indices { freeHeads[index] = try input.word() }
-    storage.removeAll()
-    storage.reserve(Int(byteCount))
-    storage.count = Int(byteCount)
-    try input.read(into: UnsafeMutableRawBufferPointer(start: storage.base, count: Int(byteCount)))
-  }
-}
-
 extension WindowEngine {
   private static let magic: UInt64 = 0x3154_5348_5352_4654  // "TFRSHST1", little endian
   private static let formatVersion: UInt64 = 1

@@ -56,7 +56,7 @@ extension WindowEngine {
       for (position, node) in nodes.enumerated() {
         if position % KeySpace.blockCount == 0 { space.warm(nodes: nodes[position...].prefix(KeySpace.blockCount), of: group) }
         let key = PaneGroup.key(of: group.node(node))
-        group.free(node, head: space.head(space.table.entry(key), groupIndex), text: space.table.text)
+        group.free(node, head: space.head(space.table.entry(key), groupIndex), pool: space.table.text)
         space.removeIfEmpty(key)
       }
     }
@@ -127,33 +127,27 @@ extension WindowEngine {
       let group = space.groups[aggregate.group]
       output.values.append(
         value(
-          group.accumulators[aggregate.accumulator], of: group, in: panes(group, aggregate),
-          head: space.head(entry, aggregate.group),
-          text: space.table.text, bytes: output.bytes))
+          aggregate, of: group, in: panes(group, aggregate), head: space.head(entry, aggregate.group), pool: space.table.text,
+          bytes: output.bytes))
     }
     output.rows.append(row)
   }
 
   /// Merges an accumulator over the nodes of a chain whose panes lie in `panes`; newest first, so that equal state gives equal bits.
   private func value(
-    _ accumulator: AccumulatorPlan, of group: PaneGroup, in panes: ClosedRange<Int64>, head: UnsafeMutablePointer<UInt32>,
-    text: TextPool,
-    bytes: ByteBuffer
+    _ aggregate: ViewAggregate, of group: PaneGroup, in panes: ClosedRange<Int64>, head: UnsafeMutablePointer<UInt32>,
+    pool: BlockPool, bytes: ByteBuffer
   ) -> FeatureValue {
-    withUnsafeTemporaryAllocation(byteCount: Accumulator.byteCountMax, alignment: 8) { scratch in
-      let merged = scratch.baseAddress!
-      merged.initializeMemory(as: UInt8.self, repeating: 0, count: Accumulator.byteCountMax)
-      var current = head.pointee
-      while current != 0 {
-        let node = group.node(current - 1)
-        let pane = PaneGroup.pane(of: node)
-        guard pane >= panes.lowerBound else { break }
-        if pane <= panes.upperBound {
-          Accumulator.merge(accumulator.function, at: merged, node + Int(accumulator.offset), counts: &foldCounts)
-        }
-        current = PaneGroup.next(of: node)
-      }
-      return Accumulator.result(accumulator.function, at: merged, text: text, bytes: bytes)
+    let accumulator = group.accumulators[aggregate.accumulator].accumulator
+    let offset = Int(group.accumulators[aggregate.accumulator].offset)
+    var current = head.pointee
+    while current != 0 {
+      let node = group.node(current - 1)
+      let pane = PaneGroup.pane(of: node)
+      guard pane >= panes.lowerBound else { break }
+      if pane <= panes.upperBound { values.add(accumulator, node + offset, pool, counts: &foldCounts) }
+      current = PaneGroup.next(of: node)
     }
+    return values.take(aggregate.reading, pool, bytes: bytes)
   }
 }

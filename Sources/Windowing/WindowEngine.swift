@@ -35,7 +35,7 @@ public struct WindowCounts: Equatable, Sendable {
   public var keyless: [Int64]
   /// Values of a type that their aggregate does not take (the record itself counted).
   public var typeMismatches: Int64 = 0
-  /// Integer sums that left the range of 64 bits; they are null.
+  /// Sums that left the range of 64-bit integers or of doubles; they are null.
   public var overflows: Int64 = 0
   /// The same per view; what several views share counts for each of them.
   public var typeMismatchesOfView: [Int64]
@@ -75,6 +75,8 @@ public final class WindowEngine {
   public internal(set) var refusals: ContiguousArray<Refusal> = []
   let keepsLateRecords: Bool
   private let scratch: KeyScratch
+  /// Where values of several panes are merged.
+  let values = AccumulatorScratch()
 
   /// - Parameters:
   ///   - emitEvery: Per view, emit changed values whenever the stream time passes a multiple of this many ms; empty leaves it to `drainChanges`.
@@ -200,7 +202,7 @@ public final class WindowEngine {
       if group.plan.isUnbounded, let timeToLive = space.plan.timeToLive {
         let last = entry.load(fromByteOffset: 32, as: Int64.self)
         // What the key had before has outlived its time, whether a sweep has come by or not.
-        if last != .min, last + timeToLive <= time { group.clear(node, text: space.table.text) }
+        if last != .min, last + timeToLive <= time { group.clear(node, pool: space.table.text) }
       }
       var rest = hits
       while rest != 0 {
@@ -208,9 +210,9 @@ public final class WindowEngine {
         rest &= rest &- 1
         let hasColumn = accumulator.column >= 0
         let before = foldCounts
-        let hasChanged = Accumulator.fold(
-          accumulator.function, at: node + Int(accumulator.offset), hasColumn ? columns[Int(accumulator.column)][row] : .null,
-          hasColumn: hasColumn, time: time, text: space.table.text, counts: &foldCounts)
+        let hasChanged = accumulator.accumulator.fold(
+          at: node + Int(accumulator.offset), hasColumn ? columns[Int(accumulator.column)][row] : .null, hasColumn: hasColumn,
+          time: time, pool: space.table.text, counts: &foldCounts)
         if foldCounts != before { countFoldFailures(since: before, row: row, accumulator, of: group, in: space) }
         if hasChanged { changed |= accumulator.views }
       }

@@ -9,7 +9,8 @@ import Records
 
 /// One accumulator of a group's nodes.
 struct AccumulatorPlan: BitwiseCopyable, Sendable {
-  var function: AggregateFunction
+  /// How the state is kept; what reads it may differ (see `Accumulator.stateForm`).
+  var accumulator: Accumulator
   /// -1 where records are counted.
   var column: Int32
   /// -1 where every record is folded.
@@ -46,7 +47,10 @@ struct PaneGroupPlan: Sendable {
 /// Where a view's value comes from.
 struct ViewAggregate: Sendable {
   var group: Int
+  /// The place of the state among the group's accumulators.
   var accumulator: Int
+  /// How that state is read.
+  var reading: Accumulator
   /// See `PaneReach`; `Int64.max` for `.unbounded`, and for `close` views, which ask for panes by number.
   var reach: Int64
 }
@@ -109,7 +113,8 @@ extension KeySpacePlan {
       groups.append(PaneGroupPlan(paneLength: window.paneLength!, closing: (window.size!, views.count, view.predicate)))
       let group = groups.count - 1
       planned.aggregates = view.aggregates.map {
-        ViewAggregate(group: group, accumulator: groups[group].accumulator(for: $0, views: 0), reach: .max)
+        ViewAggregate(
+          group: group, accumulator: groups[group].accumulator(for: $0, views: 0), reading: $0.accumulator, reach: .max)
       }
     } else {
       planned.aggregates = view.aggregates.map { aggregate in
@@ -121,7 +126,9 @@ extension KeySpacePlan {
           case .unbounded: .max
           }
         groups[group].addReach(reach, views: bit)
-        return ViewAggregate(group: group, accumulator: groups[group].accumulator(for: aggregate, views: bit), reach: reach)
+        return ViewAggregate(
+          group: group, accumulator: groups[group].accumulator(for: aggregate, views: bit), reading: aggregate.accumulator,
+          reach: reach)
       }
     }
     views.append(planned)
@@ -143,16 +150,16 @@ extension PaneGroupPlan {
   fileprivate mutating func accumulator(for aggregate: AggregateSpecification, views: UInt64) -> Int {
     let column = Int32(aggregate.column ?? -1)
     let predicate = Int32(aggregate.predicate ?? -1)
-    let found = accumulators.firstIndex { $0.function == aggregate.function && $0.column == column && $0.predicate == predicate }
+    let state = aggregate.accumulator.stateForm
+    let found = accumulators.firstIndex { $0.accumulator == state && $0.column == column && $0.predicate == predicate }
     if let found {
       accumulators[found].views |= views
       return found
     }
     precondition(accumulators.count < WindowPlan.accumulatorsPerGroup, "a close view holds at most 64 different aggregates")
     accumulators.append(
-      AccumulatorPlan(
-        function: aggregate.function, column: column, predicate: predicate, offset: Int32(nodeByteCount), views: views))
-    nodeByteCount += Accumulator.byteCount(of: aggregate.function)
+      AccumulatorPlan(accumulator: state, column: column, predicate: predicate, offset: Int32(nodeByteCount), views: views))
+    nodeByteCount += state.byteCount
     return accumulators.count - 1
   }
 

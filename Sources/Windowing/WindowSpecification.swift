@@ -28,34 +28,28 @@ public enum WindowSpecification: Hashable, Sendable {
   }
 }
 
-public enum AggregateFunction: String, Hashable, BitwiseCopyable, Sendable, CaseIterable {
-  /// Records, or, with a field, its non-null values.
-  case count
-  /// Integers add up as `Int64` until the first double; an overflow is reported and the value becomes null.
-  case sum
-  case min
-  case max
-  /// Always a double.
-  case mean
-  /// The value with the greatest event time; of equal times the one that arrived later.
-  case last
-}
-
 /// One aggregate of one view.
 public struct AggregateSpecification: Hashable, Sendable {
   public var function: AggregateFunction
-  /// The column whose values are folded; nil only for `count`.
+  public var parameters: AggregateParameters
+  /// The column whose values are folded; nil only for `count` and `elapsed`.
   public var column: Int?
   /// The predicate a record has to pass, the view's own included; nil for every record.
   public var predicate: Int?
   public var window: WindowSpecification
 
-  public init(function: AggregateFunction, column: Int?, predicate: Int?, window: WindowSpecification) {
+  /// `parameters`: nil for those that the function has where nothing is said.
+  public init(
+    function: AggregateFunction, parameters: AggregateParameters? = nil, column: Int?, predicate: Int?, window: WindowSpecification
+  ) {
     self.function = function
+    self.parameters = parameters ?? AggregateParameters(of: function)
     self.column = column
     self.predicate = predicate
     self.window = window
   }
+
+  var accumulator: Accumulator { Accumulator(function, parameters) }
 }
 
 public enum Trigger: String, Hashable, Sendable, CaseIterable {

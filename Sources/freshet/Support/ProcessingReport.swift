@@ -39,7 +39,7 @@ enum ProcessingReport {
     }
     if counts.typeMismatches > 0 { lines.append("  \(counts.typeMismatches) values of a type that their aggregate does not take") }
     if counts.comparisonMismatches > 0 { lines.append("  \(counts.comparisonMismatches) comparisons of values of different types") }
-    if counts.overflows > 0 { lines.append("  \(counts.overflows) integer sums left the range of 64 bits and are null") }
+    if counts.overflows > 0 { lines.append("  \(counts.overflows) sums left the range of their numbers and are null") }
     return lines.joined(separator: "\n")
   }
 }

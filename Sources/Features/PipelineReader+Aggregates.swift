@@ -1,0 +1,160 @@
+// The aggregate of a feature: its name, the settings that belong to it, the kind of field it needs and the kind of default it takes.
+
+import Base
+import Configuration
+import Records
+import Schema
+import Windowing
+
+/// What `agg:` and its settings say.
+struct ReadAggregate {
+  var function: AggregateFunction
+  var parameters: AggregateParameters
+}
+
+extension PipelineReader {
+  private static let aggregatesNotBuilt = ["distinct", "approx_distinct", "quantile", "top_k", "collect", "rate"]
+  /// Every setting of an aggregate, with those that take it.
+  private static let settings: [(name: String, functions: [AggregateFunction])] = [
+    ("population", [.variance, .stddev]), ("type", [.min, .max]),
+  ]
+  /// Those that features whose aggregate is not understood are not told of.
+  static let aggregateSettings = settings.map(\.name) + ["q", "k", "n", "error", "limit"]
+  /// What other programs call them.
+  private static let otherNames = [
+    "avg": "mean", "average": "mean", "median": "quantile' with 'q: 0.5", "percentile": "quantile", "uniq": "distinct",
+    "unique": "distinct", "nunique": "distinct", "count_distinct": "distinct", "approx_count_distinct": "approx_distinct",
+    "hll": "approx_distinct", "var": "variance", "var_samp": "variance", "var_pop": "variance' with 'population: true",
+    "std": "stddev", "stdev": "stddev", "stddev_samp": "stddev", "stddev_pop": "stddev' with 'population: true",
+    "mode": "top_k' with 'k: 1", "list": "collect", "array_agg": "collect", "duration": "elapsed", "latest": "last",
+    "earliest": "first",
+  ]
+
+  /// Nil, with findings, where there is none that is understood.
+  func readAggregate(_ reader: MappingReader) -> ReadAggregate? {
+    guard let node = reader.has("expr") && !reader.has("agg") ? reader.node("agg") : reader.required("agg") else { return nil }
+    if let text = node.scalarText, let meant = Self.otherNames[text] {
+      values.mismatch(node, reader.what("agg"), expected: "an aggregate", code: "wrong-value", hint: "; did you mean '\(meant)'?")
+      return nil
+    }
+    let read = values.oneOf(node, reader.what("agg"), AggregateFunction.self, notBuilt: Self.aggregatesNotBuilt)
+    guard let function = read else { return nil }
+    return ReadAggregate(function: function, parameters: readParameters(of: function, reader))
+  }
+
+  private func readParameters(of function: AggregateFunction, _ reader: MappingReader) -> AggregateParameters {
+    var parameters = AggregateParameters(of: function)
+    for setting in Self.settings where reader.has(setting.name) {
+      guard let node = reader.node(setting.name) else { continue }
+      guard setting.functions.contains(function) else {
+        let takers = ValueReader.alternatives(setting.functions.map { "'\($0.rawValue)'" })
+        diagnostics.error(
+          "wrong-value", at: reader.keyLocation(setting.name),
+          "\(reader.what(setting.name)): '\(function.rawValue)' does not take it, \(takers) does")
+        continue
+      }
+      let what = reader.what(setting.name)
+      switch setting.name {
+      case "population": parameters.isPopulation = values.bool(node, what) ?? false
+      default: parameters.comparesTexts = values.oneOf(node, what, ComparedType.self) == .text
+      }
+    }
+    return parameters
+  }
+
+  // MARK: - Fields
+
+  /// Whether the aggregate can do without a field; with a finding where it has one that it has no use for.
+  func checkFieldPresence(_ aggregate: ReadAggregate, _ field: ConfigurationNode?, _ reader: MappingReader) {
+    switch aggregate.function {
+    case .count: break
+    case .elapsed:
+      guard field != nil else { return }
+      diagnostics.error(
+        "wrong-value", at: reader.keyLocation("field"),
+        "\(reader.what("field")): 'elapsed' goes by the event times of the records and takes no field; use 'where' to choose records"
+      )
+    default:
+      if field == nil { reader.reportMissing("field", hint: "; '\(aggregate.function.rawValue)' needs one") }
+    }
+  }
+
+  /// The field against the schema: it has to be there, and hold what the aggregate takes.
+  func checkField(
+    _ field: FieldPath, _ node: ConfigurationNode, _ aggregate: ReadAggregate?, _ schema: EventSchema, _ reader: MappingReader
+  ) {
+    guard checkField(field, in: schema, at: node.location, reader.what("field")), let aggregate else { return }
+    guard let kinds = schema.kinds(at: field.components), let expected = aggregate.fieldKinds, kinds.isDisjoint(with: expected)
+    else {
+      return
+    }
+    let needed = expected.contains(.string) ? "a text" : "a number"
+    let isExtreme = aggregate.function == .min || aggregate.function == .max
+    let hint =
+      isExtreme && kinds.contains(.string)
+      ? "; 'type: text' compares texts" : isExtreme && expected.contains(.string) ? "; leave 'type: text' out" : ""
+    diagnostics.error(
+      "wrong-type", at: node.location,
+      "\(reader.what("field")): '\(aggregate.function.rawValue)' needs \(needed), and '\(field)' of schema '\(schema.name)' is \(Self.text(of: kinds))\(hint)"
+    )
+  }
+
+  private static func text(of kinds: Set<GeneratedKind>) -> String {
+    if kinds.contains(.object) { return "an object" }
+    if kinds.contains(.string) { return "a text" }
+    if !kinds.isDisjoint(with: [.integer, .double]) { return "a number" }
+    return kinds.contains(.bool) ? "true or false" : "null"
+  }
+
+  // MARK: - Defaults
+
+  /// The value of an empty window, which has to be of the aggregate's own type.
+  func defaultValue(_ node: ConfigurationNode, _ aggregate: ReadAggregate, _ reader: MappingReader) -> Scalar? {
+    let what = reader.what("default")
+    guard let value = values.meaning(node, what).map(Scalar.init) else { return nil }
+    switch (aggregate.resultType, value) {
+    case (_, .null): return nil
+    case (.any, _), (.text, .string), (.integer, .integer), (.number, .integer), (.number, .double), (.double, .double):
+      return value
+    case (.double, .integer(let integer)): return .double(Double(integer))
+    case (let type, _):
+      values.mismatch(node, what, expected: "\(type.rawValue), as '\(aggregate.function.rawValue)' gives, or null")
+      return nil
+    }
+  }
+}
+
+private enum ComparedType: String, CaseIterable {
+  case number
+  case text
+}
+
+/// What a value of an aggregate is.
+private enum ResultType: String {
+  case integer = "a whole number"
+  case double = "a number"
+  case number = "an integer or a double"
+  case text = "a text"
+  case any = "a value"
+}
+
+extension ReadAggregate {
+  /// Nil where any kind will do.
+  fileprivate var fieldKinds: Set<GeneratedKind>? {
+    switch function {
+    case .sum, .mean, .variance, .stddev: [.integer, .double]
+    case .min, .max: parameters.comparesTexts ? [.string] : [.integer, .double]
+    case .count, .first, .last, .elapsed: nil
+    }
+  }
+
+  fileprivate var resultType: ResultType {
+    switch function {
+    case .count, .elapsed: .integer
+    case .sum: .number
+    case .min, .max: parameters.comparesTexts ? .text : .number
+    case .mean, .variance, .stddev: .double
+    case .first, .last: .any
+    }
+  }
+}

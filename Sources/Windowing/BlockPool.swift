@@ -1,0 +1,167 @@
+// Bytes of changing length that belong to flat state: long keys, texts, and what accumulators hold beyond their fixed part. One growing
+// stretch of memory cut into blocks of 16, 32, 48, 64, 96, 128, 192 ... bytes, with a free list per size threaded through the free blocks, so
+// state stays a handful of flat arrays and a snapshot of it is a copy.
+//
+//   block number (16-byte units) -> [ block ]      a free block begins with the number of the next free one, plus one (0: none)
+
+import Base
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Where a text lies in its pool.
+struct TextReference: BitwiseCopyable {
+  /// Bytes from the start of the pool.
+  var offset: UInt64
+  var byteCount: UInt32
+}
+
+final class BlockPool {
+  /// Where a block begins, in units of 16 bytes: 64 GiB are within reach.
+  typealias Block = UInt32
+
+  static let classCount = 56
+
+  /// Moves when the pool grows: hold block numbers across an allocation, pointers only between allocations.
+  private(set) var base: UnsafeMutableRawPointer
+  private var capacity: Int
+  /// Bytes in use, those of free blocks included.
+  private(set) var byteCount = 0
+  /// Per size: number of the first free block plus one, 0 for none.
+  fileprivate let freeHeads: UnsafeMutablePointer<UInt32>
+
+  init(capacity: Int = 1 << 12) {
+    self.capacity = capacity
+    base = malloc(capacity)!
+    freeHeads = .allocate(capacity: Self.classCount)
+    freeHeads.initialize(repeating: 0, count: Self.classCount)
+  }
+
+  deinit {
+    free(base)
+    freeHeads.deallocate()
+  }
+
+  // MARK: Blocks
+
+  /// A block of at least `byteCount` bytes, whose content is whatever was there before.
+  func allocate(_ byteCount: Int) -> Block {
+    let sizeClass = Self.sizeClass(byteCount)
+    let head = freeHeads[sizeClass]
+    if head != 0 {
+      freeHeads[sizeClass] = start(head - 1).load(as: UInt32.self)
+      return head - 1
+    }
+    return append(Self.byteCount(ofClass: sizeClass))
+  }
+
+  /// Gives back a block that was allocated for a `byteCount` of the same class.
+  func release(_ block: Block, _ byteCount: Int) {
+    let sizeClass = Self.sizeClass(byteCount)
+    start(block).storeBytes(of: freeHeads[sizeClass], as: UInt32.self)
+    freeHeads[sizeClass] = block + 1
+  }
+
+  @inline(__always)
+  func start(_ block: Block) -> UnsafeMutableRawPointer { base + Int(block) &* 16 }
+
+  /// Forgets every block.
+  func removeAll() {
+    guard byteCount > 0 else { return }
+    byteCount = 0
+    freeHeads.update(repeating: 0, count: Self.classCount)
+  }
+
+  /// Bytes in free blocks; follows every free list.
+  var freeByteCount: Int {
+    var total = 0
+    for sizeClass in 0..<Self.classCount {
+      var head = freeHeads[sizeClass]
+      while head != 0 {
+        total += Self.byteCount(ofClass: sizeClass)
+        head = start(head - 1).load(as: UInt32.self)
+      }
+    }
+    return total
+  }
+
+  /// The bytes that a block for `byteCount` bytes takes.
+  static func blockByteCount(for byteCount: Int) -> Int { Self.byteCount(ofClass: sizeClass(byteCount)) }
+
+  /// Sizes in units of 16 bytes: 1, 2, 3, 4, 6, 8, 12, 16, 24 ...
+  private static func sizeClass(_ byteCount: Int) -> Int {
+    let units = (max(byteCount, 1) + 15) >> 4
+    guard units > 1 else { return 0 }
+    // The least power of two that holds them, and whether three quarters of it would do.
+    let power = Int.bitWidth - (units - 1).leadingZeroBitCount
+    return power > 1 && units <= 3 << (power - 2) ? 2 * power - 2 : 2 * power - 1
+  }
+
+  private static func byteCount(ofClass sizeClass: Int) -> Int {
+    guard sizeClass > 0 else { return 16 }
+    let power = (sizeClass + 2) / 2
+    return sizeClass % 2 == 0 ? 48 << (power - 2) : 16 << ((sizeClass + 1) / 2)
+  }
+
+  private func append(_ size: Int) -> Block {
+    if byteCount + size > capacity { grow(toHold: byteCount + size) }
+    let block = byteCount >> 4
+    byteCount += size
+    precondition(block < Int(Block.max), "state of more than 64 GiB in one partition")
+    return Block(block)
+  }
+
+  /// `realloc` moves pages of large memory instead of copying them, and touches nothing that is not in use.
+  fileprivate func grow(toHold needed: Int) {
+    guard needed > capacity else { return }
+    capacity = max(needed, capacity * 2)
+    base = realloc(base, capacity)!
+  }
+
+  // MARK: Texts
+
+  /// Copies `bytes` into a block of its own.
+  func store(_ bytes: UnsafeBufferPointer<UInt8>) -> TextReference {
+    let block = allocate(bytes.count)
+    if let source = bytes.baseAddress { start(block).copyMemory(from: source, byteCount: bytes.count) }
+    return TextReference(offset: UInt64(block) * 16, byteCount: UInt32(bytes.count))
+  }
+
+  /// Replaces a text, in place where the new one fits into a block of the same size.
+  func replace(_ old: TextReference, with bytes: UnsafeBufferPointer<UInt8>) -> TextReference {
+    guard Self.sizeClass(bytes.count) == Self.sizeClass(Int(old.byteCount)) else {
+      release(old)
+      return store(bytes)
+    }
+    if let source = bytes.baseAddress { (base + Int(old.offset)).copyMemory(from: source, byteCount: bytes.count) }
+    return TextReference(offset: old.offset, byteCount: UInt32(bytes.count))
+  }
+
+  func release(_ text: TextReference) { release(Block(text.offset >> 4), Int(text.byteCount)) }
+
+  /// Valid until the next allocation.
+  func bytes(_ text: TextReference) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(
+      start: (base + Int(text.offset)).assumingMemoryBound(to: UInt8.self), count: Int(text.byteCount))
+  }
+}
+
+extension BlockPool {
+  func save(to out: inout SnapshotWriter) {
+    out.write(UInt64(byteCount))
+    for index in 0..<Self.classCount { out.write(UInt64(freeHeads[index])) }
+    out.write(UnsafeRawBufferPointer(start: base, count: byteCount))
+  }
+
+  func load(from input: inout SnapshotReader) throws(SnapshotError) {
+    let saved = try input.count(of: 1)
+    guard saved % 16 == 0 else { throw .damaged }
+    for index in 0..<Self.classCount { freeHeads[index] = UInt32(try input.integer(upTo: saved / 16)) }
+    grow(toHold: saved)
+    byteCount = saved
+    try input.read(into: UnsafeMutableRawBufferPointer(start: base, count: saved))
+  }
+}
