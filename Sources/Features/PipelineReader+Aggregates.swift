@@ -13,13 +13,13 @@ struct ReadAggregate {
 }
 
 extension PipelineReader {
-  private static let aggregatesNotBuilt = ["distinct", "approx_distinct", "quantile", "top_k", "collect", "rate"]
+  private static let aggregatesNotBuilt = ["quantile", "top_k", "collect", "rate"]
   /// Every setting of an aggregate, with those that take it.
   private static let settings: [(name: String, functions: [AggregateFunction])] = [
-    ("population", [.variance, .stddev]), ("type", [.min, .max]),
+    ("population", [.variance, .stddev]), ("type", [.min, .max]), ("limit", [.distinct]), ("error", [.approxDistinct]),
   ]
   /// Those that features whose aggregate is not understood are not told of.
-  static let aggregateSettings = settings.map(\.name) + ["q", "k", "n", "error", "limit"]
+  static let aggregateSettings = settings.map(\.name) + ["q", "k", "n"]
   /// What other programs call them.
   private static let otherNames = [
     "avg": "mean", "average": "mean", "median": "quantile' with 'q: 0.5", "percentile": "quantile", "uniq": "distinct",
@@ -56,10 +56,19 @@ extension PipelineReader {
       let what = reader.what(setting.name)
       switch setting.name {
       case "population": parameters.isPopulation = values.bool(node, what) ?? false
-      default: parameters.comparesTexts = values.oneOf(node, what, ComparedType.self) == .text
+      case "type": parameters.comparesTexts = values.oneOf(node, what, ComparedType.self) == .text
+      case "limit": values.integer(node, what, in: AggregateParameters.limitRange).map { parameters.limit = Int32($0) }
+      default: readShare(node, what, in: AggregateParameters.distinctErrorRange).map { parameters.error = $0 }
       }
     }
     return parameters
+  }
+
+  /// An error as a share: 0.02 for 2 %.
+  private func readShare(_ node: ConfigurationNode, _ what: String, in range: ClosedRange<Double>) -> Double? {
+    values.number(node, what, expected: "a share from \(range.lowerBound) to \(range.upperBound), as 0.02 for 2 %") {
+      range.contains($0)
+    }
   }
 
   // MARK: - Fields
@@ -144,13 +153,13 @@ extension ReadAggregate {
     switch function {
     case .sum, .mean, .variance, .stddev: [.integer, .double]
     case .min, .max: parameters.comparesTexts ? [.string] : [.integer, .double]
-    case .count, .first, .last, .elapsed: nil
+    case .count, .first, .last, .elapsed, .distinct, .approxDistinct: nil
     }
   }
 
   fileprivate var resultType: ResultType {
     switch function {
-    case .count, .elapsed: .integer
+    case .count, .elapsed, .distinct, .approxDistinct: .integer
     case .sum: .number
     case .min, .max: parameters.comparesTexts ? .text : .number
     case .mean, .variance, .stddev: .double

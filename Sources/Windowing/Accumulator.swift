@@ -16,6 +16,8 @@ struct FoldCounts: Equatable {
   var typeMismatches: Int64 = 0
   /// Sums that left `Int64` or the range of doubles; such a sum is null from then on.
   var overflows: Int64 = 0
+  /// Sets of distinct values that outgrew their limit; such a set is null from then on.
+  var limits: Int64 = 0
 }
 
 /// An aggregate with its parameters, worked out for the loops.
@@ -24,22 +26,27 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
   static let byteCountMax = 32
 
   let function: AggregateFunction
+  /// Of a population; of texts.
   private let flag: Bool
+  /// `approx_distinct`: the precision; `distinct`: the limit.
+  private let size: Int32
 
   init(_ function: AggregateFunction, _ parameters: AggregateParameters) {
     self.function = function
     flag = parameters.isPopulation || parameters.comparesTexts
+    size = function == .approxDistinct ? Int32(HyperLogLog.precision(forError: parameters.error)) : parameters.limit
   }
 
-  private init(state function: AggregateFunction, flag: Bool) {
+  private init(state function: AggregateFunction, flag: Bool, size: Int32) {
     self.function = function
     self.flag = flag
+    self.size = size
   }
 
   /// The same for all that keep the same state and differ only in how it is read.
   var stateForm: Accumulator {
     switch function {
-    case .variance, .stddev: Accumulator(state: .variance, flag: false)
+    case .variance, .stddev: Accumulator(state: .variance, flag: false, size: 0)
     default: self
     }
   }
@@ -48,8 +55,8 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
   var byteCount: Int {
     switch function {
     case .count: 8
-    case .min, .max, .elapsed: 16
-    case .sum, .first, .last: 24
+    case .min, .max, .elapsed, .approxDistinct: 16
+    case .sum, .first, .last, .distinct: 24
     case .mean, .variance, .stddev: 32
     }
   }
@@ -57,7 +64,7 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
   /// Whether the state may refer to blocks.
   var holdsBlocks: Bool {
     switch function {
-    case .first, .last: true
+    case .first, .last, .distinct, .approxDistinct: true
     case .min, .max: flag
     default: false
     }
@@ -82,6 +89,8 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .variance, .stddev: return Moments.fold(at: state, value, &counts)
     case .first, .last: return TimedValue.fold(at: state, value, time: time, takesLater: function == .last, pool)
     case .elapsed: return TimeSpan.fold(at: state, time: time)
+    case .distinct: return value.isNull ? false : distinct.fold(at: state, value, pool, &counts)
+    case .approxDistinct: return value.isNull ? false : hyperLogLog.fold(at: state, value, pool)
     }
   }
 
@@ -105,6 +114,8 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .variance, .stddev: Moments.merge(into: state, from: other)
     case .first, .last: TimedValue.merge(into: state, from: other, takesLater: function == .last, released: nil)
     case .elapsed: TimeSpan.merge(into: state, from: other)
+    case .distinct: distinct.merge(into: state, pool, from: other, otherPool, &counts)
+    case .approxDistinct: hyperLogLog.merge(into: state, pool, from: other, otherPool)
     }
   }
 
@@ -114,7 +125,9 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .min where flag, .max where flag:
       ExtremeText.merge(into: state, from: other, takesGreater: function == .max, texts: pool, released: pool)
     case .first, .last: TimedValue.merge(into: state, from: other, takesLater: function == .last, released: pool)
-    default: merge(into: state, pool, from: other, pool, counts: &counts)
+    default:
+      merge(into: state, pool, from: other, pool, counts: &counts)
+      release(at: other, pool: pool)
     }
     other.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
   }
@@ -131,6 +144,11 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     }
   }
 
+  @inline(__always)
+  private var distinct: DistinctSet { DistinctSet(limit: Int(size)) }
+  @inline(__always)
+  private var hyperLogLog: HyperLogLog { HyperLogLog(precision: Int(size)) }
+
   // MARK: Read
 
   /// Whether nothing was ever folded.
@@ -140,6 +158,8 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .sum, .mean, .min, .max, .variance, .stddev: StateKind.load(state, at: 8) == .missing
     case .first, .last: StateKind.load(state, at: TimedValue.kindOffset) == .missing
     case .elapsed: TimeSpan.isEmpty(state)
+    case .distinct: DistinctSet.isEmpty(state)
+    case .approxDistinct: HyperLogLog.isEmpty(state)
     }
   }
 
@@ -154,6 +174,8 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .variance, .stddev: Moments.result(state, isPopulation: flag, isRoot: function == .stddev)
     case .first, .last: TimedValue.result(state, texts, bytes)
     case .elapsed: TimeSpan.result(state)
+    case .distinct: DistinctSet.result(state)
+    case .approxDistinct: FeatureValue(kind: .integer, bits: UInt64(bitPattern: hyperLogLog.estimate(state, pool)))
     }
   }
 
@@ -162,6 +184,8 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     switch function {
     case .first, .last: TimedValue.release(state, pool)
     case .min, .max: if flag { ExtremeText.release(state, pool) }
+    case .distinct: distinct.release(state, pool)
+    case .approxDistinct: hyperLogLog.release(state, pool)
     default: break
     }
   }

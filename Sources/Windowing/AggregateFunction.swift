@@ -19,6 +19,10 @@ public enum AggregateFunction: String, Hashable, BitwiseCopyable, Sendable, Case
   case last
   /// The greatest event time less the least, in ms.
   case elapsed
+  /// How many different values, exactly; null beyond `limit` of them.
+  case distinct
+  /// About how many different values, within `error`.
+  case approxDistinct = "approx_distinct"
 }
 
 /// What an aggregate can be told beside its field. Only those of its own function count; the others stay as they are here.
@@ -28,6 +32,26 @@ public struct AggregateParameters: Hashable, BitwiseCopyable, Sendable {
   /// `min`, `max`: of texts, by their UTF-8 bytes, rather than of numbers.
   public var comparesTexts = false
 
+  /// `distinct`: how many values are kept.
+  public var limit: Int32 = 0
+  /// `approx_distinct`: the standard error, as a share.
+  public var error = 0.0
+
+  /// Every parameter as a number, in a fixed order: what tells the snapshots of one plan from those of another.
+  var numbers: [Int64] {
+    [isPopulation ? 1 : 0, comparesTexts ? 1 : 0, Int64(limit), Int64(bitPattern: error.bitPattern)]
+  }
+
+  public static let limitRange: ClosedRange<Int64> = 1...1_000_000
+  /// The standard errors that `approx_distinct` can be asked for.
+  public static let distinctErrorRange = 0.003...0.2
+
   /// The defaults of `function`.
-  public init(of function: AggregateFunction) {}
+  public init(of function: AggregateFunction) {
+    switch function {
+    case .distinct: limit = 10_000
+    case .approxDistinct: error = 0.02
+    default: break
+    }
+  }
 }

@@ -244,13 +244,13 @@ import Testing
       (
         "agg: sum", "agg: summ",
         [
-          "19:21: error[wrong-value]: 'agg' of feature 'spend': expected count, sum, min, max, mean, variance, stddev, first, last or elapsed, found 'summ'; did you mean 'sum'?"
+          "19:21: error[wrong-value]: 'agg' of feature 'spend': expected count, sum, min, max, mean, variance, stddev, first, last, elapsed, distinct or approx_distinct, found 'summ'; did you mean 'sum'?"
         ]
       ),
       (
         "agg: sum", "agg: quantile, q: 0.9",
         [
-          "19:21: error[not-built]: 'agg' of feature 'spend': 'quantile' is part of the pipeline language but not built in this version; built: count, sum, min, max, mean, variance, stddev, first, last, elapsed"
+          "19:21: error[not-built]: 'agg' of feature 'spend': 'quantile' is part of the pipeline language but not built in this version; built: count, sum, min, max, mean, variance, stddev, first, last, elapsed, distinct, approx_distinct"
         ]
       ),
       (
@@ -340,7 +340,7 @@ import Testing
     #expect(PipelineReader.read(text: text, diagnostics: diagnostics)?.name == nil)
     #expect(
       diagnostics.all.map { "\($0.file.split(separator: "/").last ?? "") \($0.location.line) \($0.message)" } == [
-        "p 19 'agg' of feature 'spend': expected count, sum, min, max, mean, variance, stddev, first, last or elapsed, found 'summ'; did you mean 'sum'?",
+        "p 19 'agg' of feature 'spend': expected count, sum, min, max, mean, variance, stddev, first, last, elapsed, distinct or approx_distinct, found 'summ'; did you mean 'sum'?",
         "s.yaml 1 missing field 'entities'", "s.yaml 1 missing field 'sessions'", "s.yaml 1 missing field 'events'",
       ])
   }
