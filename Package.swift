@@ -31,11 +31,11 @@ let package = Package(
     .target(name: "Codec", dependencies: ["Base", "Records"], swiftSettings: dataPath),
     .target(name: "Windowing", dependencies: ["Base", "Records"], swiftSettings: dataPath),
     .target(
-      name: "Features", dependencies: ["Base", "Configuration", "Records", "Schema", "Windowing"], swiftSettings: dataPath),
+      name: "Features", dependencies: ["Base", "Codec", "Configuration", "Records", "Schema", "Windowing"], swiftSettings: dataPath),
     .target(
       name: "Generation", dependencies: ["Base", "Records", "Schema", .product(name: "Histogram", package: "hdrhistogram-swift")],
       swiftSettings: dataPath),
-    .target(name: "LocalTransport", dependencies: ["Base", "Compression", "Features", "Records"]),
+    .target(name: "LocalTransport", dependencies: ["Base", "Codec", "Compression", "Features", "Records"]),
     .target(
       name: "RedisStore",
       dependencies: ["Base", "CHiredis", "Features", "Records", .product(name: "Logging", package: "swift-log")]),

@@ -23,6 +23,11 @@ public struct RepartitioningNeed: Equatable, Sendable {
   }
 }
 
+extension FieldPath {
+  /// Whether records that have the same value there are in one partition, whatever they hold.
+  public var liesInOnePartition: Bool { metadata == .key || metadata == .partition }
+}
+
 extension PipelineDefinition {
   /// The views over Kafka whose records of one key lie in several partitions, as far as the sources' schemas tell: those whose entity's
   /// key is not the key of the schema's output, and, where the output has several partitions, those of `entity: all`.
@@ -33,7 +38,8 @@ extension PipelineDefinition {
       guard source.kafka != nil, let schema = source.schema, schema.output.partitionCount != 1 else { return nil }
       let topicKey = schema.output.keyPath.map { FieldPath($0) }
       if let entity = view.entity {
-        return entities[entity].keyPath == topicKey ? nil : RepartitioningNeed(view: index, topicKey: topicKey)
+        let keyPath = entities[entity].keyPath
+        return keyPath == topicKey || keyPath.liesInOnePartition ? nil : RepartitioningNeed(view: index, topicKey: topicKey)
       }
       return schema.output.partitionCount == nil ? nil : RepartitioningNeed(view: index, topicKey: topicKey)
     }

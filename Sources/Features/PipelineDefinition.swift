@@ -2,6 +2,7 @@
 // YAML and promises that it is sound: every reference resolves, windows fit their triggers, what is not built is refused by name.
 
 import Base
+import Codec
 import Records
 import Schema
 import Windowing
@@ -33,6 +34,7 @@ public struct PipelineDefinition: Sendable {
 public struct SourceDefinition: Sendable {
   public var name: String
   public var kafka: KafkaSourceDefinition?
+  public var format: SourceFormat
   /// The event schema named by `schema:`, where there is one.
   public var schema: EventSchema?
   public var eventTime: EventTimeSettings
@@ -43,16 +45,36 @@ public struct SourceDefinition: Sendable {
   public var errorAction: ErrorAction
 
   public init(
-    name: String, kafka: KafkaSourceDefinition?, schema: EventSchema?, eventTime: EventTimeSettings, latenessMilliseconds: Int64,
-    idleTimeoutMilliseconds: Int64?, errorAction: ErrorAction
+    name: String, kafka: KafkaSourceDefinition?, format: SourceFormat = .json, schema: EventSchema?, eventTime: EventTimeSettings,
+    latenessMilliseconds: Int64, idleTimeoutMilliseconds: Int64?, errorAction: ErrorAction
   ) {
     self.name = name
     self.kafka = kafka
+    self.format = format
     self.schema = schema
     self.eventTime = eventTime
     self.latenessMilliseconds = latenessMilliseconds
     self.idleTimeoutMilliseconds = idleTimeoutMilliseconds
     self.errorAction = errorAction
+  }
+}
+
+/// How the values of a source's records are written.
+public enum SourceFormat: Sendable {
+  case json
+  case avro(AvroSettings)
+}
+
+/// Where the schemas of Avro records come from: a container file carries its own; in Kafka they have a number of a registry, or all have one schema.
+public struct AvroSettings: Sendable {
+  /// The address of a schema registry, `${...}` filled in; never with a password.
+  public var registry: String?
+  /// What `avro_schema:` holds. At most one of the two is given.
+  public var schema: AvroSchema?
+
+  public init(registry: String? = nil, schema: AvroSchema? = nil) {
+    self.registry = registry
+    self.schema = schema
   }
 }
 
@@ -112,8 +134,11 @@ public struct FeatureEntity: Sendable {
     self.timeToLiveMilliseconds = timeToLiveMilliseconds
   }
 
-  /// The name of the key in printed rows: the last component of its path.
-  public var keyFieldName: String { keyPath.components.last! }
+  /// The name of the key in printed rows: the last component of its path, without the dollar sign of metadata.
+  public var keyFieldName: String {
+    guard keyPath.components.count == 1, keyPath.isMetadata else { return keyPath.components.last! }
+    return String(keyPath.components[0].dropFirst())
+  }
 }
 
 /// Features of one entity over one source.

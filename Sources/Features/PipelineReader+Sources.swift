@@ -7,10 +7,6 @@ import Records
 import Schema
 
 extension PipelineReader {
-  private enum SourceFormat: String, CaseIterable {
-    case json
-  }
-
   private enum LateAction: String, CaseIterable {
     case drop
   }
@@ -21,10 +17,11 @@ extension PipelineReader {
       sourceNames.append(pair.name)
       guard let source = MappingReader(pair.value, "source '\(pair.name)'", values) else { continue }
       let kafka = source.mapping("kafka").flatMap(readKafka)
-      _ = source.oneOf("format", SourceFormat.self, notBuilt: ["avro", "csv", "protobuf", "cloudevents"])
-      let schema = source.node("schema").flatMap { readSchema($0, source.what("schema")) }
+      let format = readFormat(source)
+      var schema = source.node("schema").flatMap { readSchema($0, source.what("schema")) }
+      if case .avro = format { schema = schema?.readFromAvro }
       let timeReader = source.required("event_time") != nil ? source.mapping("event_time") : nil
-      let eventTime = timeReader.flatMap { readEventTime($0, schema) }
+      let eventTime = timeReader.flatMap { readEventTime($0, format, schema) }
       let watermark = source.mapping("watermark").map(readWatermark)
       if let late = source.mapping("late") {
         if late.required("action") != nil { _ = late.oneOf("action", LateAction.self, notBuilt: ["side_output"]) }
@@ -41,7 +38,8 @@ extension PipelineReader {
       guard let eventTime else { continue }
       sources.append(
         SourceDefinition(
-          name: pair.name, kafka: kafka, schema: schema, eventTime: eventTime, latenessMilliseconds: watermark?.lateness ?? 0,
+          name: pair.name, kafka: kafka, format: format, schema: schema, eventTime: eventTime,
+          latenessMilliseconds: watermark?.lateness ?? 0,
           idleTimeoutMilliseconds: watermark?.idleTimeout, errorAction: errorAction))
     }
   }
@@ -101,7 +99,9 @@ extension PipelineReader {
 
   // MARK: - Event time
 
-  private func readEventTime(_ reader: MappingReader, _ schema: EventSchema?) -> EventTimeSettings? {
+  private func readEventTime(
+    _ reader: MappingReader, _ sourceFormat: SourceFormat, _ schema: EventSchema?
+  ) -> EventTimeSettings? {
     let fieldNode = reader.node("field")
     let path = fieldNode.flatMap { self.path($0, reader.what("field")) }
     let formatNode = reader.node("format")
@@ -120,7 +120,8 @@ extension PipelineReader {
     if fieldNode == nil { reader.reportMissing("field") }
     reader.finish(notBuilt: ["timezone", "unit", "fallback"])
     // A format that could not be read has its finding.
-    guard let path, let fieldNode, let format = format ?? .some(.rfc3339) else { return nil }
+    guard let path, let fieldNode, let format = format ?? timeFormat(of: path, sourceFormat) else { return nil }
+    checkTime(path, format, sourceFormat, at: formatNode?.location ?? fieldNode.location, reader)
     if let schema, checkField(path, in: schema, at: fieldNode.location, reader.what("field")) {
       checkFormat(format, of: path, in: schema, at: formatNode?.location ?? fieldNode.location, reader)
     }

@@ -46,6 +46,7 @@ extension PipelineReader {
     let entityNode = reader.required("entity")
     let entity = entityNode.flatMap { self.entity($0, reader.what("entity")) }
     let source = reader.required("source").flatMap { self.source($0, reader.what("source")) }
+    viewAvroSchema = source.flatMap { if case .avro(let settings) = sources[$0].format { settings.schema } else { nil } }
     readLanes(reader)
     var every: Int64 = 200
     var trigger = Trigger.change
@@ -56,6 +57,7 @@ extension PipelineReader {
     }
     let schema = source.flatMap { sources[$0].schema }
     if let index = entity?.index, let source, let schema { checkKey(index, source, schema) }
+    if let index = entity?.index, let source { checkAvroKey(index, source) }
     let predicate = self.predicate("where", reader, schema)
     let context = ViewContext(
       trigger: trigger, schema: schema, keyFieldName: entity?.index.map { entities[$0].keyFieldName })
@@ -122,6 +124,18 @@ extension PipelineReader {
     }
   }
 
+  /// The same for the schema of a source's Avro records.
+  private func checkAvroKey(_ entity: Int, _ source: Int) {
+    let path = entities[entity].keyPath
+    guard let schema = viewAvroSchema, sources[source].schema == nil, checkedKeys.insert([entity, source]).inserted else { return }
+    let what = "'key' of entity '\(entities[entity].name)'"
+    guard checkAvroField(path, in: schema, at: keyLocations[entity], what), let kinds = schema.kinds(at: path),
+      kinds.isDisjoint(with: [.string, .integer])
+    else { return }
+    diagnostics.error(
+      "wrong-type", at: keyLocations[entity], "\(what): '\(path)' of the Avro schema is neither a text nor an integer")
+  }
+
   // MARK: - Expressions
 
   /// The condition that a field states; its fields are checked against the schema.
@@ -129,6 +143,7 @@ extension PipelineReader {
     guard let node = reader.node(name), let text = values.string(node, reader.what(name)) else { return nil }
     do {
       let expression = try ExpressionParser.parse(text)
+      for path in expression.fieldPaths { checkKnown(path, at: node.location, reader.what(name)) }
       if let schema {
         for path in expression.fieldPaths { _ = checkField(path, in: schema, at: node.location, reader.what(name)) }
       }

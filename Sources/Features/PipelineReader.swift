@@ -3,6 +3,7 @@
 // The parts of the language that are read elsewhere: `+Sources`, `+Views`, `+Features`.
 
 import Base
+import Codec
 import Configuration
 import Foundation
 import Records
@@ -25,6 +26,8 @@ public final class PipelineReader {
   /// Where each entity's key and each view's entity stand.
   var keyLocations: [SourceLocation] = []
   var viewEntityLocations: [SourceLocation] = []
+  /// Of the source of the view that is being read, where it has one.
+  var viewAvroSchema: AvroSchema?
   /// Keys that have been looked for in a schema, so that several views report one once.
   var checkedKeys: Set<[Int]> = []
   /// What `process` would read from Kafka has to be built.
@@ -198,14 +201,17 @@ public final class PipelineReader {
   /// A dotted path to a field.
   func path(_ node: ConfigurationNode, _ what: String) -> FieldPath? {
     guard let text = values.string(node, what) else { return nil }
-    if let path = FieldPath(dotted: text) { return path }
+    if let path = FieldPath(dotted: text) {
+      checkKnown(path, at: node.location, what)
+      return path
+    }
     values.mismatch(node, what, expected: "a field like userId or properties.price", code: "wrong-value")
     return nil
   }
 
   /// Reports a field that no event of the source's schema has; false where it did.
   func checkField(_ path: FieldPath, in schema: EventSchema, at location: SourceLocation, _ what: String) -> Bool {
-    if schema.kinds(at: path.components) != nil { return true }
+    if path.isMetadata || schema.kinds(at: path.components) != nil { return true }
     // The last name alone may be right and only its place forgotten: `price` for `properties.price`.
     let nested = schema.fieldPaths.first { $0.hasSuffix("." + path.description) }
     let hint = nested.map { "; did you mean '\($0)'?" } ?? Suggestion.hint(for: path.description, among: schema.fieldPaths)

@@ -4,6 +4,12 @@ import Base
 import CRdkafka
 import Records
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 extension KafkaSource {
   /// A batch that has grown past this takes no further chunk; offsets in a batch are 32 bits wide.
   private static let batchByteLimit = 256 << 20
@@ -26,6 +32,7 @@ extension KafkaSource {
     for index in 0..<count {
       let message = messages[index]!
       byteCount &+= message.pointee.len &+ message.pointee.key_len
+      if readsHeaders { forEachHeader(of: message) { name, value in byteCount &+= name.count &+ (value?.count ?? 0) } }
     }
     batch.bytes.reserve(byteCount)
     batch.reserveSlots(count)
@@ -57,6 +64,24 @@ extension KafkaSource {
         end &+= message.pointee.key_len
         keyCount = Int32(truncatingIfNeeded: message.pointee.key_len)
       }
+      if readsHeaders {
+        forEachHeader(of: message) { name, value in
+          let nameStart = end
+          UnsafeMutableRawPointer(base + end).copyMemory(from: name.baseAddress!, byteCount: name.count)
+          end &+= name.count
+          let valueStart = end
+          if let value, let start = value.baseAddress {
+            UnsafeMutableRawPointer(base + end).copyMemory(from: start, byteCount: value.count)
+            end &+= value.count
+          }
+          batch.append(
+            RecordHeader(
+              nameStart: UInt32(truncatingIfNeeded: nameStart), nameCount: UInt32(truncatingIfNeeded: name.count),
+              valueStart: UInt32(truncatingIfNeeded: valueStart),
+              valueCount: value.map { Int32(truncatingIfNeeded: $0.count) } ?? -1),
+            toRecord: slotCount)
+        }
+      }
       var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
       let timestamp = rd_kafka_message_timestamp(message, &kind)
       slots[slotCount] = RecordSlot(
@@ -75,6 +100,28 @@ extension KafkaSource {
     batch.bytes.count = end
     batch.count = slotCount
     if let failure { throw failure }
+  }
+
+  /// Calls `body` with the name and the value of each header, in the order of the record; the value is nil where it is null. The bytes are
+  /// librdkafka's and live as long as the message.
+  private func forEachHeader(
+    of message: UnsafeMutablePointer<rd_kafka_message_t>,
+    _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void
+  ) {
+    var headers: OpaquePointer?
+    guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR,
+      rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR, let headers
+    else { return }
+    var index = 0
+    var name: UnsafePointer<CChar>?
+    var value: UnsafeRawPointer?
+    var valueCount = 0
+    while rd_kafka_header_get_all(headers, index, &name, &value, &valueCount) == RD_KAFKA_RESP_ERR_NO_ERROR, let found = name {
+      body(
+        UnsafeRawBufferPointer(start: found, count: strlen(found)),
+        value.map { UnsafeRawBufferPointer(start: $0, count: valueCount) })
+      index += 1
+    }
   }
 
   /// An error that came in place of a record: fatal ones end the source, the others pass.

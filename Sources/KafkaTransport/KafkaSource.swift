@@ -36,6 +36,9 @@ public final class KafkaSource: Source {
   /// Messages moved per call into librdkafka: few enough that they are still in the cache when they are copied and freed.
   static let chunkCapacity = 256
 
+  /// Whether the headers of records are copied into batches.
+  let readsHeaders: Bool
+
   /// Librdkafka properties that differ from its defaults, and why.
   public static let defaults: [(name: String, value: String)] = [
     ("enable.auto.commit", "false"),
@@ -74,9 +77,11 @@ public final class KafkaSource: Source {
 
   /// Connects, joins `group` and subscribes. A topic that does not exist yet is waited for.
   ///
-  /// - Parameter connectTimeoutMilliseconds: how long a broker may take to answer before the source fails as unavailable.
+  /// - Parameters:
+  ///   - readsHeaders: Whether batches hold the headers of their records.
+  ///   - connectTimeoutMilliseconds: How long a broker may take to answer before the source fails as unavailable.
   public init(
-    _ address: KafkaAddress, group: String, properties: KafkaProperties = KafkaProperties(),
+    _ address: KafkaAddress, group: String, properties: KafkaProperties = KafkaProperties(), readsHeaders: Bool = false,
     connectTimeoutMilliseconds: Int = 8000, logger: Logger = Logger(label: "freshet.kafka")
   ) throws {
     let broker = try address.isEmbedded ? EmbeddedBroker(logger: logger) : nil
@@ -93,6 +98,7 @@ public final class KafkaSource: Source {
     if state == .missing { logger.notice("waiting for the topic to exist", metadata: ["kafka.topic": "\(address.topic)"]) }
     name = address.description
     topic = address.topic
+    self.readsHeaders = readsHeaders
     self.logger = logger
     ownBroker = broker
     self.client = client
@@ -123,6 +129,7 @@ public final class KafkaSource: Source {
     guard let client, let queue else { preconditionFailure("a closed source was polled") }
     precondition(maximumCount > 0, "a poll needs room for one record")
     batch.removeAll()
+    batch.topic = topic
     try giveUpLeaving(client)
     if let rebalance = client.events.takeRebalance() { return announce(rebalance) }
     try fill(batch, maximumCount, queue)

@@ -20,7 +20,8 @@ final class BatchDecoder {
   }
 
   private let plan: ProcessingPlan
-  private let reader: JSONColumnReader
+  private let reader: any RecordDecoder
+  private let metadata: MetadataColumns
   private let program: PredicateProgram
   private let columns: Columns
   private var times: ContiguousArray<Int64> = []
@@ -36,15 +37,25 @@ final class BatchDecoder {
   /// - Parameters:
   ///   - isPartitioned: Whether offsets count records of partitions, rather than bytes of one input.
   ///   - requiresRecordKey: Every entity key must equal the record's key, because the topic has several partitions.
-  init(_ plan: ProcessingPlan, sourceName: String, isPartitioned: Bool, requiresRecordKey: Bool) {
+  ///   - registry: Where the schemas of Avro records are found by number.
+  init(
+    _ plan: ProcessingPlan, sourceName: String, isPartitioned: Bool, requiresRecordKey: Bool, registry: AvroSchemaLookup? = nil
+  ) {
     self.isPartitioned = isPartitioned
     self.plan = plan
     self.sourceName = sourceName
     self.requiresRecordKey = requiresRecordKey
-    reader = JSONColumnReader(paths: plan.paths)
+    reader = Self.decoder(of: plan, registry)
+    metadata = MetadataColumns(paths: plan.paths)
     columns = Columns(columnCount: plan.paths.count)
     let indices = Dictionary(uniqueKeysWithValues: plan.paths.enumerated().map { ($1, $0) })
     program = PredicateProgram(plan.predicates) { indices[$0]! }
+  }
+
+  private static func decoder(of plan: ProcessingPlan, _ registry: AvroSchemaLookup?) -> any RecordDecoder {
+    guard case .avro(let settings) = plan.source.format else { return JSONColumnReader(paths: plan.paths) }
+    if let schema = settings.schema { return AvroColumnReader(paths: plan.paths, .given(schema)) }
+    return AvroColumnReader(paths: plan.paths, registry.map { .registry($0) } ?? .batch)
   }
 
   /// The partitions met in the last batch.
@@ -52,7 +63,9 @@ final class BatchDecoder {
 
   /// Decodes `batch`; the results stand until the batch is filled again.
   func decode(_ batch: RecordBatch, counts: inout ProcessingCounts) throws(Failure) {
-    reader.decode(batch, into: columns)
+    try reader.decode(batch, into: columns)
+    // A format looks for what it knows by name: no field of a record is called like these.
+    metadata.fill(batch, columns)
     let rowCount = batch.count
     program.evaluate(columns, rowCount: rowCount)
     if times.count < rowCount { times = ContiguousArray(repeating: 0, count: max(rowCount, times.count * 2)) }
@@ -88,7 +101,7 @@ final class BatchDecoder {
       partitions[current].nextOffset = slot.offset + 1
       let status = columns.statuses[row]
       guard status == .valid else {
-        try reject(status == .empty ? .empty : status == .notAnObject ? .notAnObject : .malformed, row, batch, &counts)
+        try reject(RejectionReason(status), row, batch, &counts)
         continue
       }
       let time: EventTimeReading
@@ -135,7 +148,7 @@ final class BatchDecoder {
       let key = batch.key(row).map { "'\(String(decoding: $0.prefix(80), as: UTF8.self))'" } ?? "no key"
       throw Failure(
         .badConfiguration,
-        "\(position(batch.slots[row])): the record has \(key), but entity '\(entity)' is keyed by '\(path)'; records of one entity would be "
+        "\(position(row, batch)): the record has \(key), but entity '\(entity)' is keyed by '\(path)'; records of one entity would be "
           + "spread over partitions. This needs repartitioning, which is not built in this version: "
           + "produce with that field as the record's key, or read a topic with one partition")
     }
@@ -148,15 +161,14 @@ final class BatchDecoder {
     counts.rejected[reason.rawValue] += 1
     let isFirst = counts.rejectionExamples[reason.rawValue] == nil
     guard isFirst || plan.source.errorAction == .stop else { return }
-    let text = "\(position(batch.slots[row])): \(explanation(reason, row, batch)): \(excerpt(batch.value(row)))"
+    let text = "\(position(row, batch)): \(explanation(reason, row, batch)): \(reader.excerpt(ofRow: row, in: batch))"
     if isFirst { counts.rejectionExamples[reason.rawValue] = text }
     if plan.source.errorAction == .stop { throw Failure(.badData, "\(text) (on_error: stop)") }
   }
 
   private func explanation(_ reason: RejectionReason, _ row: Int, _ batch: RecordBatch) -> String {
     switch reason {
-    case .malformed: reader.fault(in: batch.value(row)).map { "malformed JSON at \($0)" } ?? "malformed JSON"
-    case .notAnObject: "expected a JSON object"
+    case .malformed, .notAnObject, .unknownSchema: reader.explanation(ofRow: row, in: batch)
     case .empty: "the value is empty"
     case .missingEventTime: "no event time in '\(plan.source.eventTime.path.map(\.description) ?? "the record's timestamp")'"
     case .invalidEventTime:
@@ -164,16 +176,23 @@ final class BatchDecoder {
     }
   }
 
-  /// Where a record stands, for messages; in a file or a pipe the offset is that of its line.
-  private func position(_ slot: RecordSlot) -> String {
-    isPartitioned ? "\(sourceName), partition \(slot.partition), offset \(slot.offset)" : "\(sourceName), byte \(slot.offset)"
+  /// Where a record stands, for messages; in a file or a pipe the offset is that of its line, in a container the number of the record.
+  private func position(_ row: Int, _ batch: RecordBatch) -> String {
+    let slot = batch.slots[row]
+    if isPartitioned { return "\(sourceName), partition \(slot.partition), offset \(slot.offset)" }
+    return "\(sourceName), \(batch.schema == nil ? "byte" : "record") \(slot.offset)"
   }
+}
 
-  /// The beginning of a value, on one line.
-  private func excerpt(_ value: UnsafeBufferPointer<UInt8>) -> String {
-    let text = String(decoding: value.prefix(120), as: UTF8.self)
-    let line = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? "\u{FFFD}" : $0 }))
-    return value.count > 120 ? line + "..." : line
+extension RejectionReason {
+  fileprivate init(_ status: RecordStatus) {
+    switch status {
+    case .valid: preconditionFailure("a valid record is not rejected for its status")
+    case .malformed: self = .malformed
+    case .notAnObject: self = .notAnObject
+    case .empty: self = .empty
+    case .unknownSchema: self = .unknownSchema
+    }
   }
 }
 

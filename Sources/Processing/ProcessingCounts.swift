@@ -10,6 +10,8 @@ public enum RejectionReason: Int, CaseIterable, Sendable {
   case empty
   case missingEventTime
   case invalidEventTime
+  /// The schema that the record names is not known, or cannot be used.
+  case unknownSchema
 
   /// How a summary names it.
   public var name: String {
@@ -19,6 +21,7 @@ public enum RejectionReason: Int, CaseIterable, Sendable {
     case .empty: "empty value"
     case .missingEventTime: "no event time"
     case .invalidEventTime: "invalid event time"
+    case .unknownSchema: "unknown schema"
     }
   }
 }

@@ -2,6 +2,7 @@
 // once per source before the first record; immutable and shared by all workers.
 
 import Base
+import Codec
 import Features
 import Records
 import Schema
@@ -67,7 +68,7 @@ public struct ProcessingPlan: Sendable {
     emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
     defaults = pipeline.views.map { $0.features.map(\.defaultValue) }
     hasDefaults = defaults.map { $0.contains { $0 != nil } }
-    keyColumns = keys.sorted { $0.key < $1.key }.map {
+    keyColumns = keys.sorted { $0.key < $1.key }.filter { !pipeline.entities[$0.key].keyPath.liesInOnePartition }.map {
       (pipeline.entities[$0.key].name, pipeline.entities[$0.key].keyPath, $0.value)
     }
     keylessViews = views.filter { pipeline.views[$0].entity == nil }.map { pipeline.views[$0].name }
@@ -75,6 +76,9 @@ public struct ProcessingPlan: Sendable {
       throw Failure(.badConfiguration, "no view of pipeline '\(pipeline.name)' reads source '\(source.name)'")
     }
   }
+
+  /// Whether any field is a header of the records, which a source copies only then.
+  public var readsHeaders: Bool { MetadataColumns.readsHeaders(paths) }
 
   /// Refuses what several partitions would make wrong: one key for everything is spread over them, and no worker sees it whole.
   public func checkPartitionCount(_ count: Int) throws(Failure) {

@@ -6,6 +6,7 @@
 // State machine of a partition: assigned (state loaded, or none) -> owned -> revoked (flushed, saved, committed) or lost (dropped).
 
 import Base
+import Codec
 import Features
 import Logging
 import Records
@@ -27,6 +28,8 @@ public struct WorkerSettings: Sendable {
   public var started = StartedPartitions()
   /// How many partitions the input has; above 1, entity keys must be record keys.
   public var partitionCount = 1
+  /// Where the schemas of Avro records are found by number.
+  public var registry: AvroSchemaLookup?
 
   public init() {}
 }
@@ -88,7 +91,8 @@ public final class Worker {
     self.isStopRequested = isStopRequested
     self.observeVisible = observeVisible
     decoder = BatchDecoder(
-      plan, sourceName: source.name, isPartitioned: !source.isBounded, requiresRecordKey: settings.partitionCount > 1)
+      plan, sourceName: source.name, isPartitioned: !source.isBounded, requiresRecordKey: settings.partitionCount > 1,
+      registry: settings.registry)
     counts = ProcessingCounts(viewCount: plan.defaults.count)
     let now = Int64(clock.monotonicNanoseconds / 1_000_000)
     drainedViews = plan.emitEvery.map { $0 == nil }

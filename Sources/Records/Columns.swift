@@ -15,7 +15,7 @@ public enum ValueKind: UInt8, BitwiseCopyable, Sendable {
   case double
   /// `bits` is the address of `byteCount` UTF-8 bytes, escapes undone.
   case string
-  /// An object or an array; its bytes as they stand in the record.
+  /// An object or an array as JSON; where the record is JSON, its bytes as they stand in it.
   case composite
 }
 
@@ -67,12 +67,14 @@ public struct ColumnValue: BitwiseCopyable {
 /// Why a record gave no values.
 public enum RecordStatus: UInt8, BitwiseCopyable, Sendable {
   case valid
-  /// Not a JSON text; `Columns.errorByteIndex` says where it stops being one.
+  /// Not in the source's format; `Columns.errorByteIndex` says where it stops being so.
   case malformed
-  /// A JSON text, but not an object.
+  /// A JSON text, but not an object; in Avro a value, but not a record.
   case notAnObject
-  /// An empty value (a Kafka tombstone).
+  /// An empty value (a Kafka tombstone), or Avro's null in the place of a record.
   case empty
+  /// The schema that the record names is not known.
+  case unknownSchema
 }
 
 /// Column-major values of one batch: `columnCount` columns of `rowCount` values.

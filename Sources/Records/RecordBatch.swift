@@ -14,7 +14,7 @@ public typealias PartitionIndex = Int32
 /// The position of a record in its partition: Kafka's offset, or the byte offset of a line in a file.
 public typealias Offset = Int64
 
-/// What was done to a generated record on purpose.
+/// What was done to a generated record on purpose, or is wrong with one that was read.
 public struct RecordMarks: OptionSet, BitwiseCopyable, Sendable {
   public let rawValue: UInt16
 
@@ -31,6 +31,9 @@ public struct RecordMarks: OptionSet, BitwiseCopyable, Sendable {
   @inlinable public static var skew: RecordMarks { RecordMarks(rawValue: 64) }
   @inlinable public static var missing: RecordMarks { RecordMarks(rawValue: 128) }
   @inlinable public static var wrongType: RecordMarks { RecordMarks(rawValue: 256) }
+  /// Something that the source could not take apart stood here, such as a damaged block of a file; the record's value says what and where, in
+  /// words.
+  @inlinable public static var unreadable: RecordMarks { RecordMarks(rawValue: 512) }
 
   /// The faults among the marks, with the names that schemas, headers and truth files use.
   public static let faults: [(mark: RecordMarks, name: String)] = [
@@ -53,7 +56,7 @@ public struct RecordSlot: BitwiseCopyable, Sendable {
   public var partition: PartitionIndex
   /// Of a generated record: which of the schema's events it is.
   public var event: UInt16
-  /// Of a generated record: what was done to it.
+  /// Of a generated record: what was done to it. Of one that was read: whether it stands for something unreadable.
   public var marks: RecordMarks
 
   @inlinable
@@ -73,6 +76,23 @@ public struct RecordSlot: BitwiseCopyable, Sendable {
   }
 }
 
+/// Where one header of a record lies in its batch.
+public struct RecordHeader: BitwiseCopyable, Sendable {
+  public var nameStart: UInt32
+  public var nameCount: UInt32
+  public var valueStart: UInt32
+  /// Bytes in the value; -1 where the header has none.
+  public var valueCount: Int32
+
+  @inlinable
+  public init(nameStart: UInt32, nameCount: UInt32, valueStart: UInt32, valueCount: Int32) {
+    self.nameStart = nameStart
+    self.nameCount = nameCount
+    self.valueStart = valueStart
+    self.valueCount = valueCount
+  }
+}
+
 /// Records in one padded buffer.
 public final class RecordBatch {
   /// Values and keys. At most `UInt32.max` bytes.
@@ -83,6 +103,14 @@ public final class RecordBatch {
   public private(set) var slotCapacity: Int
   /// Bytes at the front of `bytes` that are whole lines (values, each with its line feed); 0 where the values are not lines.
   public var lineByteCount = 0
+  /// The topic that the records come from; empty where they come from none.
+  public var topic = ""
+  /// The schema of the records' values, as text, where the source carries one (an Avro container's header).
+  public var schema: String?
+  /// Headers of all records, record after record; a source fills them only where it was told that somebody reads them.
+  public private(set) var headers: ContiguousArray<RecordHeader> = []
+  /// By record: how many headers it and those before it have; records behind the last entry have none.
+  private var headerEnds: ContiguousArray<UInt32> = []
 
   public init(slotCapacity: Int = 4096, byteCapacity: Int = 1 << 20) {
     precondition(slotCapacity > 0, "a batch needs room for one record")
@@ -98,6 +126,8 @@ public final class RecordBatch {
     bytes.removeAll()
     count = 0
     lineByteCount = 0
+    headers.removeAll(keepingCapacity: true)
+    headerEnds.removeAll(keepingCapacity: true)
   }
 
   @inlinable
@@ -139,6 +169,45 @@ public final class RecordBatch {
     let slot = slots[index]
     guard slot.keyCount >= 0 else { return nil }
     return UnsafeBufferPointer(start: bytes.base + Int(slot.keyStart), count: Int(slot.keyCount))
+  }
+
+  // MARK: Headers
+
+  /// Adds a header, whose bytes stand in `bytes`, to record `index`, which no later record has headers before.
+  public func append(_ header: RecordHeader, toRecord index: Int) {
+    precondition(headerEnds.count <= index + 1, "headers come in the order of their records")
+    while headerEnds.count <= index { headerEnds.append(UInt32(headers.count)) }
+    headers.append(header)
+    headerEnds[index] += 1
+  }
+
+  /// Copies a header in, for record `index`; see `append(_:toRecord:)`.
+  public func appendHeader(name: String, value: UnsafeBufferPointer<UInt8>?, toRecord index: Int) {
+    let nameStart = bytes.count
+    bytes.append(name)
+    let valueStart = bytes.count
+    if let value { bytes.append(value) }
+    append(
+      RecordHeader(
+        nameStart: UInt32(nameStart), nameCount: UInt32(valueStart - nameStart), valueStart: UInt32(valueStart),
+        valueCount: value.map { Int32($0.count) } ?? -1), toRecord: index)
+  }
+
+  /// The headers of record `index`, as indices into `headers`.
+  public func headerIndices(of index: Int) -> Range<Int> {
+    guard index < headerEnds.count else { return headers.count..<headers.count }
+    return (index == 0 ? 0 : Int(headerEnds[index - 1]))..<Int(headerEnds[index])
+  }
+
+  /// The bytes of a header's name; valid until the batch is next filled.
+  public func name(of header: RecordHeader) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(start: bytes.base + Int(header.nameStart), count: Int(header.nameCount))
+  }
+
+  /// The bytes of a header's value, nil where it has none; valid until the batch is next filled.
+  public func value(of header: RecordHeader) -> UnsafeBufferPointer<UInt8>? {
+    guard header.valueCount >= 0 else { return nil }
+    return UnsafeBufferPointer(start: bytes.base + Int(header.valueStart), count: Int(header.valueCount))
   }
 
   /// All values with their line feeds, where the batch holds lines.

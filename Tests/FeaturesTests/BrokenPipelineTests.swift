@@ -63,9 +63,9 @@ import Testing
         ["7:13: error[missing-file]: 'schema' of source 'clicks': DIR/clicks.yaml: no such file"]
       ),
       (
-        "schema: clickstream.yaml", "format: avro",
+        "schema: clickstream.yaml", "format: csv",
         [
-          "7:13: error[not-built]: 'format' of source 'clicks': 'avro' is part of the pipeline language but not built in this version; built: json"
+          "7:13: error[not-built]: 'format' of source 'clicks': 'csv' is part of the pipeline language but not built in this version; built: json, avro"
         ]
       ),
       (

@@ -123,7 +123,7 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
     ]
     let run = try runWorker(pipeline([view("w", .close, countPerTen)]), ScriptedSource(lines: lines, batchCount: 3))
     #expect(run.counts.records == 10)
-    #expect(run.counts.rejected == [1, 1, 1, 1, 2])
+    #expect(run.counts.rejected == [1, 1, 1, 1, 2, 0])
     #expect(run.counts.late == [1])
     #expect(run.counts.keyless == [1])
     #expect(

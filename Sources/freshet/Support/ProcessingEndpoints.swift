@@ -7,6 +7,7 @@ import Foundation
 import KafkaTransport
 import LocalTransport
 import Logging
+import Processing
 import Records
 import RedisStore
 
@@ -22,10 +23,10 @@ enum ProcessingInput: Sendable {
   var topic: String { if case .kafka(let address, _, _) = self { address.topic } else { "" } }
 
   /// A source for one worker, and how many partitions the input has; a topic that does not exist yet counts as one that has several.
-  func open() throws -> (source: any Source, partitionCount: Int) {
+  func open(for plan: ProcessingPlan) throws -> (source: any Source, partitionCount: Int) {
     switch self {
     case .kafka(let address, let group, let properties):
-      let source = try KafkaSource(address, group: group, properties: properties)
+      let source = try KafkaSource(address, group: group, properties: properties, readsHeaders: plan.readsHeaders)
       return (source, try source.partitionCount() ?? 2)
     case .standardInput: return (LineSource(descriptor: STDIN_FILENO, name: "stdin"), 1)
     case .file(let path): return (try LineSource(path: path), 1)

@@ -85,7 +85,7 @@ final class ProcessingRun: Sendable {
     let status = ProcessingStatus(viewCount: pipeline.views.count)
     statuses.withLock { $0.append(status) }
     // Opened here, so that what cannot be reached is reported before anything runs; owned by the thread from then on.
-    let (source, partitionCount) = try input.open()
+    let (source, partitionCount) = try input.open(for: plan)
     try plan.checkPartitionCount(partitionCount)
     var settings = settings
     settings.partitionCount = partitionCount
