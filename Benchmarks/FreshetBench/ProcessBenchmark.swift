@@ -40,7 +40,7 @@ let processBenchmark = Benchmark(name: "process") { scale in
 }
 
 private func process(_ pipeline: PipelineDefinition, _ path: String, _ count: Int) throws {
-  let status = ProcessingStatus(viewCount: pipeline.views.count)
+  let status = ProcessingStatus()
   let worker = Worker(
     plan: try ProcessingPlan(pipeline, source: 0), source: try LineSource(path: path), store: NullRowStore(), checkpoints: nil,
     clock: SystemClock(), settings: WorkerSettings(), status: status, logger: Logger(label: "bench"), isStopRequested: { false })

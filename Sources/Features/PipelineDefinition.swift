@@ -43,6 +43,11 @@ public struct SourceDefinition: Sendable {
   /// After how long without a record a partition's watermark follows the wall clock, in ms; nil for never. Kafka only.
   public var idleTimeoutMilliseconds: Int64?
   public var errorAction: ErrorAction
+  /// Where late records go; nil where they are only counted.
+  public var lateOutput: SideOutputTarget?
+  /// Where records go that cannot be read; not nil exactly where `errorAction` is `.deadLetter`.
+  public var deadLetterOutput: SideOutputTarget?
+  public var deduplication: DeduplicationDefinition?
 
   public init(
     name: String, kafka: KafkaSourceDefinition?, format: SourceFormat = .json, schema: EventSchema?, eventTime: EventTimeSettings,
@@ -120,6 +125,34 @@ public enum ErrorAction: String, Sendable, CaseIterable {
   case skip
   /// End the command.
   case stop
+  /// Pass it on with its reason, and go on.
+  case deadLetter = "dead_letter"
+}
+
+/// Where records go that did not count.
+public enum SideOutputTarget: Equatable, Sendable {
+  /// A topic of the cluster that the source reads.
+  case topic(String)
+  case file(String)
+}
+
+/// How copies of records are found.
+public struct DeduplicationDefinition: Sendable {
+  /// The field that copies have in common.
+  public var keyPath: FieldPath
+  /// How far apart in event time copies may be, in ms.
+  public var windowMilliseconds: Int64
+  /// How many keys of a partition are kept at most.
+  public var keyCountMax: Int
+
+  /// About 190 MB per partition.
+  public static let defaultKeyCountMax = 4_000_000
+
+  public init(keyPath: FieldPath, windowMilliseconds: Int64, keyCountMax: Int = defaultKeyCountMax) {
+    self.keyPath = keyPath
+    self.windowMilliseconds = windowMilliseconds
+    self.keyCountMax = keyCountMax
+  }
 }
 
 public struct FeatureEntity: Sendable {

@@ -7,10 +7,6 @@ import Records
 import Schema
 
 extension PipelineReader {
-  private enum LateAction: String, CaseIterable {
-    case drop
-  }
-
   func readSources(_ reader: MappingReader) {
     for pair in reader.pairs {
       values.checkName(pair.name, "the name of a source", at: pair.key.location)
@@ -23,24 +19,21 @@ extension PipelineReader {
       let timeReader = source.required("event_time") != nil ? source.mapping("event_time") : nil
       let eventTime = timeReader.flatMap { readEventTime($0, format, schema) }
       let watermark = source.mapping("watermark").map(readWatermark)
-      if let late = source.mapping("late") {
-        if late.required("action") != nil { _ = late.oneOf("action", LateAction.self, notBuilt: ["side_output"]) }
-        late.finish(ignoring: ["topic"])
-      }
-      var errorAction = ErrorAction.skip
-      if let onError = source.mapping("on_error") {
-        if onError.required("action") != nil {
-          errorAction = onError.oneOf("action", ErrorAction.self, notBuilt: ["dead_letter"]) ?? .skip
-        }
-        onError.finish(ignoring: ["topic"])
-      }
-      source.finish(notBuilt: ["dedup", "file", "http", "stdin", "start", "parallelism", "filter", "decryption", "description"])
+      let lateOutput = source.mapping("late").flatMap(readLate)
+      let onError = source.mapping("on_error").map(readOnError)
+      let deduplication = source.mapping("dedup").flatMap { readDeduplication($0, schema) }
+      checkSideTopics(source, kafka, lateOutput, onError?.output)
+      source.finish(notBuilt: ["file", "http", "stdin", "start", "parallelism", "filter", "decryption", "description"])
       guard let eventTime else { continue }
-      sources.append(
-        SourceDefinition(
-          name: pair.name, kafka: kafka, format: format, schema: schema, eventTime: eventTime,
-          latenessMilliseconds: watermark?.lateness ?? 0,
-          idleTimeoutMilliseconds: watermark?.idleTimeout, errorAction: errorAction))
+      var definition = SourceDefinition(
+        name: pair.name, kafka: kafka, format: format, schema: schema, eventTime: eventTime,
+        latenessMilliseconds: watermark?.lateness ?? 0,
+        idleTimeoutMilliseconds: watermark?.idleTimeout, errorAction: onError?.action ?? .skip)
+      definition.lateOutput = lateOutput
+      definition.deadLetterOutput = onError?.output
+      definition.deduplication = deduplication
+      if let kafka { checkGroup(kafka, of: definition, source) }
+      sources.append(definition)
     }
   }
 

@@ -88,7 +88,7 @@ extension KafkaSource {
         valueStart: UInt32(truncatingIfNeeded: valueStart), valueCount: UInt32(truncatingIfNeeded: valueCount),
         keyStart: UInt32(truncatingIfNeeded: keyStart), keyCount: keyCount,
         timestamp: kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? .min : timestamp, offset: message.pointee.offset,
-        partition: message.pointee.partition)
+        partition: message.pointee.partition, marks: message.pointee.payload == nil ? .tombstone : [])
       slotCount &+= 1
       if message.pointee.partition != partition {
         if partition >= 0 { setPosition(of: partition, position) }

@@ -30,6 +30,13 @@ public final class FileDescriptorWriter: Sendable {
     ownsDescriptor = false
   }
 
+  /// Takes over an open descriptor, to close it in the end.
+  init(owning descriptor: Int32, name: String) {
+    self.descriptor = descriptor
+    self.name = name
+    ownsDescriptor = true
+  }
+
   /// Creates the file, or empties it.
   public init(path: String) throws(Failure) {
     descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)

@@ -1,5 +1,5 @@
 // One batch from bytes to what windows read: columns, event times, predicates, and for each partition its rows in order. Records that cannot
-// be read are counted by reason, with the first of each kept as an example.
+// be read are listed with their reason.
 
 import Base
 import Codec
@@ -19,6 +19,14 @@ final class BatchDecoder {
     var missingCount: Int64 = 0
   }
 
+  /// A record that no view can use.
+  struct Rejection {
+    var row: Int
+    var reason: RejectionReason
+  }
+
+  /// Those of the last batch, in its order.
+  private(set) var rejections: ContiguousArray<Rejection> = []
   private let plan: ProcessingPlan
   private let reader: any RecordDecoder
   private let metadata: MetadataColumns
@@ -73,15 +81,23 @@ final class BatchDecoder {
     for column in 0..<plan.paths.count { columnStarts.append(UnsafePointer(columns.column(column))) }
     predicateStarts.removeAll(keepingCapacity: true)
     for predicate in plan.predicates.indices { predicateStarts.append(program.results(predicate)) }
-    try assignRows(batch, &counts)
+    try assignRows(batch)
     counts.records += Int64(rowCount)
     for row in 0..<rowCount { counts.byteCount += Int64(batch.slots[row].valueCount) }
-    counts.comparisonMismatches = plan.predicates.indices.reduce(0) { $0 + Int64(program.typeMismatchCount($1)) }
   }
 
-  /// Lends what an engine needs for the rows of one partition.
-  func withInput<Result>(of partition: PartitionRows, _ body: (WindowInput) throws -> Result) rethrows -> Result {
-    try partition.rows.withUnsafeBufferPointer { rows in
+  /// How many comparisons of a predicate, over all batches, met values of different types.
+  func comparisonMismatches(ofPredicate predicate: Int) -> Int64 { Int64(program.typeMismatchCount(predicate)) }
+
+  /// The values of a column in the last batch, by row.
+  func column(_ index: Int) -> UnsafePointer<ColumnValue> { columnStarts[index] }
+
+  /// The event times of the last batch, by row.
+  func withTimes(_ body: (UnsafePointer<Int64>) -> Void) { times.withUnsafeBufferPointer { body($0.baseAddress!) } }
+
+  /// Lends what an engine needs for `rows` of the last batch.
+  func withInput<Result>(of rows: ContiguousArray<Int32>, _ body: (WindowInput) throws -> Result) rethrows -> Result {
+    try rows.withUnsafeBufferPointer { rows in
       try times.withUnsafeBufferPointer { times in
         try body(WindowInput(rows: rows, times: times.baseAddress!, columns: columnStarts, predicates: predicateStarts))
       }
@@ -90,8 +106,9 @@ final class BatchDecoder {
 
   // MARK: Rows
 
-  private func assignRows(_ batch: RecordBatch, _ counts: inout ProcessingCounts) throws(Failure) {
+  private func assignRows(_ batch: RecordBatch) throws(Failure) {
     partitionCount = 0
+    rejections.removeAll(keepingCapacity: true)
     var current = -1
     let timeValues = plan.timeColumn.map { columnStarts[$0] }
     for row in 0..<batch.count {
@@ -101,7 +118,7 @@ final class BatchDecoder {
       partitions[current].nextOffset = slot.offset + 1
       let status = columns.statuses[row]
       guard status == .valid else {
-        try reject(RejectionReason(status), row, batch, &counts)
+        try reject(RejectionReason(status), row, batch)
         continue
       }
       let time: EventTimeReading
@@ -111,7 +128,7 @@ final class BatchDecoder {
         time = EventTimeReading(record: slot)
       }
       guard case .time(let milliseconds) = time else {
-        try reject(time == .missing ? .missingEventTime : .invalidEventTime, row, batch, &counts)
+        try reject(time == .missing ? .missingEventTime : .invalidEventTime, row, batch)
         continue
       }
       if requiresRecordKey { try checkRecordKey(row, batch) }
@@ -156,17 +173,20 @@ final class BatchDecoder {
 
   // MARK: Rejections
 
-  private func reject(_ reason: RejectionReason, _ row: Int, _ batch: RecordBatch, _ counts: inout ProcessingCounts) throws(Failure)
-  {
-    counts.rejected[reason.rawValue] += 1
-    let isFirst = counts.rejectionExamples[reason.rawValue] == nil
-    guard isFirst || plan.source.errorAction == .stop else { return }
-    let text = "\(position(row, batch)): \(explanation(reason, row, batch)): \(reader.excerpt(ofRow: row, in: batch))"
-    if isFirst { counts.rejectionExamples[reason.rawValue] = text }
-    if plan.source.errorAction == .stop { throw Failure(.badData, "\(text) (on_error: stop)") }
+  private func reject(_ reason: RejectionReason, _ row: Int, _ batch: RecordBatch) throws(Failure) {
+    rejections.append(Rejection(row: row, reason: reason))
+    if plan.source.errorAction == .stop {
+      throw Failure(.badData, "\(example(row, batch, explanation(reason, row, batch))) (on_error: stop)")
+    }
   }
 
-  private func explanation(_ reason: RejectionReason, _ row: Int, _ batch: RecordBatch) -> String {
+  /// Where a record stands, what is to say of it, and how it begins.
+  func example(_ row: Int, _ batch: RecordBatch, _ explanation: String) -> String {
+    "\(position(row, batch)): \(explanation): \(reader.excerpt(ofRow: row, in: batch))"
+  }
+
+  /// What is wrong with a rejected record.
+  func explanation(_ reason: RejectionReason, _ row: Int, _ batch: RecordBatch) -> String {
     switch reason {
     case .malformed, .notAnObject, .unknownSchema: reader.explanation(ofRow: row, in: batch)
     case .empty: "the value is empty"

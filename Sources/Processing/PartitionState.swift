@@ -1,4 +1,6 @@
-// What a worker holds of one partition: its windows, and how far it has read.
+// What a worker holds of one partition: its windows, the keys of its records, and how far it has read. A snapshot holds all three:
+//
+//   [ magic 8 | engine byteCount 8 | deduplicator byteCount 8 | engine | deduplicator ]
 
 import Base
 import Records
@@ -6,8 +8,17 @@ import Windowing
 
 final class PartitionState {
   let engine: WindowEngine
+  /// Nil where copies count.
+  let deduplicator: Deduplicator?
+  /// Copies, and records that `dedup` found no key in.
+  var duplicateCount: Int64 = 0
+  var keylessCount: Int64 = 0
   /// The offset of the next record; nil where reading begins at a place that only the source knows.
   var nextOffset: Offset?
+  /// Per view of the plan: `nextOffset` when its changes were last drained.
+  var drainedOffsets: [Offset?]
+  /// Every row that depends on a record before this offset has been written; for owners without checkpoints.
+  var writtenOffset: Offset?
   /// The offset that the last checkpoint covers.
   var savedOffset: Offset?
   /// The stream time that it covers; with `idle_timeout` time moves without a record.
@@ -17,8 +28,10 @@ final class PartitionState {
   /// Stream time when the partition fell silent.
   private var idleBase: (at: Int64, streamTime: Int64)?
 
-  init(_ engine: WindowEngine, at now: Int64) {
+  init(_ engine: WindowEngine, _ deduplicator: Deduplicator?, viewCount: Int, at now: Int64) {
     self.engine = engine
+    self.deduplicator = deduplicator
+    drainedOffsets = Array(repeating: nil, count: viewCount)
     lastRecordAt = now
   }
 
@@ -29,13 +42,34 @@ final class PartitionState {
     engine.advance(streamTimeTo: idleBase!.streamTime + now - lastRecordAt, into: rows)
   }
 
-  func addCounts(to counts: inout ProcessingCounts, views: [Int]) {
-    counts.typeMismatches += engine.counts.typeMismatches
-    counts.overflows += engine.counts.overflows
-    for (position, view) in views.enumerated() {
-      counts.late[view] += engine.counts.late[position]
-      counts.keyless[view] += engine.counts.keyless[position]
+  /// Notes that all rows drained so far have been written; says whether that moves `writtenOffset`. Views that close write their rows as they
+  /// come.
+  func noteWritten(changeViews: [Int]) -> Bool {
+    guard var offset = nextOffset else { return false }
+    for view in changeViews {
+      guard let drained = drainedOffsets[view] else { return false }
+      offset = min(offset, drained)
     }
+    defer { writtenOffset = offset }
+    return writtenOffset != offset
+  }
+
+  // MARK: Counts
+
+  func addCounts(to ledger: inout Ledger, _ partition: PartitionIndex, _ plan: ProcessingPlan) {
+    let engineCounts = engine.counts
+    func add(_ count: Int64, _ reason: LedgerReason, view: Int = -1) {
+      ledger.add(count, to: LedgerKey(source: plan.sourceIndex, partition: partition, view: view, reason: reason))
+    }
+    for (position, view) in plan.views.enumerated() {
+      add(engineCounts.late[position], .late, view: view)
+      add(engineCounts.keyless[position], .keyless, view: view)
+      add(engineCounts.typeMismatchesOfView[position], .typeMismatch, view: view)
+      add(engineCounts.overflowsOfView[position], .overflow, view: view)
+    }
+    add(duplicateCount, .duplicate)
+    add(keylessCount, .withoutDedupKey)
+    add(deduplicator?.forgottenCount ?? 0, .forgottenDedupKey)
   }
 
   func addGauges(to counts: inout ProcessingCounts, lag: Int64?) {
@@ -43,5 +77,42 @@ final class PartitionState {
     counts.panes += engine.paneCount
     if let lag { counts.lag = (counts.lag ?? 0) + lag }
     if engine.watermark.value != .min { counts.watermark = min(counts.watermark ?? .max, engine.watermark.value) }
+  }
+}
+
+extension PartitionState {
+  private static let magic: UInt64 = 0x3154_5250_5352_4654  // "TFRSPRT1", little endian
+  private static let headerByteCount = 24
+
+  /// Appends the state, with `nextOffset`, which is known where there is a state.
+  func save(to buffer: ByteBuffer, nextOffset: Offset) {
+    let start = buffer.count
+    buffer.reserve(Self.headerByteCount)
+    buffer.count += Self.headerByteCount
+    engine.save(to: buffer, position: nextOffset)
+    let engineEnd = buffer.count
+    deduplicator?.save(to: buffer)
+    let header = UnsafeMutableRawPointer(buffer.base + start)
+    header.storeBytes(of: Self.magic.littleEndian, as: UInt64.self)
+    header.storeBytes(of: UInt64(engineEnd - start - Self.headerByteCount).littleEndian, toByteOffset: 8, as: UInt64.self)
+    header.storeBytes(of: UInt64(buffer.count - engineEnd).littleEndian, toByteOffset: 16, as: UInt64.self)
+  }
+
+  /// Takes over a saved state; must not have seen a record yet.
+  func load(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) {
+    guard bytes.count >= Self.headerByteCount,
+      UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) == Self.magic
+    else { throw .damaged }
+    let counts = (
+      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+    )
+    let body = bytes.count - Self.headerByteCount
+    guard counts.0 <= UInt64(body), counts.1 == UInt64(body) - counts.0 else { throw .damaged }
+    // A state without keys is one of a pipeline without `dedup`.
+    guard (counts.1 == 0) == (deduplicator == nil) else { throw .otherViews }
+    let engineEnd = Self.headerByteCount + Int(counts.0)
+    nextOffset = try engine.load(UnsafeRawBufferPointer(rebasing: bytes[Self.headerByteCount..<engineEnd]))
+    try deduplicator?.load(UnsafeRawBufferPointer(rebasing: bytes[engineEnd...]))
   }
 }

@@ -66,17 +66,22 @@ public struct PipelineTestRun {
   /// Gives everything once, to learn how time moves and which records do not count.
   private mutating func survey() throws {
     let rehearsal = try Rehearsal(pipeline, source: test.source)
-    var before = rehearsal.counts
+    var before = rehearsal.counts.ledger
     for (index, input) in test.given.enumerated() {
       try rehearsal.take(input)
       streamTimes.append(rehearsal.streamTime)
-      let after = rehearsal.counts
-      for reason in RejectionReason.allCases where after.rejected[reason.rawValue] > before.rejected[reason.rawValue] {
+      let after = rehearsal.counts.ledger
+      for reason in RejectionReason.allCases where after.count(of: .rejected(reason)) > before.count(of: .rejected(reason)) {
         refusals.append((index, nil, "rejected, \(reason.name)"))
       }
+      if after.count(of: .duplicate) > before.count(of: .duplicate) { refusals.append((index, nil, "a copy of one that counted")) }
       for view in pipeline.views.indices {
-        if after.late[view] > before.late[view] { refusals.append((index, view, "late, all its windows had closed")) }
-        if after.keyless[view] > before.keyless[view] { refusals.append((index, view, "without a key")) }
+        if after.count(of: .late, view: view) > before.count(of: .late, view: view) {
+          refusals.append((index, view, "late, all its windows had closed"))
+        }
+        if after.count(of: .keyless, view: view) > before.count(of: .keyless, view: view) {
+          refusals.append((index, view, "without a key"))
+        }
       }
       before = after
     }
@@ -174,8 +179,8 @@ public struct PipelineTestRun {
   ) -> Int64 {
     let counts = rehearsal.counts
     switch count {
-    case .late: return counts.late[expectation.view]
-    case .keyless: return counts.keyless[expectation.view]
+    case .late: return counts.ledger.count(of: .late, view: expectation.view)
+    case .keyless: return counts.ledger.count(of: .keyless, view: expectation.view)
     case .rejected: return counts.rejectedCount
     case .duplicates: return 0
     case .rows: return Int64(rowCount)

@@ -30,19 +30,11 @@ public struct ProcessingCounts: Sendable {
   /// Records read, and the bytes of their values.
   public var records: Int64 = 0
   public var byteCount: Int64 = 0
-  /// By `RejectionReason.rawValue`.
-  public var rejected = [Int64](repeating: 0, count: RejectionReason.allCases.count)
-  /// The first record rejected for each reason: where it stood and what was wrong.
-  public var rejectionExamples = [String?](repeating: nil, count: RejectionReason.allCases.count)
-  /// Per view of the pipeline: records all of whose windows had closed, and records without a key.
-  public var late: [Int64]
-  public var keyless: [Int64]
-  /// Values of a type that their aggregate does not take.
-  public var typeMismatches: Int64 = 0
-  /// Comparisons of values of different types in `where`.
-  public var comparisonMismatches: Int64 = 0
-  /// Sums that left the range of 64-bit integers or of doubles.
-  public var overflows: Int64 = 0
+  /// What did not count, and why.
+  public var ledger = Ledger()
+  /// Records that went to side outputs.
+  public var lateRecordsWritten: Int64 = 0
+  public var deadLettersWritten: Int64 = 0
   /// Offsets of a topic that no record had.
   public var missingOffsets: Int64 = 0
   /// Rows that the store has confirmed.
@@ -60,28 +52,18 @@ public struct ProcessingCounts: Sendable {
   /// The least watermark of the partitions; nil before the first record.
   public var watermark: Int64?
 
-  public init(viewCount: Int) {
-    late = [Int64](repeating: 0, count: viewCount)
-    keyless = [Int64](repeating: 0, count: viewCount)
-  }
+  public init() {}
 
-  public var rejectedCount: Int64 { rejected.reduce(0, +) }
+  /// Records that could not be read.
+  public var rejectedCount: Int64 { RejectionReason.allCases.reduce(0) { $0 + ledger.count(of: .rejected($1)) } }
 
   /// Adds the counts of another worker.
   public mutating func add(_ other: ProcessingCounts) {
     records += other.records
     byteCount += other.byteCount
-    for reason in rejected.indices {
-      rejected[reason] += other.rejected[reason]
-      rejectionExamples[reason] = rejectionExamples[reason] ?? other.rejectionExamples[reason]
-    }
-    for view in late.indices {
-      late[view] += other.late[view]
-      keyless[view] += other.keyless[view]
-    }
-    typeMismatches += other.typeMismatches
-    comparisonMismatches += other.comparisonMismatches
-    overflows += other.overflows
+    ledger.add(other.ledger)
+    lateRecordsWritten += other.lateRecordsWritten
+    deadLettersWritten += other.deadLettersWritten
     missingOffsets += other.missingOffsets
     rowsWritten += other.rowsWritten
     windowRowsWritten += other.windowRowsWritten
@@ -99,7 +81,7 @@ public struct ProcessingCounts: Sendable {
 public final class ProcessingStatus: Sendable {
   private let counts: Mutex<ProcessingCounts>
 
-  public init(viewCount: Int) { counts = Mutex(ProcessingCounts(viewCount: viewCount)) }
+  public init() { counts = Mutex(ProcessingCounts()) }
 
   public var current: ProcessingCounts { counts.withLock { $0 } }
 

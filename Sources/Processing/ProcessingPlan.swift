@@ -11,11 +11,19 @@ import Windowing
 public struct ProcessingPlan: Sendable {
   public let pipelineName: String
   public let source: SourceDefinition
+  /// Index into `PipelineDefinition.sources`.
+  public let sourceIndex: Int
+  /// Per view of the pipeline.
+  let viewNames: [String]
   /// The fields to decode; everything below speaks of them by index.
   public let paths: [FieldPath]
   /// The column of the event time; nil where the record's own timestamp is it.
   public let timeColumn: Int?
   public let predicates: [Expression]
+  /// Per predicate: the views over this source that ask it, by index in `views`.
+  let viewsOfPredicate: [[Int]]
+  /// How copies are found; nil where they count.
+  let deduplication: DeduplicationSettings?
   public let windows: WindowPlan
   /// The views over this source, by index in `PipelineDefinition.views`.
   public let views: [Int]
@@ -35,7 +43,10 @@ public struct ProcessingPlan: Sendable {
     var columns = Interner<FieldPath>()
     var predicates = Interner<Expression>()
     pipelineName = pipeline.name
-    source = pipeline.sources[index]
+    let source = pipeline.sources[index]
+    self.source = source
+    sourceIndex = index
+    self.viewNames = pipeline.views.map(\.name)
     views = pipeline.views.indices.filter {
       pipeline.views[$0].source == index && viewNames?.contains(pipeline.views[$0].name) != false
     }
@@ -60,8 +71,18 @@ public struct ProcessingPlan: Sendable {
       for path in predicate.fieldPaths { _ = columns.index(of: path) }
     }
     timeColumn = source.eventTime.path.map { columns.index(of: $0) }
+    deduplication = source.deduplication.map {
+      DeduplicationSettings(
+        column: columns.index(of: $0.keyPath), keyName: $0.keyPath.description, window: $0.windowMilliseconds,
+        keyCountMax: $0.keyCountMax)
+    }
     paths = columns.values
     self.predicates = predicates.values
+    viewsOfPredicate = predicates.values.indices.map { predicate in
+      specifications.indices.filter { view in
+        specifications[view].predicate == predicate || specifications[view].aggregates.contains { $0.predicate == predicate }
+      }
+    }
     windows = WindowPlan(
       views: specifications, lateness: source.latenessMilliseconds,
       meaning: "\(paths.map(\.components)) \(self.predicates) \(source.eventTime)")

@@ -19,7 +19,7 @@ public final class Rehearsal {
   public init(_ pipeline: PipelineDefinition, source index: Int) throws {
     rows = MemoryRowStore(pipeline.views.map { StoredView($0, entities: pipeline.entities) })
     source = MemorySource()
-    status = ProcessingStatus(viewCount: pipeline.views.count)
+    status = ProcessingStatus()
     worker = Worker(
       plan: try ProcessingPlan(pipeline, source: index), source: source, store: rows, checkpoints: nil, clock: ManualClock(),
       settings: WorkerSettings(), status: status, logger: Logger(label: "freshet.rehearsal") { _ in SwiftLogNoOpLogHandler() },
@@ -37,6 +37,7 @@ public final class Rehearsal {
   public func give(_ record: TestRecord) throws {
     source.next = record
     _ = try worker.step(batch)
+    worker.publish()
   }
 
   /// Moves event time to `time` without a record, where it is not there yet.

@@ -29,6 +29,7 @@ extension Worker {
     for (index, state) in partitions {
       let firstRow = rows.rows.count
       state.engine.drainChanges(ofView: position, into: rows)
+      state.drainedOffsets[position] = state.nextOffset
       label(from: firstRow, index)
     }
     drainedViews[position] = true
@@ -45,7 +46,9 @@ extension Worker {
       rows.removeAll()
       noteVisible()
     }
-    if checkpoints == nil, isPendingCommit { try commit(Array(partitions.keys), waits: false) }
+    guard checkpoints == nil, !source.isBounded else { return }
+    for state in partitions.values where state.noteWritten(changeViews: changeViews) { isPendingCommit = true }
+    if isPendingCommit { try commit(Array(partitions.keys), waits: false) }
   }
 
   /// Puts the defaults of features where no record was in the window.

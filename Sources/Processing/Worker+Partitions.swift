@@ -9,10 +9,13 @@ extension Worker {
   // MARK: Positions
 
   func commit(_ indices: [PartitionIndex], waits: Bool) throws {
-    let positions = indices.compactMap { index in
-      partitions[index]?.nextOffset.map { PartitionOffset(partition: index, offset: $0) }
+    // Without checkpoints a position is one whose rows have all been written, not only those of the fastest view.
+    let positions = indices.compactMap { index -> PartitionOffset? in
+      guard let state = partitions[index] else { return nil }
+      return (checkpoints == nil ? state.writtenOffset : state.nextOffset).map { PartitionOffset(partition: index, offset: $0) }
     }
     isPendingCommit = false
+    try confirmSideOutputs()
     guard !positions.isEmpty else { return }
     do {
       try source.commit(positions, waits: waits)
@@ -30,13 +33,14 @@ extension Worker {
     checkpointDue = now + settings.checkpointEveryMilliseconds
     guard let checkpoints else { return try commit(indices, waits: waits) }
     try flush()
+    try confirmSideOutputs()
     let snapshot = ByteBuffer(capacity: 1 << 16)
     for index in indices {
       guard let state = partitions[index], let nextOffset = state.nextOffset,
         state.savedOffset != nextOffset || state.savedTime != state.engine.watermark.streamTime
       else { continue }
       snapshot.removeAll()
-      state.engine.save(to: snapshot, position: nextOffset)
+      state.save(to: snapshot, nextOffset: nextOffset)
       try checkpoints.save(UnsafeRawBufferPointer(snapshot.bytes), of: index)
       state.savedOffset = state.nextOffset
       state.savedTime = state.engine.watermark.streamTime
@@ -50,29 +54,28 @@ extension Worker {
   func take(_ assigned: [PartitionIndex]) throws {
     var positions: [PartitionOffset] = []
     for index in assigned {
-      let state = PartitionState(makeEngine(), at: now)
+      let state = makeState()
       partitions[index] = state
       if settings.ignoresCheckpoints, settings.started.insert(index) { continue }
       guard let checkpoints, let saved = try checkpoints.load(index) else { continue }
-      let offset = try load(saved, into: state.engine, index)
-      state.nextOffset = offset
-      state.savedOffset = offset
+      try load(saved, into: state, index)
+      state.savedOffset = state.nextOffset
       state.savedTime = state.engine.watermark.streamTime
-      positions.append(PartitionOffset(partition: index, offset: offset))
+      if let offset = state.nextOffset { positions.append(PartitionOffset(partition: index, offset: offset)) }
     }
     logger.info("partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)"])
     try source.start(assigned, at: positions)
   }
 
-  private func load(_ saved: ByteBuffer, into engine: WindowEngine, _ index: PartitionIndex) throws -> Offset {
+  private func load(_ saved: ByteBuffer, into state: PartitionState, _ index: PartitionIndex) throws {
     do throws(SnapshotError) {
-      return try engine.load(UnsafeRawBufferPointer(saved.bytes))
+      try state.load(UnsafeRawBufferPointer(saved.bytes))
     } catch {
       let reason =
         switch error {
         case .damaged: "is damaged"
         case .otherFormat(let version): "has format \(version), which this version does not read"
-        case .otherViews: "was made by other views or another lateness than the pipeline has now"
+        case .otherViews: "was made by other views, or another lateness or 'dedup', than the pipeline has now"
         }
       throw Failure(
         .badConfiguration,
@@ -97,6 +100,6 @@ extension Worker {
 
   /// Forgets a partition; what it counted stays counted.
   private func retire(_ index: PartitionIndex) {
-    partitions.removeValue(forKey: index)?.addCounts(to: &counts, views: plan.views)
+    partitions.removeValue(forKey: index)?.addCounts(to: &counts.ledger, index, plan)
   }
 }

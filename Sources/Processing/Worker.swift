@@ -30,6 +30,8 @@ public struct WorkerSettings: Sendable {
   public var partitionCount = 1
   /// Where the schemas of Avro records are found by number.
   public var registry: AvroSchemaLookup?
+  /// What side outputs call the input; nil for the source's own name.
+  public var topic: String?
 
   public init() {}
 }
@@ -58,32 +60,42 @@ public final class Worker {
   private let isStopRequested: @Sendable () -> Bool
   let observeVisible: ((_ delayMilliseconds: Int64, _ count: Int) -> Void)?
 
-  private let decoder: BatchDecoder
+  let sideOutputs: SideOutputs
+  let decoder: BatchDecoder
+  let deduplicated = DeduplicatedRows()
   var counts: ProcessingCounts
   var partitions: [PartitionIndex: PartitionState] = [:]
   let rows = FeatureRowBatch()
+  /// The views of the plan that show current values.
+  let changeViews: [Int]
+  /// When counts were last published, by the monotonic clock in ms.
+  private var publishedAt: Int64 = 0
   /// Per view of the plan: when its changes are next due, by the monotonic clock in ms.
   var emissionDue: [Int64]
   var checkpointDue: Int64
   /// When the last record came, or the group last changed; by the monotonic clock in ms.
   var lastRecordAt: Int64
+  /// Without checkpoints: rows have been written whose records the group's offset does not cover yet.
   var isPendingCommit = false
   /// Per view of the plan: drained since the last visible records were noted (`close` views count as drained).
   var drainedViews: [Bool]
 
   /// - Parameters:
   ///   - checkpoints: Where state is kept for the next owner; nil starts every owner with empty windows.
+  ///   - sideOutputs: Where records go that do not count.
   ///   - isStopRequested: Looked at once per poll; true drains and ends.
   ///   - observeVisible: Called after each confirmed write with how long after their event times records became visible.
   public init(
-    plan: ProcessingPlan, source: any Source, store: any FeatureStore, checkpoints: (any CheckpointStore)?, clock: any Clock,
-    settings: WorkerSettings, status: ProcessingStatus, logger: Logger, isStopRequested: @escaping @Sendable () -> Bool,
+    plan: ProcessingPlan, source: any Source, store: any FeatureStore, checkpoints: (any CheckpointStore)?,
+    sideOutputs: SideOutputs = SideOutputs(), clock: any Clock, settings: WorkerSettings, status: ProcessingStatus, logger: Logger,
+    isStopRequested: @escaping @Sendable () -> Bool,
     observeVisible: ((_ delayMilliseconds: Int64, _ count: Int) -> Void)? = nil
   ) {
     self.plan = plan
     self.source = source
     self.store = store
     self.checkpoints = source.isBounded ? nil : checkpoints
+    self.sideOutputs = sideOutputs
     self.clock = clock
     self.settings = settings
     self.status = status
@@ -93,7 +105,8 @@ public final class Worker {
     decoder = BatchDecoder(
       plan, sourceName: source.name, isPartitioned: !source.isBounded, requiresRecordKey: settings.partitionCount > 1,
       registry: settings.registry)
-    counts = ProcessingCounts(viewCount: plan.defaults.count)
+    counts = ProcessingCounts()
+    changeViews = plan.emitEvery.indices.filter { plan.emitEvery[$0] != nil }
     let now = Int64(clock.monotonicNanoseconds / 1_000_000)
     drainedViews = plan.emitEvery.map { $0 == nil }
     emissionDue = plan.emitEvery.map { now + ($0 ?? Self.closeEveryMilliseconds) }
@@ -113,6 +126,8 @@ public final class Worker {
       throw error
     }
     publish()
+    try sideOutputs.late?.close()
+    try sideOutputs.deadLetters?.close()
     try source.close()
     try store.close()
   }
@@ -140,7 +155,7 @@ public final class Worker {
     case .endOfInput: return try finish()
     }
     try emitDueChanges()
-    publish()
+    if now - publishedAt >= Self.publishEveryMilliseconds { publish() }
     return true
   }
 
@@ -166,6 +181,7 @@ public final class Worker {
 
   private func process(_ batch: RecordBatch) throws {
     try decoder.decode(batch, counts: &counts)
+    try noteRejections(batch)
     for rowsOfPartition in decoder.decodedPartitions {
       let state = try partition(rowsOfPartition.partition)
       let nextOffset = state.nextOffset ?? rowsOfPartition.firstOffset
@@ -177,11 +193,10 @@ public final class Worker {
       }
       noteMissing(rowsOfPartition, after: nextOffset)
       let firstRow = rows.rows.count
-      decoder.withInput(of: rowsOfPartition) { state.engine.apply($0, into: rows) }
+      try apply(rowsOfPartition, of: batch, to: state)
       label(from: firstRow, rowsOfPartition.partition)
       state.nextOffset = rowsOfPartition.nextOffset
       state.lastRecordAt = lastRecordAt
-      isPendingCommit = true
     }
     if rows.rows.count >= 8192 { try flush() }
   }
@@ -203,15 +218,17 @@ public final class Worker {
   func partition(_ index: PartitionIndex) throws -> PartitionState {
     if let state = partitions[index] { return state }
     // A bounded source has one partition and says nothing about it.
-    let state = PartitionState(makeEngine(), at: now)
+    let state = makeState()
     partitions[index] = state
     return state
   }
 
-  func makeEngine() -> WindowEngine {
-    WindowEngine(
+  func makeState() -> PartitionState {
+    let engine = WindowEngine(
       plan.windows, emitEvery: source.isBounded ? plan.emitEvery.map { $0 ?? Watermark.endOfTime } : [],
-      tracksTimes: observeVisible != nil)
+      tracksTimes: observeVisible != nil, keepsLateRecords: sideOutputs.late != nil)
+    return PartitionState(
+      engine, plan.deduplication.map { Deduplicator($0) }, viewCount: plan.views.count, at: now)
   }
 
   func label(from firstRow: Int, _ partition: PartitionIndex) {
@@ -248,11 +265,15 @@ public final class Worker {
     return false
   }
 
+  private static let publishEveryMilliseconds: Int64 = 50
+
   func publish() {
+    publishedAt = now
     var total = counts
     total.partitions = partitions.count
+    addComparisonMismatches(to: &total.ledger)
     for (index, state) in partitions {
-      state.addCounts(to: &total, views: plan.views)
+      state.addCounts(to: &total.ledger, index, plan)
       state.addGauges(to: &total, lag: source.lag(of: index))
     }
     status.publish(total)

@@ -56,7 +56,8 @@ public struct RecordSlot: BitwiseCopyable, Sendable {
   public var partition: PartitionIndex
   /// Of a generated record: which of the schema's events it is.
   public var event: UInt16
-  /// Of a generated record: what was done to it. Of one that was read: whether it stands for something unreadable.
+  /// Of a generated record: what was done to it. Of one that was read: whether it stands for something unreadable, `.tombstone` where it has no
+  /// value.
   public var marks: RecordMarks
 
   @inlinable

@@ -123,6 +123,7 @@ extension WindowEngine {
       view: view.identifier, keyStart: keyStart, keyCount: keyCount, firstValue: UInt32(output.values.count), partition: 0,
       windowStart: .min, windowEnd: .min, asOf: asOf, lastEvent: entry.load(fromByteOffset: 32, as: Int64.self))
     adjust(&row)
+    let overflowsBefore = foldCounts.overflows
     for aggregate in view.aggregates {
       let group = space.groups[aggregate.group]
       output.values.append(
@@ -130,6 +131,7 @@ extension WindowEngine {
           aggregate, of: group, in: panes(group, aggregate), head: space.head(entry, aggregate.group), pool: space.table.text,
           bytes: output.bytes))
     }
+    recordCounts.overflowsOfView[view.position] += foldCounts.overflows - overflowsBefore
     output.rows.append(row)
   }
 

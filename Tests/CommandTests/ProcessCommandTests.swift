@@ -93,8 +93,11 @@ private let pipeline = "Pipelines/shop_features.yaml"
       "  rejected 1: not a JSON object; first: stdin, byte 107: expected a JSON object: [1]\n",
       "  rejected 1: no event time; first: stdin, byte 112: no event time in 'timestamp': {\"userId\":\"u1\"}\n",
       "  rejected 2: invalid event time; first: stdin, byte 128: 'timestamp' is no rfc3339 time: {\"timestamp\":\"yes",
-      "  view 'user_activity': 1 without a key\n", "  view 'user_windows': 1 without a key\n",
-      "  view 'user_windows': 1 late, all their windows had closed\n", "  2 values of a type that their aggregate does not take\n",
+      "  view 'user_activity': 1 without a key; first: stdin, byte 198: the view's key is neither a text nor an integer: {\"timestamp\"",
+      "  view 'user_windows': 1 without a key; first: stdin, byte 198: ",
+      "  view 'user_windows': 1 late, all their windows had closed; first: stdin, byte ",
+      ": came 60000ms behind the newest event, a lateness of 52002ms would have admitted it: {\"timestamp\":\"2026-01-01T00:00:02Z\",",
+      "  view 'user_activity': 2 values of a type that their aggregate does not take; first: stdin, byte ",
     ] { #expect(outcome.errors.contains(line), "\(outcome.errors)") }
     let last = try #require(outcome.lines.last { $0.contains("user_activity") })
     #expect(last.contains("\"views_5m\":4,") && last.contains("\"avg_price_1h\":3.0,\"max_price_1h\":4,"))

@@ -94,20 +94,53 @@ import Testing
         ["8:17: error[missing-field]: missing field 'field' in 'event_time' of source 'clicks'"]
       ),
       (
-        "lateness: 5s }", "lateness: 5s }\n    late: { action: side_output, topic: x }",
+        "lateness: 5s }", "lateness: 5s }\n    late: { action: side_output }",
+        ["10:11: error[missing-field]: missing field 'topic' or 'file' in 'late' of source 'clicks': where the records go"]
+      ),
+      (
+        "lateness: 5s }", "lateness: 5s }\n    late: { action: side_output, topic: a, file: b }",
+        ["10:41: error[wrong-value]: 'late' of source 'clicks' has a 'topic' and a 'file'; expected one of them"]
+      ),
+      (
+        "lateness: 5s }", "lateness: 5s }\n    late: { action: drop, file: late.ndjson }",
         [
-          "10:21: error[not-built]: 'action' of 'late' of source 'clicks': 'side_output' is part of the pipeline language but not built in this version; built: drop"
+          "10:27: error[wrong-value]: 'file' of 'late' of source 'clicks': the action 'drop' sends records nowhere; leave 'file' out"
         ]
       ),
       (
-        "lateness: 5s }", "lateness: 5s }\n    on_error: { action: dead_letter, topic: x }",
+        "lateness: 5s }", "lateness: 5s }\n    late: { action: sideoutput, topic: a }",
         [
-          "10:25: error[not-built]: 'action' of 'on_error' of source 'clicks': 'dead_letter' is part of the pipeline language but not built in this version; built: skip, stop"
+          "10:21: error[wrong-value]: 'action' of 'late' of source 'clicks': expected drop or side_output, found 'sideoutput'; did you mean 'side_output'?"
+        ]
+      ),
+      (
+        "lateness: 5s }", "lateness: 5s }\n    on_error: { action: dead_letter, topic: clicks }",
+        [
+          "10:5: error[wrong-value]: 'topic' of 'on_error' of source 'clicks': 'clicks' is the topic that the source reads, which would never end"
         ]
       ),
       (
         "lateness: 5s }", "lateness: 5s }\n    dedup: { key: messageId }",
-        ["10:5: error[not-built]: 'dedup' in source 'clicks' is part of the pipeline language but not built in this version"]
+        ["10:12: error[missing-field]: missing field 'window' in 'dedup' of source 'clicks'"]
+      ),
+      (
+        "lateness: 5s }", "lateness: 5s }\n    dedup: { key: messageID, window: 400d, max_keys: 10 }",
+        [
+          "10:38: error[wrong-value]: 'window' of 'dedup' of source 'clicks': expected at most 366d, found '400d'",
+          "10:54: error[wrong-value]: 'max_keys' of 'dedup' of source 'clicks': expected a whole number from 1000 to 100000000, found '10'",
+        ]
+      ),
+      (
+        "lateness: 5s }", "lateness: 5s }\n    dedup: { key: messageID, window: 15m }",
+        [
+          "10:19: error[unknown-reference]: 'key' of 'dedup' of source 'clicks': no event of schema 'clickstream' has a field 'messageID'; did you mean 'messageId'?"
+        ]
+      ),
+      (
+        "lateness: 5s }", "lateness: 5s }\n    dedup: { key: context, window: 15m }",
+        [
+          "10:19: error[wrong-type]: 'key' of 'dedup' of source 'clicks': 'context' of schema 'clickstream' is neither a text nor an integer"
+        ]
       ),
       (
         "user: { key: userId, ttl: 1h }", "user: { key: userID, ttl: 1h }",

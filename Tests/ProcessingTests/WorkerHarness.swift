@@ -188,16 +188,17 @@ struct WorkerRun {
 @discardableResult
 func runWorker(
   _ pipeline: PipelineDefinition, _ source: ScriptedSource, clock: ManualClock = ManualClock(),
-  checkpoints: MemoryCheckpoints? = nil,
+  checkpoints: MemoryCheckpoints? = nil, sideOutputs: SideOutputs = SideOutputs(),
   settings: WorkerSettings = WorkerSettings(), store: MemoryStore? = nil
 ) throws -> WorkerRun {
   let store = store ?? MemoryStore(pipeline)
-  let status = ProcessingStatus(viewCount: pipeline.views.count)
+  let status = ProcessingStatus()
   let unbounded = !source.isBounded
   let polls = Mutex(0)
   nonisolated(unsafe) let script = source
   let worker = Worker(
-    plan: try ProcessingPlan(pipeline, source: 0), source: source, store: store, checkpoints: checkpoints, clock: clock,
+    plan: try ProcessingPlan(pipeline, source: 0), source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs,
+    clock: clock,
     settings: settings,
     status: status, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     isStopRequested: {

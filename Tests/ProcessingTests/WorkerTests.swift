@@ -123,11 +123,11 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
     ]
     let run = try runWorker(pipeline([view("w", .close, countPerTen)]), ScriptedSource(lines: lines, batchCount: 3))
     #expect(run.counts.records == 10)
-    #expect(run.counts.rejected == [1, 1, 1, 1, 2, 0])
-    #expect(run.counts.late == [1])
-    #expect(run.counts.keyless == [1])
+    let ledger = run.counts.ledger
+    #expect(RejectionReason.allCases.prefix(6).map { ledger.count(of: .rejected($0)) } == [1, 1, 1, 1, 2, 0])
+    #expect(ledger.count(of: .late) == 1 && ledger.count(of: .keyless) == 1)
     #expect(
-      run.counts.rejectionExamples[RejectionReason.invalidEventTime.rawValue]
+      ledger.tallies[LedgerKey(source: 0, partition: 0, reason: .rejected(.invalidEventTime))]?.example
         == #"memory, byte 4: 'ts' is no epoch_ms time: {"ts":"noon","k":"a"}"#)
     #expect(run.store.rows.map { $0.values["n"] } == ["1", "1"])
   }

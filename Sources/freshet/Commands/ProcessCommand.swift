@@ -33,6 +33,15 @@ struct ProcessCommand: ParsableCommand {
   @Option(help: "Write to redis (as the pipeline says), redis://[user@]HOST:PORT[/DB], redis+unix:///PATH, stdout or null.")
   var to: String?
 
+  @Option(help: "Pass late records on to kafka://HOST:PORT/TOPIC or file:PATH, whatever the pipeline says; null only counts them.")
+  var lateTo: String?
+
+  @Option(help: "The same for records that cannot be read.")
+  var deadLettersTo: String?
+
+  @Option(help: "The summary as text on stderr, or as one line of json: on stdout, and where --to is stdout at the end of stderr.")
+  var output = InspectionOptions.Output.text
+
   @Option(
     help: "Workers, each with its own consumer, thread and Redis connection; together they form one consumer group. (default: 1)")
   var workers: Int?
@@ -62,7 +71,8 @@ struct ProcessCommand: ParsableCommand {
     let run = ProcessingRun(
       pipeline: definition,
       endpoints: try ProcessingEndpoints(
-        definition, from: given(from, "from"), to: given(to, "to"), properties: kafkaProperties),
+        definition, from: given(from, "from"), to: given(to, "to"), lateTo: given(lateTo, "late-to"),
+        deadLettersTo: given(deadLettersTo, "dead-letters-to"), properties: kafkaProperties),
       viewNames: try viewNames(of: definition), workerCount: workers, settings: settings)
     try run.start()
     let started = SystemClock().monotonicNanoseconds
@@ -70,8 +80,14 @@ struct ProcessCommand: ParsableCommand {
     var failure: (any Error)?
     do { try run.join() } catch { failure = error }
     progress.stop()
-    if !(failure is ClosedPipe) { Terminal.print(toError: ProcessingReport.summary(run.counts, definition, since: started)) }
+    if !(failure is ClosedPipe) { try report(run.counts, definition, since: started) }
     if let failure { throw failure }
+  }
+
+  private func report(_ counts: ProcessingCounts, _ definition: PipelineDefinition, since started: UInt64) throws {
+    guard output == .json else { return Terminal.print(toError: ProcessingReport.summary(counts, definition, since: started)) }
+    let line = ProcessingReport.json(counts, definition, since: started)
+    if ["stdout", "-"].contains(given(to, "to")) { Terminal.print(toError: line) } else { try Terminal.print(toOutput: line) }
   }
 
   private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "process") }

@@ -73,7 +73,7 @@ extension Demo {
     )
     print(
       "  delivered  \(delivery.delivered) to Kafka (embedded broker, \(Self.partitionCount) partitions), \(delivery.failed) failed")
-    print("  processed  \(counts.records) events, \(counts.rejectedCount) rejected, \(counts.late.reduce(0, +)) late")
+    print("  processed  \(counts.records) events, \(counts.rejectedCount) rejected, \(counts.ledger.count(of: .late)) late")
     print("  wrote      \(counts.rowsWritten) rows to Redis, \(counts.windowRowsWritten) of them closed windows")
     if let delay = delays.summary {
       print(

@@ -20,7 +20,8 @@ enum ProcessingInput: Sendable {
   /// Whether several workers can share it.
   var isPartitioned: Bool { if case .kafka = self { true } else { false } }
 
-  var topic: String { if case .kafka(let address, _, _) = self { address.topic } else { "" } }
+  /// Nil for anything but Kafka.
+  var topic: String? { if case .kafka(let address, _, _) = self { address.topic } else { nil } }
 
   /// A source for one worker, and how many partitions the input has; a topic that does not exist yet counts as one that has several.
   func open(for plan: ProcessingPlan) throws -> (source: any Source, partitionCount: Int) {
@@ -41,23 +42,46 @@ struct ProcessingEndpoints: Sendable {
     case null
   }
 
-  private let givenInput: ProcessingInput?
+  /// What --from says.
+  private enum GivenInput: Sendable {
+    case kafka(KafkaAddress)
+    case standardInput
+    case file(String)
+  }
+
+  private let givenInput: GivenInput?
   private let output: Output
+  private let sideOutputs: SideOutputChoices
   private let properties: KafkaProperties
+  private let pipelineName: String
 
   /// Whether --from replaces the inputs of the pipeline.
   var readsOneInput: Bool { givenInput != nil }
 
-  init(_ pipeline: PipelineDefinition, from: String?, to: String?, properties arguments: [String]) throws {
+  init(
+    _ pipeline: PipelineDefinition, from: String?, to: String?, lateTo: String? = nil, deadLettersTo: String? = nil,
+    properties arguments: [String]
+  ) throws {
     properties = try KafkaProperties(environment: ProcessInfo.processInfo.environment).overlaid(
       with: KafkaProperties(arguments: arguments))
-    givenInput = try Self.input(from, pipeline, properties)
+    givenInput = try Self.input(from)
+    sideOutputs = try SideOutputChoices(late: lateTo, deadLetters: deadLettersTo, properties: properties)
     output = try Self.output(to, pipeline)
+    pipelineName = pipeline.name
   }
 
   /// The input of a source: --from where it is given, else the source's own topic.
   func input(for source: SourceDefinition) throws -> ProcessingInput {
-    if let givenInput { return givenInput }
+    switch givenInput {
+    case .standardInput: return .standardInput
+    case .file(let path): return .file(path)
+    case .kafka(let address):
+      // Another topic, read as the source says.
+      return .kafka(
+        address, group: source.kafka?.group ?? pipelineName,
+        KafkaProperties(source.kafka?.properties ?? []).overlaid(with: properties))
+    case nil: break
+    }
     guard let kafka = source.kafka else {
       throw Failure(
         .usage, "source '\(source.name)' has no 'kafka:'; say where to read with --from kafka://HOST:PORT/TOPIC, - or file:PATH")
@@ -78,31 +102,34 @@ struct ProcessingEndpoints: Sendable {
   }
 
   /// Where one worker keeps its partitions' state; nil where rows do not go to Redis and no directory is named, so nothing could be resumed.
-  func checkpoints(_ pipeline: PipelineDefinition, topic: String) throws -> (any CheckpointStore)? {
+  func checkpoints(_ pipeline: PipelineDefinition, _ source: SourceDefinition, _ input: ProcessingInput) throws
+    -> (any CheckpointStore)?
+  {
+    // Two sources may read one topic, each with windows of its own. No name of a source has a dot.
+    let topic = "\(source.name).\(input.topic ?? "")"
     switch (pipeline.checkpoint.store, output) {
-    case (.directory(let path), _): return try DirectoryCheckpointStore(directory: path, prefix: "\(pipeline.name)-\(topic)")
+    case (.directory(let path), _): return try DirectoryCheckpointStore(directory: path, prefix: "\(pipeline.name).\(topic)")
     case (.redis, .redis(let address, let prefix)):
       return RedisCheckpointStore(try connect(address), prefix: prefix, pipeline: pipeline.name, topic: topic)
     case (.redis, _): return nil
     }
   }
 
+  /// Where one worker passes on what did not count.
+  func sideOutputs(of source: SourceDefinition, _ input: ProcessingInput) throws -> SideOutputs {
+    try sideOutputs.open(source, input)
+  }
+
   private func connect(_ address: RedisAddress) throws -> RedisConnection {
     try RedisConnection(address, password: RedisAddress.password(environment: ProcessInfo.processInfo.environment))
   }
 
-  private static func input(_ text: String?, _ pipeline: PipelineDefinition, _ properties: KafkaProperties) throws
-    -> ProcessingInput?
-  {
+  private static func input(_ text: String?) throws -> GivenInput? {
     switch text {
     case nil, "kafka": return nil
     case "-", "stdin": return .standardInput
     case let text? where text.hasPrefix("file:"): return .file(String(text.dropFirst(5)))
-    case let text? where KafkaAddress.isOne(text):
-      let known = pipeline.sources.compactMap(\.kafka).first
-      return .kafka(
-        try KafkaAddress(text), group: known?.group ?? pipeline.name,
-        KafkaProperties(known?.properties ?? []).overlaid(with: properties))
+    case let text? where KafkaAddress.isOne(text): return .kafka(try KafkaAddress(text))
     case let text?:
       throw Failure(.usage, "--from: expected kafka, kafka://HOST:PORT[,HOST:PORT]/TOPIC, - or file:PATH, found '\(text)'")
     }

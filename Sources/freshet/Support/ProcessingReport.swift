@@ -24,22 +24,14 @@ enum ProcessingReport {
       "processed \(counts.records) events (\(Quantities.bytes(Double(counts.byteCount)))) in \(Quantities.seconds(elapsed)), "
         + "\(Quantities.rate(Double(counts.records) / max(Double(elapsed) / 1e9, 1e-3))); wrote \(counts.rowsWritten) rows"
     ]
-    for reason in RejectionReason.allCases where counts.rejected[reason.rawValue] > 0 {
-      lines.append(
-        "  rejected \(counts.rejected[reason.rawValue]): \(reason.name); first: \(counts.rejectionExamples[reason.rawValue] ?? "")")
-    }
-    for (index, view) in pipeline.views.enumerated() {
-      if counts.late[index] > 0 { lines.append("  view '\(view.name)': \(counts.late[index]) late, all their windows had closed") }
-      if counts.keyless[index] > 0 { lines.append("  view '\(view.name)': \(counts.keyless[index]) without a key") }
-    }
+    lines += ledgerLines(counts.ledger, pipeline)
     if counts.missingOffsets > 0 {
       lines.append(
         "  \(counts.missingOffsets) offsets without a record: compacted, transactional, or dropped by retention before they were read"
       )
     }
-    if counts.typeMismatches > 0 { lines.append("  \(counts.typeMismatches) values of a type that their aggregate does not take") }
-    if counts.comparisonMismatches > 0 { lines.append("  \(counts.comparisonMismatches) comparisons of values of different types") }
-    if counts.overflows > 0 { lines.append("  \(counts.overflows) sums left the range of their numbers and are null") }
+    if counts.lateRecordsWritten > 0 { lines.append("  \(counts.lateRecordsWritten) late records went to their side output") }
+    if counts.deadLettersWritten > 0 { lines.append("  \(counts.deadLettersWritten) records went to the dead letters") }
     return lines.joined(separator: "\n")
   }
 }

@@ -38,7 +38,7 @@ final class ProcessingRun: Sendable {
 
   /// The counts of all workers together.
   var counts: ProcessingCounts {
-    statuses.withLock { $0 }.reduce(into: ProcessingCounts(viewCount: pipeline.views.count)) { $0.add($1.current) }
+    statuses.withLock { $0 }.reduce(into: ProcessingCounts()) { $0.add($1.current) }
   }
 
   /// Whether every worker has ended, by itself or by a failure.
@@ -82,7 +82,7 @@ final class ProcessingRun: Sendable {
   }
 
   private func startWorker(_ plan: ProcessingPlan, _ input: ProcessingInput, _ settings: WorkerSettings) throws {
-    let status = ProcessingStatus(viewCount: pipeline.views.count)
+    let status = ProcessingStatus()
     statuses.withLock { $0.append(status) }
     // Opened here, so that what cannot be reached is reported before anything runs; owned by the thread from then on.
     let (source, partitionCount) = try input.open(for: plan)
@@ -90,9 +90,12 @@ final class ProcessingRun: Sendable {
     var settings = settings
     settings.partitionCount = partitionCount
     let store = try endpoints.store(pipeline)
-    let checkpoints = input.isPartitioned ? try endpoints.checkpoints(pipeline, topic: input.topic) : nil
+    settings.topic = input.topic
+    let checkpoints = input.isPartitioned ? try endpoints.checkpoints(pipeline, plan.source, input) : nil
+    let sideOutputs = try endpoints.sideOutputs(of: plan.source, input)
     nonisolated(unsafe) let worker = Worker(
-      plan: plan, source: source, store: store, checkpoints: checkpoints, clock: SystemClock(), settings: settings, status: status,
+      plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, clock: SystemClock(),
+      settings: settings, status: status,
       logger: Logger(label: "freshet.process"),
       isStopRequested: { [self] in isStopRequested() || hasFailed.load(ordering: .relaxed) },
       observeVisible: observeVisible)

@@ -1,0 +1,184 @@
+// Records that do not count: found by the decoder, the deduplicator and the windows, tallied in the ledger, passed on to side outputs.
+
+import Base
+import Records
+import Windowing
+
+/// Where a worker passes on what did not count; nil where that is only counted. Driven by the worker's thread.
+public struct SideOutputs {
+  public var late: (any SideOutput)?
+  public var deadLetters: (any SideOutput)?
+
+  public init(late: (any SideOutput)? = nil, deadLetters: (any SideOutput)? = nil) {
+    self.late = late
+    self.deadLetters = deadLetters
+  }
+}
+
+extension Worker {
+  // MARK: Records that cannot be read
+
+  /// Tallies what the decoder has rejected, and passes it on.
+  func noteRejections(_ batch: RecordBatch) throws {
+    for rejection in decoder.rejections {
+      let slot = batch.slots[rejection.row]
+      let key = LedgerKey(source: plan.sourceIndex, partition: slot.partition, reason: .rejected(rejection.reason))
+      counts.ledger.add(1, to: key)
+      let isFirst = counts.ledger.lacksExample(key)
+      guard isFirst || sideOutputs.deadLetters != nil else { continue }
+      let explanation = decoder.explanation(rejection.reason, rejection.row, batch)
+      if isFirst { counts.ledger.keepExample(decoder.example(rejection.row, batch, explanation), of: key) }
+      guard let output = sideOutputs.deadLetters else { continue }
+      var record = sideRecord(rejection.row, batch, reason: key.reason)
+      record.error = explanation
+      try output.write(record)
+      counts.deadLettersWritten += 1
+    }
+  }
+
+  // MARK: Records that can
+
+  /// Folds the rows of a partition, without the copies among them.
+  func apply(_ read: BatchDecoder.PartitionRows, of batch: RecordBatch, to state: PartitionState) throws {
+    if let deduplicator = state.deduplicator {
+      read.rows.withUnsafeBufferPointer { rows in
+        decoder.withTimes { times in
+          deduplicator.apply(
+            rows, times: times, keys: decoder.column(deduplicator.settings.column), into: deduplicated)
+        }
+      }
+      keepExamples(of: deduplicated, read.partition, batch)
+      state.duplicateCount += Int64(deduplicated.duplicates.count)
+      state.keylessCount += Int64(deduplicated.keyless.count)
+      applyDeduplicated(to: state.engine)
+    } else {
+      decoder.withInput(of: read.rows) { state.engine.apply($0, into: rows) }
+    }
+    try noteRefusals(of: state.engine, read.partition, batch)
+  }
+
+  /// A copy is not folded, but where it is newer than all before it, event time moves at its place.
+  private func applyDeduplicated(to engine: WindowEngine) {
+    decoder.withInput(of: deduplicated.kept) { input in
+      var position = 0
+      func apply(upTo end: Int) {
+        guard end > position else { return }
+        var part = input
+        part.rows = UnsafeBufferPointer(rebasing: input.rows[position..<end])
+        engine.apply(part, into: rows)
+        position = end
+      }
+      for move in deduplicated.moves {
+        apply(upTo: move.position)
+        engine.advance(streamTimeTo: move.time, into: rows)
+      }
+      apply(upTo: input.rows.count)
+    }
+  }
+
+  private func keepExamples(of deduplicated: DeduplicatedRows, _ partition: PartitionIndex, _ batch: RecordBatch) {
+    let path = plan.deduplication?.keyName ?? ""
+    if let row = deduplicated.duplicates.first {
+      keepExample(.duplicate, partition, view: -1, Int(row), batch) { "'\(path)' has been seen within the window" }
+    }
+    if let row = deduplicated.keyless.first {
+      keepExample(.withoutDedupKey, partition, view: -1, Int(row), batch) { "'\(path)' is neither a text nor an integer" }
+    }
+  }
+
+  // MARK: Records that a view refuses
+
+  /// Keeps an example of each kind of refusal, and passes late records on, each once.
+  private func noteRefusals(of engine: WindowEngine, _ partition: PartitionIndex, _ batch: RecordBatch) throws {
+    guard !engine.refusals.isEmpty else { return }
+    defer { engine.clearRefusals() }
+    var index = 0
+    while index < engine.refusals.count {
+      let row = Int(engine.refusals[index].row)
+      var late: [Refusal] = []
+      // The refusals of one record stand together.
+      while index < engine.refusals.count, Int(engine.refusals[index].row) == row {
+        let refusal = engine.refusals[index]
+        keepExample(LedgerReason(refusal.reason), partition, view: plan.views[Int(refusal.view)], row, batch) {
+          explanation(refusal, row)
+        }
+        if refusal.reason == .late { late.append(refusal) }
+        index += 1
+      }
+      if let output = sideOutputs.late, !late.isEmpty {
+        try output.write(lateRecord(row, batch, late))
+        counts.lateRecordsWritten += 1
+      }
+    }
+  }
+
+  private func lateRecord(_ row: Int, _ batch: RecordBatch, _ refusals: [Refusal]) -> SideRecord {
+    var record = sideRecord(row, batch, reason: .late)
+    record.views = refusals.map { plan.viewNames[plan.views[Int($0.view)]] }
+    record.lateBy = refusals[0].lateBy
+    let needed = refusals.map(\.latenessNeeded)
+    record.latenessNeeded = needed.contains(-1) ? nil : needed.max()
+    return record
+  }
+
+  private func explanation(_ refusal: Refusal, _ row: Int) -> String {
+    switch refusal.reason {
+    case .late:
+      let needed = refusal.latenessNeeded < 0 ? "" : ", a lateness of \(refusal.latenessNeeded)ms would have admitted it"
+      return "came \(refusal.lateBy)ms behind the newest event\(needed)"
+    case .keyless: return "the view's key is neither a text nor an integer"
+    case .typeMismatch: return "a value of a type that its aggregate does not take"
+    case .overflow: return "the sum leaves the range of 64 bits"
+    }
+  }
+
+  // MARK: Helpers
+
+  /// Comparisons in `where` of values of different types. They are made before a record's partition is looked at.
+  func addComparisonMismatches(to ledger: inout Ledger) {
+    for (predicate, views) in plan.viewsOfPredicate.enumerated() {
+      let count = decoder.comparisonMismatches(ofPredicate: predicate)
+      for view in views {
+        ledger.add(
+          count, to: LedgerKey(source: plan.sourceIndex, partition: -1, view: plan.views[view], reason: .comparisonMismatch))
+      }
+    }
+  }
+
+  private func keepExample(
+    _ reason: LedgerReason, _ partition: PartitionIndex, view: Int, _ row: Int, _ batch: RecordBatch, _ explanation: () -> String
+  ) {
+    let key = LedgerKey(source: plan.sourceIndex, partition: partition, view: view, reason: reason)
+    guard counts.ledger.lacksExample(key) else { return }
+    counts.ledger.keepExample(decoder.example(row, batch, explanation()), of: key)
+  }
+
+  private func sideRecord(_ row: Int, _ batch: RecordBatch, reason: LedgerReason) -> SideRecord {
+    let slot = batch.slots[row]
+    var record = SideRecord(
+      value: batch.value(row), key: batch.key(row), timestamp: slot.timestamp, sourceName: sourceTopic, partition: slot.partition,
+      offset: slot.offset, reason: reason.code)
+    record.isTombstone = slot.marks.contains(.tombstone)
+    return record
+  }
+
+  /// What side outputs call the source: its topic, or the name of another input.
+  private var sourceTopic: String { settings.topic ?? source.name }
+
+  /// On return every record that did not count is where it should be.
+  func confirmSideOutputs() throws {
+    try sideOutputs.late?.confirm()
+    try sideOutputs.deadLetters?.confirm()
+  }
+}
+
+extension LedgerReason {
+  init(_ reason: Refusal.Reason) {
+    switch reason {
+    case .late: self = .late
+    case .keyless: self = .keyless
+    case .typeMismatch: self = .typeMismatch
+    case .overflow: self = .overflow
+    }
+  }
+}
