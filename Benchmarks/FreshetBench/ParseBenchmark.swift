@@ -20,7 +20,7 @@ let parseBenchmark = Benchmark(name: "parse") { scale in
   let predicates = try ["event == 'Product Viewed'", "event == 'Order Completed' and properties.price > 50"].map {
     try ExpressionParser.parse($0)
   }
-  let program = PredicateProgram(predicates) { path in eventFields.reader.paths.firstIndex(of: path)! }
+  let program = ExpressionProgram(predicates) { path in eventFields.reader.paths.firstIndex(of: path)! }
   eventFields.decode(events)
   let least = try leastSeconds(
     rounds: rounds,

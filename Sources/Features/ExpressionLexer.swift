@@ -49,10 +49,12 @@ struct ExpressionLexer {
     guard index < bytes.count else { return ExpressionToken(kind: .end, byteOffset: start, text: "") }
     let byte = bytes[index]
     let kind: ExpressionToken.Kind
-    if Self.beginsWord(byte) {
+    if Self.beginsWord(byte) || byte == UInt8(ascii: "$") && index + 1 < bytes.count && Self.beginsWord(bytes[index + 1]) {
+      // Record metadata has names like `$key`.
+      index += 1
       while index < bytes.count, Self.beginsWord(bytes[index]) || Self.isDigit(bytes[index]) { index += 1 }
       kind = .word(text(from: start))
-    } else if Self.isDigit(byte) || byte == UInt8(ascii: "-") && index + 1 < bytes.count && Self.isDigit(bytes[index + 1]) {
+    } else if Self.isDigit(byte) {
       kind = try number()
     } else if byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") {
       kind = .string(try quoted(by: byte, escapes: true))
@@ -69,7 +71,6 @@ struct ExpressionLexer {
   private mutating func number() throws(ExpressionError) -> ExpressionToken.Kind {
     let start = index
     var isInteger = true
-    if bytes[index] == UInt8(ascii: "-") { index += 1 }
     skipDigits()
     if index + 1 < bytes.count, bytes[index] == UInt8(ascii: "."), Self.isDigit(bytes[index + 1]) {
       isInteger = false
@@ -163,8 +164,8 @@ struct ExpressionLexer {
 
   private mutating func symbol() throws(ExpressionError) -> String {
     // Longest first.
-    for symbol in ["==", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", ",", ".", "+", "-", "*", "/", "%"] {
-      for (wrong, meant) in [("===", "=="), ("<>", "!="), ("&&", "and"), ("||", "or")] where starts(with: wrong) {
+    for symbol in ["==", "!=", "<=", ">=", "||", "<", ">", "(", ")", "[", "]", ",", ".", "+", "-", "*", "/", "%"] {
+      for (wrong, meant) in [("===", "=="), ("<>", "!="), ("&&", "and")] where starts(with: wrong) {
         throw ExpressionError(byteOffset: index, message: "unexpected '\(wrong)'; did you mean '\(meant)'?")
       }
       if starts(with: symbol) {
@@ -180,6 +181,7 @@ struct ExpressionLexer {
     case "!": message += "; did you mean 'not' or '!='?"
     case "&": message += "; did you mean 'and'?"
     case "|": message += "; did you mean 'or'?"
+    case "$": message += "; record metadata has names like $key and $headers.name"
     case "\u{2018}", "\u{2019}", "\u{201C}", "\u{201D}": message += "; strings stand between ' or \""
     default: if !character.isASCII { message += "; a name with such characters stands between backquotes" }
     }

@@ -1,6 +1,7 @@
 // Compares values of columns as the expression language does: strings by their UTF-8 bytes, numbers by their exact values, booleans for
 // equality, and nothing across types.
 
+import Base
 import Records
 import Schema
 
@@ -19,7 +20,9 @@ final class LiteralList {
   init(_ literals: [Scalar]) {
     var byteCount = 0
     for case .string(let string) in literals { byteCount += string.utf8.count }
-    text = .allocate(capacity: max(1, byteCount))
+    // Whoever takes keys from here may look past their end.
+    text = .allocate(capacity: byteCount + ByteBuffer.padding)
+    text.initialize(repeating: 0, count: byteCount + ByteBuffer.padding)
     count = literals.count
     values = .allocate(capacity: max(1, count))
     var end = text
@@ -51,7 +54,7 @@ final class LiteralList {
 }
 
 enum ValueComparison {
-  private enum Order: Int {
+  enum Order: Int {
     case less = 1
     case equal = 2
     case greater = 4
@@ -61,7 +64,7 @@ enum ValueComparison {
     case mismatch = 8
   }
 
-  /// The truth of `left comparison right`, as `PredicateProgram` writes it.
+  /// The truth of `left comparison right`, as `ExpressionProgram` writes it.
   static func truth(of comparison: Expression.Comparison, _ left: ColumnValue, _ right: ColumnValue) -> UInt8 {
     let accepted: Int
     switch comparison {
@@ -74,20 +77,23 @@ enum ValueComparison {
     }
     let order = order(left, right, isEquality: comparison == .equal || comparison == .notEqual)
     switch order {
-    case .unknown: return 0
-    case .mismatch: return PredicateProgram.isMismatch
-    default: return order.rawValue & accepted != 0 ? PredicateProgram.isTrue : PredicateProgram.isFalse
+    case .unknown: return ExpressionProgram.unknown(reasons(left).union(reasons(right)))
+    case .mismatch: return ExpressionProgram.isMismatch
+    default: return order.rawValue & accepted != 0 ? ExpressionProgram.isTrue : ExpressionProgram.isFalse
     }
   }
 
+  @inline(__always)
+  private static func reasons(_ value: ColumnValue) -> NullReasons { value.isNull ? value.nullReasons : [] }
+
   /// The truth of `value in list`: true where any is equal; otherwise unknown where any comparison is.
-  static func truth(of value: ColumnValue, in list: LiteralList) -> UInt8 {
-    if value.isNull { return 0 }
-    var result = PredicateProgram.isFalse
-    for index in 0..<list.count {
+  static func truth(of value: ColumnValue, in list: LiteralList, _ indices: Range<Int>) -> UInt8 {
+    if value.isNull { return ExpressionProgram.unknown(value.nullReasons) }
+    var result = ExpressionProgram.isFalse
+    for index in indices {
       let truth = truth(of: .equal, value, list[index])
-      if truth == PredicateProgram.isTrue { return truth }
-      if truth != PredicateProgram.isFalse, result != PredicateProgram.isMismatch { result = truth }
+      if truth == ExpressionProgram.isTrue { return truth }
+      if truth != ExpressionProgram.isFalse, result != ExpressionProgram.isMismatch { result = truth }
     }
     return result
   }
@@ -105,7 +111,7 @@ enum ValueComparison {
     for row in 0..<rowCount {
       let value = values[row]
       guard value.kind == .string else {
-        out[row] = value.isNull ? 0 : PredicateProgram.isMismatch
+        out[row] = value.isNull ? ExpressionProgram.unknown(value.nullReasons) : ExpressionProgram.isMismatch
         continue
       }
       var isEqual = false
@@ -118,13 +124,13 @@ enum ValueComparison {
           isEqual = memcmp(candidate, bytes, count) == 0
         }
       }
-      out[row] = isEqual ? PredicateProgram.isTrue : PredicateProgram.isFalse
+      out[row] = isEqual ? ExpressionProgram.isTrue : ExpressionProgram.isFalse
     }
   }
 
   // MARK: - Order
 
-  private static func order(_ left: ColumnValue, _ right: ColumnValue, isEquality: Bool) -> Order {
+  static func order(_ left: ColumnValue, _ right: ColumnValue, isEquality: Bool) -> Order {
     if left.isNull || right.isNull { return .unknown }
     switch (left.kind, right.kind) {
     case (.integer, .integer): return left.integer == right.integer ? .equal : left.integer < right.integer ? .less : .greater

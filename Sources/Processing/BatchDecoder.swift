@@ -30,7 +30,7 @@ final class BatchDecoder {
   private let plan: ProcessingPlan
   private let reader: any RecordDecoder
   private let metadata: MetadataColumns
-  private let program: PredicateProgram
+  private let program: ExpressionProgram
   private let columns: Columns
   private var times: ContiguousArray<Int64> = []
   private var columnStarts: [UnsafePointer<ColumnValue>] = []
@@ -57,7 +57,7 @@ final class BatchDecoder {
     metadata = MetadataColumns(paths: plan.paths)
     columns = Columns(columnCount: plan.paths.count)
     let indices = Dictionary(uniqueKeysWithValues: plan.paths.enumerated().map { ($1, $0) })
-    program = PredicateProgram(plan.predicates) { indices[$0]! }
+    program = ExpressionProgram(plan.predicates) { indices[$0]! }
   }
 
   private static func decoder(of plan: ProcessingPlan, _ registry: AvroSchemaLookup?) -> any RecordDecoder {

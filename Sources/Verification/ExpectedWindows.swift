@@ -104,7 +104,7 @@ public struct ExpectedWindows {
   private let columns: Columns
   private let keyColumn: Int
   private let fieldColumns: [Int?]
-  private let program: PredicateProgram
+  private let program: ExpressionProgram
   /// Which predicate of the program an aggregate has.
   private let predicates: [Int?]
 
@@ -133,7 +133,7 @@ public struct ExpectedWindows {
       if expression != nil { place += 1 }
     }
     self.predicates = predicates
-    program = PredicateProgram(expressions.compactMap { $0 }) { path in paths.firstIndex(of: path) ?? 0 }
+    program = ExpressionProgram(expressions.compactMap { $0 }) { path in paths.firstIndex(of: path) ?? 0 }
     hasClocksAhead = truth.labels.values.contains { $0.skewMilliseconds > 0 }
     // The clean stream: labels say what became of it.
     let generator = truth.generator(plan, isClean: true)
