@@ -13,8 +13,6 @@ extension PipelineReader {
   ]
   /// Rows carry these beside the features.
   private static let rowNames = ["view", "window_start", "window_end", "as_of"]
-  /// More panes than this in one window cost more memory per key than anyone has.
-  private static let paneCountMax: Int64 = 100_000
   /// A record's hits in a closing window are the bits of one word.
   private static let closingFeatureCountMax = 64
 
@@ -85,68 +83,5 @@ extension PipelineReader {
         name: name, function: aggregate.function, parameters: aggregate.parameters, field: field, predicate: predicate,
         window: window, defaultValue: defaultValue), window
     )
-  }
-
-  // MARK: - Windows
-
-  private func readWindow(_ node: ConfigurationNode, _ feature: MappingReader) -> WindowSpecification? {
-    let what = feature.what("window")
-    guard case .mapping = node.content else {
-      if node.scalarText == "none" { return .unbounded }
-      if let text = node.scalarText, Units.wholeMilliseconds(text) != nil {
-        values.mismatch(node, what, expected: "a kind of window", hint: "; did you mean { tumbling: \(text) }?")
-      } else {
-        values.mismatch(node, what, expected: "{ tumbling: 10s }, { sliding: 5m, hop: 10s } or none")
-      }
-      return nil
-    }
-    guard let reader = MappingReader(node, what, values) else { return nil }
-    let tumbling = reader.node("tumbling")
-    let sliding = reader.node("sliding")
-    let hop = reader.node("hop")
-    let isOther = ["session", "cumulate"].contains { reader.has($0) }
-    if tumbling == nil, sliding == nil, !isOther {
-      reader.reportMissing("tumbling", hint: "; expected it, or 'sliding' with 'hop'")
-    }
-    if sliding != nil, hop == nil {
-      reader.reportMissing("hop", hint: "; a sliding window moves on by it, as in { sliding: 5m, hop: 10s }")
-    }
-    reader.finish(notBuilt: ["session", "cumulate", "step", "offset", "rows", "since"], ignoring: isOther ? ["step"] : [])
-    if let tumbling {
-      if sliding != nil || hop != nil {
-        let other = sliding != nil ? "sliding" : "hop"
-        diagnostics.error("wrong-value", at: reader.keyLocation(other), "\(what): 'tumbling' and '\(other)' do not go together")
-        return nil
-      }
-      return values.duration(tumbling, reader.what("tumbling")).map { .tumbling(size: $0) }
-    }
-    guard let sliding, let hop, let size = values.duration(sliding, reader.what("sliding")),
-      let hopLength = values.duration(hop, reader.what("hop"))
-    else { return nil }
-    guard size % hopLength == 0 else {
-      diagnostics.error(
-        "wrong-value", at: hop.location,
-        "\(what): \(sliding.scalarText ?? "") is no multiple of the hop \(hop.scalarText ?? ""), so its panes cannot be shared")
-      return nil
-    }
-    guard size / hopLength <= Self.paneCountMax else {
-      diagnostics.error(
-        "wrong-value", at: hop.location,
-        "\(what): \(size / hopLength) hops in one window, at most \(Self.paneCountMax); a longer hop costs less memory")
-      return nil
-    }
-    return .sliding(size: size, hop: hopLength)
-  }
-}
-
-extension WindowSpecification {
-  /// As a pipeline states it: `sliding 5m hop 10s`.
-  var text: String {
-    switch self {
-    case .tumbling(let size): "tumbling \(Units.durationText(milliseconds: size))"
-    case .sliding(let size, let hop):
-      "sliding \(Units.durationText(milliseconds: size)) hop \(Units.durationText(milliseconds: hop))"
-    case .unbounded: "no window"
-    }
   }
 }

@@ -35,11 +35,11 @@ final class PartitionState {
     lastRecordAt = now
   }
 
-  /// Moves event time as far as the wall clock has moved since the last record.
-  func advanceByIdleTime(now: Int64, into rows: FeatureRowBatch) {
-    guard engine.watermark.streamTime != .min else { return }
+  /// Moves event time as far as the wall clock has moved since the last record; false where `rows` is full before all is out.
+  func advanceByIdleTime(now: Int64, into rows: FeatureRowBatch, rowLimit: Int) -> Bool {
+    guard engine.watermark.streamTime != .min else { return true }
     if idleBase?.at != lastRecordAt { idleBase = (lastRecordAt, engine.watermark.streamTime) }
-    engine.advance(streamTimeTo: idleBase!.streamTime + now - lastRecordAt, into: rows)
+    return engine.advance(streamTimeTo: idleBase!.streamTime + now - lastRecordAt, into: rows, rowLimit: rowLimit)
   }
 
   /// Notes that all rows drained so far have been written; says whether that moves `writtenOffset`. Views that close write their rows as they

@@ -60,9 +60,7 @@ extension Worker {
   /// Moves event time of all partitions without a record.
   func advance(streamTimeTo time: Int64) throws {
     for (index, state) in partitions {
-      let firstRow = rows.rows.count
-      state.engine.advance(streamTimeTo: time, into: rows)
-      label(from: firstRow, index)
+      try writeInSteps(index) { state.engine.advance(streamTimeTo: time, into: rows, rowLimit: Self.rowLimit) }
     }
   }
 }

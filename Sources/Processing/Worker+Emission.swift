@@ -10,9 +10,9 @@ extension Worker {
     let now = now
     let due = plan.emitEvery.indices.filter { emissionDue[$0] <= now }
     if !due.isEmpty {
-      advanceIdlePartitions()
+      try advanceIdlePartitions()
       for position in due {
-        if plan.emitEvery[position] != nil, !source.isBounded { drain(view: position) }
+        if plan.emitEvery[position] != nil, !source.isBounded { try drain(view: position) }
         emissionDue[position] = now + (plan.emitEvery[position] ?? Self.closeEveryMilliseconds)
       }
       try flush()
@@ -21,34 +21,48 @@ extension Worker {
   }
 
   func emitAll() throws {
-    for position in plan.views.indices { drain(view: position) }
+    for position in plan.views.indices { try drain(view: position) }
     try flush()
   }
 
-  func drain(view position: Int) {
+  func drain(view position: Int) throws {
     for (index, state) in partitions {
-      let firstRow = rows.rows.count
-      state.engine.drainChanges(ofView: position, into: rows)
+      try writeInSteps(index) { state.engine.drainChanges(ofView: position, into: rows, rowLimit: Self.rowLimit) }
       state.drainedOffsets[position] = state.nextOffset
-      label(from: firstRow, index)
     }
     drainedViews[position] = true
+  }
+
+  /// Calls `step`, which adds rows of a partition, until it says that it is done; writes them whenever there are many.
+  func writeInSteps(_ partition: PartitionIndex, _ step: () throws -> Bool) throws {
+    while true {
+      let firstRow = rows.rows.count
+      let isDone = try step()
+      label(from: firstRow, partition)
+      if isDone { return }
+      try writeRows()
+    }
   }
 
   /// Writes what is due; on return it is confirmed.
   func flush() throws {
     if !rows.isEmpty {
-      fillDefaults()
-      try store.write(rows)
-      counts.rowsWritten += Int64(rows.rows.count)
-      for row in rows.rows where row.isWindow { counts.windowRowsWritten += 1 }
-      counts.flushes += 1
-      rows.removeAll()
+      try writeRows()
       noteVisible()
     }
     guard checkpoints == nil, !source.isBounded else { return }
     for state in partitions.values where state.noteWritten(changeViews: changeViews) { isPendingCommit = true }
     if isPendingCommit { try commit(Array(partitions.keys), waits: false) }
+  }
+
+  /// Writes rows, and no more than that: a record may be half way through, so that nothing may be committed yet.
+  private func writeRows() throws {
+    fillDefaults()
+    try store.write(rows)
+    counts.rowsWritten += Int64(rows.rows.count)
+    for row in rows.rows where row.isWindow { counts.windowRowsWritten += 1 }
+    counts.flushes += 1
+    rows.removeAll()
   }
 
   /// Puts the defaults of features where no record was in the window.

@@ -50,29 +50,38 @@ extension Worker {
       keepExamples(of: deduplicated, read.partition, batch)
       state.duplicateCount += Int64(deduplicated.duplicates.count)
       state.keylessCount += Int64(deduplicated.keyless.count)
-      applyDeduplicated(to: state.engine)
+      try applyDeduplicated(to: state.engine, read.partition)
     } else {
-      decoder.withInput(of: read.rows) { state.engine.apply($0, into: rows) }
+      try decoder.withInput(of: read.rows) { try apply($0, to: state.engine, read.partition) }
     }
     try noteRefusals(of: state.engine, read.partition, batch)
   }
 
   /// A copy is not folded, but where it is newer than all before it, event time moves at its place.
-  private func applyDeduplicated(to engine: WindowEngine) {
-    decoder.withInput(of: deduplicated.kept) { input in
+  private func applyDeduplicated(to engine: WindowEngine, _ partition: PartitionIndex) throws {
+    try decoder.withInput(of: deduplicated.kept) { input in
       var position = 0
-      func apply(upTo end: Int) {
+      func apply(upTo end: Int) throws {
         guard end > position else { return }
         var part = input
         part.rows = UnsafeBufferPointer(rebasing: input.rows[position..<end])
-        engine.apply(part, into: rows)
+        try self.apply(part, to: engine, partition)
         position = end
       }
       for move in deduplicated.moves {
-        apply(upTo: move.position)
-        engine.advance(streamTimeTo: move.time, into: rows)
+        try apply(upTo: move.position)
+        try writeInSteps(partition) { engine.advance(streamTimeTo: move.time, into: rows, rowLimit: Self.rowLimit) }
       }
-      apply(upTo: input.rows.count)
+      try apply(upTo: input.rows.count)
+    }
+  }
+
+  /// Folds rows, and writes what comes of it whenever that is much.
+  private func apply(_ input: WindowInput, to engine: WindowEngine, _ partition: PartitionIndex) throws {
+    var taken = 0
+    try writeInSteps(partition) {
+      taken += engine.apply(input, from: taken, into: rows, rowLimit: Self.rowLimit)
+      return taken == input.rows.count && !engine.hasDueRows
     }
   }
 

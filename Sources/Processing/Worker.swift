@@ -48,6 +48,8 @@ public final class StartedPartitions: Sendable {
 public final class Worker {
   /// How often closed windows are written.
   static let closeEveryMilliseconds: Int64 = 200
+  /// Rows are written when this many wait, also in the middle of a record's windows.
+  static let rowLimit = 16_384
 
   let plan: ProcessingPlan
   let source: any Source
@@ -192,13 +194,11 @@ public final class Worker {
             + "was the topic made anew? Its state belongs to the old one: start with --ignore-checkpoints, or with another prefix")
       }
       noteMissing(rowsOfPartition, after: nextOffset)
-      let firstRow = rows.rows.count
       try apply(rowsOfPartition, of: batch, to: state)
-      label(from: firstRow, rowsOfPartition.partition)
       state.nextOffset = rowsOfPartition.nextOffset
       state.lastRecordAt = lastRecordAt
     }
-    if rows.rows.count >= 8192 { try flush() }
+    if rows.rows.count >= Self.rowLimit / 2 { try flush() }
   }
 
   /// Offsets that no record had: compaction and transaction markers leave them, and so does a topic that forgot records before they were read.
@@ -236,12 +236,10 @@ public final class Worker {
   }
 
   /// Lets event time follow the wall clock in partitions that have been silent for `idle_timeout`.
-  func advanceIdlePartitions() {
+  func advanceIdlePartitions() throws {
     guard let timeout = plan.source.idleTimeoutMilliseconds, !source.isBounded else { return }
     for (index, state) in partitions where now - state.lastRecordAt >= timeout && source.lag(of: index) == 0 {
-      let firstRow = rows.rows.count
-      state.advanceByIdleTime(now: now, into: rows)
-      label(from: firstRow, index)
+      try writeInSteps(index) { state.advanceByIdleTime(now: now, into: rows, rowLimit: Self.rowLimit) }
     }
   }
 
@@ -250,9 +248,7 @@ public final class Worker {
   /// The input has ended: every window closes.
   func finish() throws -> Bool {
     for (index, state) in partitions {
-      let firstRow = rows.rows.count
-      state.engine.finish(into: rows)
-      label(from: firstRow, index)
+      try writeInSteps(index) { state.engine.finish(into: rows, rowLimit: Self.rowLimit) }
     }
     try flush()
     return false

@@ -75,6 +75,14 @@ final class BlockPool {
     freeHeads.update(repeating: 0, count: Self.classCount)
   }
 
+  /// Forgets every block, and gives the memory of a peak back.
+  func giveBack() {
+    removeAll()
+    guard capacity > 1 << 16 else { return }
+    capacity = 1 << 12
+    base = realloc(base, capacity)!
+  }
+
   /// Bytes in free blocks; follows every free list.
   var freeByteCount: Int {
     var total = 0

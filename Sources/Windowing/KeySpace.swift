@@ -18,6 +18,8 @@ final class KeySpace {
   var warmth: UInt64 = 0
   /// Per view: entries whose row must be written, each once (the entry's dirty word says which views already have it).
   var dirtyKeys: [ContiguousArray<UInt32>]
+  /// Per view: how many of `dirtyKeys` have been written already, while the rest waits for room.
+  var drainedCounts: [Int]
   /// The stream time at which idle keys are next looked for; `Int64.max` where nothing has to be swept.
   private(set) var sweepAt: Int64 = .max
   private let eventTime: EventTime
@@ -34,6 +36,7 @@ final class KeySpace {
     warmedEntries = .allocate(capacity: Self.blockCount)
     warmedEntries.initialize(repeating: 0, count: Self.blockCount)
     dirtyKeys = plan.views.map { _ in [] }
+    drainedCounts = plan.views.map { _ in 0 }
   }
 
   deinit {
@@ -68,29 +71,55 @@ final class KeySpace {
     table.remove(key)
   }
 
+  /// Frees a node of `group` and forgets its key with its last one.
+  func free(_ node: UInt32, of group: Int) {
+    let key = PaneGroup.key(of: groups[group].node(node))
+    groups[group].free(node, head: head(table.entry(key), group), pool: table.text)
+    removeIfEmpty(key)
+  }
+
+  /// Frees a session of `group` and forgets its key with its last one.
+  func free(session node: UInt32, of group: Int) {
+    let key = PaneGroup.key(of: groups[group].node(node))
+    groups[group].free(session: node, head: head(table.entry(key), group), pool: table.text)
+    removeIfEmpty(key)
+  }
+
+  /// Gives back the memory of what a peak has left empty.
+  func giveBackIfEmpty() {
+    for group in groups { group.giveBackIfEmpty() }
+    table.giveBackIfEmpty()
+  }
+
   // MARK: Panes that leave
 
-  /// Lets panes leave the values of `change` views as the stream time says, and sweeps idle keys.
+  /// Lets panes and sessions leave the values of `change` views as the stream time says, and sweeps idle keys.
   func leavePanes() {
     let time = eventTime.watermark.streamTime
-    for (index, group) in groups.enumerated() where group.deadline <= time && group.plan.closing == nil {
+    for (index, group) in groups.enumerated() where group.deadline <= time && !group.isClosing {
+      if group.isSession {
+        group.serveTimers(at: time) { session in
+          let key = PaneGroup.key(of: group.node(session))
+          markDirty(key, table.entry(key), views: group.views(in: session))
+        } ends: { session in
+          free(session: session, of: index)
+        }
+        continue
+      }
       for (reach, paneReach) in group.plan.reaches.enumerated() { leave(group, reach: reach, paneReach, at: time) }
       let longest = group.plan.reaches.last!.reach
-      while let oldest = group.panes.first, (oldest.number + 1) * group.plan.paneLength + longest <= time {
-        for node in group.removeFirstPane() {
-          let key = PaneGroup.key(of: group.node(node))
-          group.free(node, head: head(table.entry(key), index), pool: table.text)
-          removeIfEmpty(key)
-        }
+      while let oldest = group.panes.first, group.end(ofPane: oldest.number) + longest <= time {
+        for node in group.removeFirstPane() { free(node, of: index) }
       }
       group.updateDeadline()
     }
     if time >= sweepAt { sweep(at: time) }
+    giveBackIfEmpty()
   }
 
   private func leave(_ group: PaneGroup, reach: Int, _ paneReach: PaneReach, at time: Int64) {
     for pane in group.panes where pane.number > group.leftThrough[reach] {
-      guard (pane.number + 1) * group.plan.paneLength + paneReach.reach <= time else { break }
+      guard group.end(ofPane: pane.number) + paneReach.reach <= time else { break }
       for node in pane.nodes {
         let key = PaneGroup.key(of: group.node(node))
         markDirty(key, table.entry(key), views: paneReach.views & group.views(in: node))
@@ -113,7 +142,7 @@ final class KeySpace {
   private func sweep(at time: Int64) {
     sweepAt = .max
     guard let timeToLive = plan.timeToLive else { return }
-    for (index, group) in groups.enumerated() where group.plan.isUnbounded && group.plan.closing == nil {
+    for (index, group) in groups.enumerated() where group.isUnbounded {
       var freed = Set<UInt32>()
       for key in 0..<UInt32(table.entryCount) where table.isLive(key) {
         let entry = table.entry(key)
@@ -133,7 +162,7 @@ final class KeySpace {
 extension KeySpace {
   func save(to out: inout SnapshotWriter) {
     out.write(UInt64(bitPattern: sweepAt))
-    for keys in dirtyKeys { out.write(keys) }
+    for (view, keys) in dirtyKeys.enumerated() { out.write(ContiguousArray(keys[drainedCounts[view]...])) }
     table.save(to: &out)
     for group in groups { group.save(to: &out) }
   }

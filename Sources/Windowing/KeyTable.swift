@@ -10,6 +10,7 @@ import Base
 
 struct KeyTable: ~Copyable {
   static let headsOffset = 48
+  static let leastCapacity = 256
 
   let groupCount: Int
   let stride: Int
@@ -24,7 +25,7 @@ struct KeyTable: ~Copyable {
   private var indexMask: Int
   let text = BlockPool()
 
-  init(groupCount: Int, entryCapacity: Int = 256) {
+  init(groupCount: Int, entryCapacity: Int = KeyTable.leastCapacity) {
     self.groupCount = groupCount
     stride = (Self.headsOffset + 4 * groupCount + 7) & ~7
     self.entryCapacity = entryCapacity
@@ -69,6 +70,19 @@ struct KeyTable: ~Copyable {
       }
       position = (position &+ 1) & indexMask
     }
+  }
+
+  /// The entry of a key; nil if there is none.
+  func find(_ key: UnsafeBufferPointer<UInt8>, hash: UInt64) -> UInt32? {
+    let words = Self.words(key)
+    let tag = hash & 0xffff_ffff_0000_0000
+    var position = Int(truncatingIfNeeded: hash) & indexMask
+    while index[position] != 0 {
+      let number = UInt32(truncatingIfNeeded: index[position]) &- 1
+      if index[position] & 0xffff_ffff_0000_0000 == tag, matches(entry(number), key, hash: hash, words: words) { return number }
+      position = (position &+ 1) & indexMask
+    }
+    return nil
   }
 
   /// Frees an entry; its chains must be empty.
@@ -159,8 +173,22 @@ struct KeyTable: ~Copyable {
     index[hole] = 0
   }
 
-  private mutating func growEntries(toHold count: Int) {
-    let newCapacity = max(entryCapacity * 2, count)
+  private mutating func growEntries(toHold count: Int) { changeCapacity(to: max(entryCapacity * 2, count)) }
+
+  /// Gives the memory of a table back in which no key lives any more.
+  mutating func giveBackIfEmpty() {
+    guard liveCount == 0, entryCapacity > Self.leastCapacity else { return }
+    entryCount = 0
+    freeHead = 0
+    changeCapacity(to: Self.leastCapacity)
+    rebuildIndex(capacity: 2 * Self.leastCapacity)
+    text.giveBack()
+  }
+
+  /// Bytes that the table has reserved.
+  var byteCount: Int { entryCapacity * stride + (indexMask + 1) * 8 + text.byteCount }
+
+  private mutating func changeCapacity(to newCapacity: Int) {
     let newEntries = UnsafeMutableRawPointer.allocate(byteCount: newCapacity * stride, alignment: 8)
     newEntries.copyMemory(from: entries, byteCount: entryCount * stride)
     entries.deallocate()

@@ -1,7 +1,9 @@
-// The panes of one group: nodes in one flat pool, one per key and pane that holds anything. A node stands in two lists: the chain of its key
-// (newest pane first, head in the key's entry) and the list of its pane (in order of arrival), which is what closes or leaves.
+// The panes of one group: nodes in one flat pool, one per key and pane (or session) that holds anything. A node stands in the chain of its key
+// (newest first, head in the key's entry, linked both ways so that the oldest leaves at once), and in the list of its pane or the timers of
+// its session, which is what closes or leaves.
 //
-//   node  [ pane 8 | next in chain + 1  4 | key entry 4 | accumulators ... ]
+//   node  [ pane, or a session's first event time 8 | next in chain + 1  4 | previous + 1  4 | key entry 4 | marks 4 | accumulators ... ]
+//   of a session, before the accumulators  [ last event time 8 ]
 
 import Base
 import Records
@@ -14,44 +16,99 @@ final class PaneGroup {
   }
 
   let plan: PaneGroupPlan
+  let eventTime: EventTime
   let nodeByteCount: Int
+  let headerByteCount: Int
+  let isClosing: Bool
+  let isSession: Bool
+  let isUnbounded: Bool
+  /// `Int64.max` where there are no panes.
+  let paneLength: Int64
+  let offset: Int64
+  /// 0 where there are no sessions.
+  let gap: Int64
+  /// `close` views: panes per window, or per longest window of those that cumulate; else 1.
+  let panesPerWindow: Int64
+  let isCumulating: Bool
   let accumulators: UnsafeMutablePointer<AccumulatorPlan>
   let accumulatorCount: Int
+  let hitTests: UnsafeMutablePointer<HitTest>
+  let hitTestCount: Int
+  let gates: UnsafeMutablePointer<RecordGate>
+  let gateCount: Int
+  private let holdsBlocks: Bool
+
   private(set) var nodes: UnsafeMutableRawPointer
-  private(set) var nodeCapacity = 64
+  private(set) var nodeCapacity = PaneGroup.leastCapacity
   private(set) var nodeCount = 0
   private(set) var liveCount = 0
   /// First free node plus one, chained through the word of the next.
   private var freeHead: UInt32 = 0
   /// Rising by number.
-  private(set) var panes: [Pane] = []
-  private let holdsBlocks: Bool
-
-  let eventTime: EventTime
-
-  /// `close` views: the last window that has closed, by the number of its first pane.
+  var panes: [Pane] = []
+  /// Sessions: when to look at which.
+  var timers = TimerQueue()
+  /// `close` views: the last window that has closed, by the number of its first pane; of those that cumulate, by the number of its last.
   var closedThrough: Int64 = .min
+  /// Where the rows of the window that is just closing go on; nil where none has been written.
+  var closingPosition: Int?
   /// `change` views: per reach, the last pane that has left the values.
   var leftThrough: [Int64]
   /// The watermark, or for `change` views the stream time, at which the next window closes or the next pane leaves; `Int64.max` for none.
-  private(set) var deadline: Int64 = .max
+  var deadline: Int64 = .max
+  /// The pane found last, and where it starts: most records are of the same.
+  private var recentPane: Int64 = 0
+  private var recentStart: Int64
+
+  static let leastCapacity = 64
 
   init(_ plan: PaneGroupPlan, eventTime: EventTime) {
     self.plan = plan
     self.eventTime = eventTime
-    leftThrough = plan.reaches.map { _ in .min }
     nodeByteCount = plan.nodeByteCount
+    headerByteCount = Self.headerByteCount(of: plan.cut)
+    isClosing = plan.closing != nil
+    switch plan.cut {
+    case .everything: (paneLength, offset, gap) = (.max, 0, 0)
+    case .panes(let length, let offset): (paneLength, self.offset, gap) = (length, offset, 0)
+    case .sessions(let gap): (paneLength, offset, self.gap) = (.max, 0, gap)
+    }
+    isSession = gap != 0
+    isUnbounded = plan.isUnbounded
+    if let window = plan.closing, let length = window.paneLength, let size = window.size {
+      panesPerWindow = size / length
+    } else {
+      panesPerWindow = 1
+    }
+    isCumulating = if case .cumulating = plan.closing { true } else { false }
+    recentStart = offset
+    leftThrough = plan.reaches.map { _ in .min }
+    accumulators = Self.copy(plan.accumulators)
     accumulatorCount = plan.accumulators.count
-    accumulators = .allocate(capacity: max(1, accumulatorCount))
-    accumulators.initialize(from: plan.accumulators, count: accumulatorCount)
+    hitTests = Self.copy(plan.hitTests)
+    hitTestCount = plan.hitTests.count
+    gates = Self.copy(plan.gates)
+    gateCount = plan.gates.count
     nodes = .allocate(byteCount: nodeCapacity * nodeByteCount, alignment: 8)
     holdsBlocks = plan.accumulators.contains { $0.accumulator.holdsBlocks }
   }
 
   deinit {
     accumulators.deallocate()
+    hitTests.deallocate()
+    gates.deallocate()
     nodes.deallocate()
   }
+
+  private static func copy<Element: BitwiseCopyable>(_ elements: [Element]) -> UnsafeMutablePointer<Element> {
+    let copy = UnsafeMutablePointer<Element>.allocate(capacity: max(1, elements.count))
+    copy.initialize(from: elements, count: elements.count)
+    return copy
+  }
+
+  static func headerByteCount(of cut: PaneCut) -> Int { if case .sessions = cut { 32 } else { 24 } }
+
+  // MARK: Nodes
 
   @inline(__always)
   func node(_ number: UInt32) -> UnsafeMutableRawPointer { nodes + Int(number) * nodeByteCount }
@@ -61,7 +118,32 @@ final class PaneGroup {
   @inline(__always)
   static func next(of node: UnsafeRawPointer) -> UInt32 { node.load(fromByteOffset: 8, as: UInt32.self) }
   @inline(__always)
-  static func key(of node: UnsafeRawPointer) -> UInt32 { node.load(fromByteOffset: 12, as: UInt32.self) }
+  static func previous(of node: UnsafeRawPointer) -> UInt32 { node.load(fromByteOffset: 12, as: UInt32.self) }
+  @inline(__always)
+  static func key(of node: UnsafeRawPointer) -> UInt32 { node.load(fromByteOffset: 16, as: UInt32.self) }
+  @inline(__always)
+  static func setKey(_ node: UnsafeMutableRawPointer, _ key: UInt32) { node.storeBytes(of: key, toByteOffset: 16, as: UInt32.self) }
+  /// The gates that records of the node have passed; of a session of `change` views, see `PaneGroup+Sessions.swift`.
+  @inline(__always)
+  static func marks(of node: UnsafeRawPointer) -> UInt32 { node.load(fromByteOffset: 20, as: UInt32.self) }
+  @inline(__always)
+  static func setMarks(_ node: UnsafeMutableRawPointer, _ marks: UInt32) {
+    node.storeBytes(of: marks, toByteOffset: 20, as: UInt32.self)
+  }
+
+  /// The pane that holds `time`.
+  @inline(__always)
+  func pane(at time: Int64) -> Int64 {
+    if isUnbounded { return 0 }
+    if UInt64(bitPattern: time &- recentStart) < UInt64(bitPattern: paneLength) { return recentPane }
+    recentPane = floorDivide(time - offset, paneLength)
+    recentStart = recentPane * paneLength + offset
+    return recentPane
+  }
+
+  /// The end of a pane, which no longer belongs to it.
+  @inline(__always)
+  func end(ofPane pane: Int64) -> Int64 { (pane &+ 1) &* paneLength &+ offset }
 
   /// The node of `pane` in the chain that starts at `head`, made and linked if there is none.
   @inline(__always)
@@ -86,40 +168,70 @@ final class PaneGroup {
       previous = current
       current = Self.next(of: node)
     }
+    let number = insert(pane, key: key, after: previous, head: head)
+    panes[paneIndex(of: pane)].nodes.append(number)
+    return node(number)
+  }
+
+  /// Makes a node that begins with `pane` and links it behind `previous` (a node plus one; 0: at the head).
+  func insert(_ pane: Int64, key: UInt32, after previous: UInt32, head: UnsafeMutablePointer<UInt32>) -> UInt32 {
     let number = allocateNode()
     let made = node(number)
+    let next = previous == 0 ? head.pointee : Self.next(of: node(previous - 1))
     made.initializeMemory(as: UInt8.self, repeating: 0, count: nodeByteCount)
     made.storeBytes(of: pane, as: Int64.self)
-    made.storeBytes(of: current, toByteOffset: 8, as: UInt32.self)
-    made.storeBytes(of: key, toByteOffset: 12, as: UInt32.self)
+    made.storeBytes(of: next, toByteOffset: 8, as: UInt32.self)
+    made.storeBytes(of: previous, toByteOffset: 12, as: UInt32.self)
+    made.storeBytes(of: key, toByteOffset: 16, as: UInt32.self)
     if previous == 0 {
       head.pointee = number + 1
     } else {
       node(previous - 1).storeBytes(of: number + 1, toByteOffset: 8, as: UInt32.self)
     }
-    panes[paneIndex(of: pane)].nodes.append(number)
-    return made
+    if next != 0 { node(next - 1).storeBytes(of: number + 1, toByteOffset: 12, as: UInt32.self) }
+    return number
+  }
+
+  /// Takes a node out of its key's chain.
+  func unlink(_ number: UInt32, head: UnsafeMutablePointer<UInt32>) {
+    let next = Self.next(of: node(number))
+    let previous = Self.previous(of: node(number))
+    if previous == 0 {
+      head.pointee = next
+    } else {
+      node(previous - 1).storeBytes(of: next, toByteOffset: 8, as: UInt32.self)
+    }
+    if next != 0 { node(next - 1).storeBytes(of: previous, toByteOffset: 12, as: UInt32.self) }
   }
 
   /// Takes a node out of its key's chain and frees it. Its pane's list is the caller's to drop.
   func free(_ number: UInt32, head: UnsafeMutablePointer<UInt32>, pool: BlockPool) {
-    let freed = node(number)
-    let next = Self.next(of: freed)
-    if head.pointee == number + 1 {
-      head.pointee = next
-    } else {
-      var current = head.pointee
-      while Self.next(of: node(current - 1)) != number + 1 { current = Self.next(of: node(current - 1)) }
-      node(current - 1).storeBytes(of: next, toByteOffset: 8, as: UInt32.self)
-    }
-    if holdsBlocks {
-      for index in 0..<accumulatorCount {
-        accumulators[index].accumulator.release(at: freed + Int(accumulators[index].offset), pool: pool)
-      }
-    }
-    freed.storeBytes(of: freeHead, toByteOffset: 8, as: UInt32.self)
+    unlink(number, head: head)
+    release(node(number), pool: pool)
+    recycle(number)
+  }
+
+  /// Puts a node that is in no chain and holds no blocks on the free list.
+  func recycle(_ number: UInt32) {
+    node(number).storeBytes(of: freeHead, toByteOffset: 8, as: UInt32.self)
     freeHead = number + 1
     liveCount -= 1
+  }
+
+  /// Gives back what the accumulators of a node hold in the pool.
+  func release(_ node: UnsafeMutableRawPointer, pool: BlockPool) {
+    guard holdsBlocks else { return }
+    for index in 0..<accumulatorCount {
+      accumulators[index].accumulator.release(at: node + Int(accumulators[index].offset), pool: pool)
+    }
+  }
+
+  /// Merges the accumulators of `source` into those of `target`; what the source held in the pool is taken over or released.
+  func absorb(_ source: UnsafeMutableRawPointer, into target: UnsafeMutableRawPointer, pool: BlockPool, counts: inout FoldCounts) {
+    for index in 0..<accumulatorCount {
+      let offset = Int(accumulators[index].offset)
+      accumulators[index].accumulator.absorb(into: target + offset, from: source + offset, pool: pool, counts: &counts)
+    }
   }
 
   /// The views in whose accumulators a node holds anything.
@@ -134,37 +246,14 @@ final class PaneGroup {
 
   /// Empties the accumulators of a node.
   func clear(_ node: UnsafeMutableRawPointer, pool: BlockPool) {
-    if holdsBlocks {
-      for index in 0..<accumulatorCount {
-        accumulators[index].accumulator.release(at: node + Int(accumulators[index].offset), pool: pool)
-      }
-    }
-    (node + PaneGroupPlan.headerByteCount).initializeMemory(
-      as: UInt8.self, repeating: 0, count: nodeByteCount - PaneGroupPlan.headerByteCount)
+    release(node, pool: pool)
+    (node + headerByteCount).initializeMemory(as: UInt8.self, repeating: 0, count: nodeByteCount - headerByteCount)
   }
 
-  /// Removes the first pane and returns its nodes.
-  func removeFirstPane() -> ContiguousArray<UInt32> { panes.removeFirst().nodes }
+  // MARK: The pool
 
-  /// Keeps in pane 0 of an unbounded group only the nodes for which `isKept` holds.
-  func filterUnboundedPane(_ isKept: (UInt32) -> Bool) {
-    guard !panes.isEmpty else { return }
-    panes[0].nodes.removeAll { !isKept($0) }
-  }
-
-  /// Where `pane` stands in `panes`, made if there is none.
-  private func paneIndex(of pane: Int64) -> Int {
-    var index = panes.count
-    while index > 0, panes[index - 1].number > pane { index -= 1 }
-    if index > 0, panes[index - 1].number == pane { return index - 1 }
-    panes.insert(Pane(number: pane, nodes: []), at: index)
-    if let closing = plan.closing, eventTime.watermark.value != .min {
-      // Windows that the watermark had passed before any of their panes came have closed without a row.
-      closedThrough = max(closedThrough, floorDivide(eventTime.watermark.value + 1 - closing.windowSize, plan.paneLength))
-    }
-    updateDeadline()
-    return index
-  }
+  /// Bytes that the group has reserved.
+  var byteCount: Int { nodeCapacity * nodeByteCount + timers.byteCount + panes.reduce(0) { $0 + 4 * $1.nodes.capacity } }
 
   private func allocateNode() -> UInt32 {
     liveCount += 1
@@ -173,39 +262,29 @@ final class PaneGroup {
       freeHead = Self.next(of: node(number))
       return number
     }
-    if nodeCount == nodeCapacity { growNodes(toHold: nodeCount + 1) }
+    if nodeCount == nodeCapacity { changeCapacity(to: nodeCapacity * 2) }
     nodeCount += 1
     return UInt32(nodeCount - 1)
   }
 
-  private func growNodes(toHold count: Int) {
-    let newCapacity = max(nodeCapacity * 2, count)
+  private func changeCapacity(to newCapacity: Int) {
     let newNodes = UnsafeMutableRawPointer.allocate(byteCount: newCapacity * nodeByteCount, alignment: 8)
     newNodes.copyMemory(from: nodes, byteCount: nodeCount * nodeByteCount)
     nodes.deallocate()
     nodes = newNodes
     nodeCapacity = newCapacity
   }
+
+  /// Gives the memory of a pool back in which nothing lives any more.
+  func giveBackIfEmpty() {
+    guard liveCount == 0, nodeCapacity > Self.leastCapacity else { return }
+    nodeCount = 0
+    freeHead = 0
+    changeCapacity(to: Self.leastCapacity)
+  }
 }
 
 extension PaneGroup {
-  /// Finds out when this group next needs `WindowEngine`, after panes have come or gone.
-  func updateDeadline() {
-    deadline = .max
-    if let closing = plan.closing {
-      guard let oldest = panes.first else { return }
-      let window = max(closedThrough + (closedThrough == .min ? 0 : 1), oldest.number - closing.windowSize / plan.paneLength + 1)
-      deadline = window * plan.paneLength + closing.windowSize - 1
-      eventTime.nextClose = min(eventTime.nextClose, deadline)
-    } else if !plan.isUnbounded {
-      for (index, reach) in plan.reaches.enumerated() {
-        guard let pane = panes.first(where: { $0.number > leftThrough[index] }) else { continue }
-        deadline = min(deadline, (pane.number + 1) * plan.paneLength + reach.reach)
-      }
-      eventTime.nextLeave = min(eventTime.nextLeave, deadline)
-    }
-  }
-
   func save(to out: inout SnapshotWriter) {
     out.write(UInt64(nodeCount))
     out.write(UInt64(liveCount))
@@ -218,16 +297,17 @@ extension PaneGroup {
       out.write(UInt64(bitPattern: pane.number))
       out.write(pane.nodes)
     }
+    timers.save(to: &out)
   }
 
   func load(from input: inout SnapshotReader) throws(SnapshotError) {
+    nodeCount = 0
     let savedCount = try input.count(of: nodeByteCount)
     liveCount = try input.integer(upTo: savedCount)
     freeHead = UInt32(try input.integer(upTo: savedCount))
     closedThrough = Int64(bitPattern: try input.word())
     for index in leftThrough.indices { leftThrough[index] = Int64(bitPattern: try input.word()) }
-    nodeCount = 0
-    growNodes(toHold: savedCount)
+    changeCapacity(to: max(Self.leastCapacity, savedCount))
     nodeCount = savedCount
     try input.read(into: UnsafeMutableRawBufferPointer(start: nodes, count: savedCount * nodeByteCount))
     panes = []
@@ -235,6 +315,7 @@ extension PaneGroup {
       let number = Int64(bitPattern: try input.word())
       panes.append(Pane(number: number, nodes: try input.entryNumbers()))
     }
+    try timers.load(from: &input)
     updateDeadline()
   }
 }

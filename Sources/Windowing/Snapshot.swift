@@ -72,11 +72,13 @@ struct SnapshotReader {
 
 extension WindowEngine {
   private static let magic: UInt64 = 0x3154_5348_5352_4654  // "TFRSHST1", little endian
-  private static let formatVersion: UInt64 = 1
+  private static let formatVersion: UInt64 = 2
   private static let headerByteCount = 40
 
-  /// Appends the whole state to `buffer`, with the owner's `position` in the input. Rows that are due but not drained stay due in the copy.
+  /// Appends the whole state to `buffer`, with the owner's `position` in the input. Rows that are due but not drained stay due in the copy;
+  /// windows must not be closing.
   public func save(to buffer: ByteBuffer, position: Int64) {
+    precondition(!hasDueRows, "state is saved between steps, when no window is left half closed")
     let start = buffer.count
     var out = SnapshotWriter(buffer: buffer)
     out.write(Self.magic)

@@ -24,8 +24,8 @@ public struct Refusal: BitwiseCopyable, Sendable, Equatable {
   public var reason: Reason
   /// `.late`: how far behind the greatest event time of the partition the record came, in ms; else 0.
   public var lateBy: Int64
-  /// `.late`: the least `lateness` in ms with which the view would have counted it; -1 where none would have, because the view shows current
-  /// values, which go by the stream time. Else 0.
+  /// `.late`: the least `lateness` in ms with which the view would have counted it (for sessions: with which it would have begun one); -1 where
+  /// none would have, because the view shows current values, which go by the stream time (unless of sessions). Else 0.
   public var latenessNeeded: Int64
 
   public init(row: Int32, view: Int32, reason: Reason, lateBy: Int64 = 0, latenessNeeded: Int64 = 0) {
@@ -64,9 +64,9 @@ extension WindowEngine {
   /// Counts what folding a value has just added to `foldCounts`, for each view that shows the accumulator.
   @inline(never)
   func countFoldFailures(
-    since before: FoldCounts, row: Int, _ accumulator: AccumulatorPlan, of group: PaneGroup, in space: KeySpace
+    since before: FoldCounts, row: Int, _ accumulator: AccumulatorPlan, in space: KeySpace
   ) {
-    var rest = group.plan.closing.map { 1 << UInt64($0.view) } ?? accumulator.views
+    var rest = accumulator.views
     while rest != 0 {
       let view = space.plan.views[rest.trailingZeroBitCount]
       rest &= rest &- 1
@@ -86,12 +86,12 @@ extension WindowEngine {
       Refusal(row: Int32(row), view: Int32(view.position), reason: reason, lateBy: lateBy, latenessNeeded: latenessNeeded))
   }
 
-  /// The least lateness with which a closed view would still have had a window open for a record of `time`.
+  /// The least lateness with which a view of windows that close would still have had a window open for a record of `time`; of sessions, with which the record
+  /// would have begun one: a little less may do where there was one to join.
   private func latenessNeeded(toCount time: Int64, _ view: KeySpaceView, in space: KeySpace) -> Int64 {
-    let plan = space.groups[view.aggregates[0].group].plan
-    guard let closing = plan.closing else { return -1 }
-    let lastEnd = floorDivide(time, plan.paneLength) * plan.paneLength + closing.windowSize
+    let groups = view.aggregates.lazy.map { space.groups[$0.group] }
+    guard let group = groups.first(where: { $0.isClosing || $0.isSession }) else { return -1 }
     // The window is open while the watermark is below its end - 1.
-    return eventTime.watermark.streamTime - lastEnd + 2
+    return eventTime.watermark.streamTime - group.lastEnd(of: time) + 2
   }
 }

@@ -1,154 +1,116 @@
-// Rows out of panes: windows that close, and current values of `change` views.
+// Rows out of panes: current values of `change` views, and what rows of every kind have in common.
 //
-//   close, n panes per window, window k = panes k ... k + n - 1       change, value at stream time t
-//     [k][ ][ ]            closes at watermark >= end - 1               panes p with (p + 1) * length + reach > t
-//        [k+1][ ][ ]       pane k is freed with window k
+//   change, value at stream time t: panes p with end(p) + reach > t; of sessions the newest, while its end > t
 
 import Base
 import Records
 
 extension WindowEngine {
-  // MARK: Closed windows
-
-  /// Closes every window that ends at or before `watermark + 1`, in the order of their ends; of equal ends in the order of the views.
-  func closeWindows(through watermark: Int64, into output: FeatureRowBatch) {
-    while true {
-      var next: (space: Int, group: Int, deadline: Int64)?
-      for (spaceIndex, space) in keySpaces.enumerated() {
-        for (groupIndex, group) in space.groups.enumerated() where group.plan.closing != nil {
-          if group.deadline < next?.deadline ?? .max { next = (spaceIndex, groupIndex, group.deadline) }
-        }
-      }
-      guard let next, next.deadline <= watermark else {
-        eventTime.nextClose = next?.deadline ?? .max
-        return
-      }
-      closeNextWindow(of: keySpaces[next.space], group: next.group, into: output)
-    }
-  }
-
-  private func closeNextWindow(of space: KeySpace, group groupIndex: Int, into output: FeatureRowBatch) {
-    let group = space.groups[groupIndex]
-    let closing = group.plan.closing!
-    let view = space.plan.views[closing.view]
-    let paneLength = group.plan.paneLength
-    let first = (group.deadline + 1 - closing.windowSize) / paneLength
-    let last = first + closing.windowSize / paneLength - 1
-    for pane in group.panes where pane.number >= first {
-      guard pane.number <= last else { break }
-      for (position, node) in pane.nodes.enumerated() {
-        if position % KeySpace.blockCount == 0 { space.warm(nodes: pane.nodes[position...].prefix(KeySpace.blockCount), of: group) }
-        // A key shows at the oldest of its panes in the window: the next of the chain is older.
-        let older = PaneGroup.next(of: group.node(node))
-        if older != 0, PaneGroup.pane(of: group.node(older - 1)) >= first { continue }
-        let key = PaneGroup.key(of: group.node(node))
-        appendRow(of: view, key: key, in: space, asOf: first * paneLength + closing.windowSize - 1, into: output) { row in
-          row.windowStart = first * paneLength
-          row.windowEnd = first * paneLength + closing.windowSize
-        } panes: { _, _ in
-          first...last
-        }
-      }
-    }
-    group.closedThrough = first
-    while let oldest = group.panes.first, oldest.number <= first {
-      let nodes = group.removeFirstPane()
-      for (position, node) in nodes.enumerated() {
-        if position % KeySpace.blockCount == 0 { space.warm(nodes: nodes[position...].prefix(KeySpace.blockCount), of: group) }
-        let key = PaneGroup.key(of: group.node(node))
-        group.free(node, head: space.head(space.table.entry(key), groupIndex), pool: space.table.text)
-        space.removeIfEmpty(key)
-      }
-    }
-    group.updateDeadline()
-  }
-
   // MARK: Changed values
 
   func leavePanes() {
     eventTime.nextLeave = .max
     for space in keySpaces {
       space.leavePanes()
-      for group in space.groups where group.plan.closing == nil { eventTime.nextLeave = min(eventTime.nextLeave, group.deadline) }
+      for group in space.groups where !group.isClosing { eventTime.nextLeave = min(eventTime.nextLeave, group.deadline) }
       eventTime.nextLeave = min(eventTime.nextLeave, space.sweepAt)
     }
   }
 
   /// Appends the current row of every key whose row in this `change` view may have changed since the last call, in the order in which
-  /// they first changed. `view` is the view's place in the engine's specification; `close` views have nothing to drain.
-  public func drainChanges(ofView view: Int, into output: FeatureRowBatch) {
-    drainChanges(ofView: view, asOf: eventTime.watermark.value, into: output)
+  /// they first changed. `view` is the view's place in the engine's specification; `close` views have nothing to drain. False where `output`
+  /// holds `rowLimit` rows before all are out; the next call goes on.
+  @discardableResult
+  public func drainChanges(ofView view: Int, into output: FeatureRowBatch, rowLimit: Int = .max) -> Bool {
+    drainChanges(ofView: view, asOf: eventTime.watermark.value, into: output, rowLimit: rowLimit)
   }
 
-  func drainChanges(ofView position: Int, asOf: Int64, into output: FeatureRowBatch) {
+  func drainChanges(ofView position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
     for space in keySpaces {
       guard let index = space.plan.views.firstIndex(where: { $0.position == position }), !space.dirtyKeys[index].isEmpty else {
         continue
       }
       let view = space.plan.views[index]
-      let time = eventTime.watermark.streamTime
       let keys = space.dirtyKeys[index]
-      for (position, key) in keys.enumerated() {
+      while space.drainedCounts[index] < keys.count {
+        guard output.rows.count < rowLimit else { return false }
+        let position = space.drainedCounts[index]
         if position % KeySpace.blockCount == 0 {
           keys.withUnsafeBufferPointer {
             space.warm(keys: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)))
           }
         }
-        appendRow(of: view, key: key, in: space, asOf: asOf, into: output) { _ in
-        } panes: { group, aggregate in
-          guard !group.plan.isUnbounded else { return 0...0 }
-          // The oldest pane p with (p + 1) * length + reach > time.
-          return floorDivide(time - aggregate.reach, group.plan.paneLength)...Int64.max
-        }
+        space.drainedCounts[index] = position + 1
+        let key = keys[position]
+        gathering.begin()
+        appendRow(of: view, key: key, in: space, asOf: asOf, into: output)
         let entry = space.table.entry(key)
         let dirty = entry.load(fromByteOffset: 40, as: UInt64.self) & ~(1 << UInt64(index))
         entry.storeBytes(of: dirty, toByteOffset: 40, as: UInt64.self)
         space.removeIfEmpty(key)
       }
       space.dirtyKeys[index].removeAll(keepingCapacity: true)
+      space.drainedCounts[index] = 0
     }
+    return true
   }
 
   // MARK: One row
 
-  /// Appends a row whose values are merged from the panes that `panes` names for each aggregate.
-  private func appendRow(
-    of view: KeySpaceView, key: UInt32, in space: KeySpace, asOf: Int64, into output: FeatureRowBatch,
-    _ adjust: (inout FeatureRow) -> Void,
-    panes: (PaneGroup, ViewAggregate) -> ClosedRange<Int64>
+  /// Appends a row: of a closing window out of the nodes that have been gathered, else the current values, out of what the chains hold.
+  func appendRow(
+    of view: KeySpaceView, key: UInt32, in space: KeySpace, asOf: Int64, windowStart: Int64 = .min, windowEnd: Int64 = .min,
+    into output: FeatureRowBatch
   ) {
     let entry = space.table.entry(key)
     let (keyStart, keyCount) = space.plan.keyColumn == nil ? (0, -1) : space.table.appendKey(of: key, to: output.bytes)
-    var row = FeatureRow(
-      view: view.identifier, keyStart: keyStart, keyCount: keyCount, firstValue: UInt32(output.values.count), partition: 0,
-      windowStart: .min, windowEnd: .min, asOf: asOf, lastEvent: entry.load(fromByteOffset: 32, as: Int64.self))
-    adjust(&row)
+    output.rows.append(
+      FeatureRow(
+        view: view.identifier, keyStart: keyStart, keyCount: keyCount, firstValue: UInt32(output.values.count), partition: 0,
+        windowStart: windowStart, windowEnd: windowEnd, asOf: asOf, lastEvent: entry.load(fromByteOffset: 32, as: Int64.self)))
+    let time = eventTime.watermark.streamTime
     let overflowsBefore = foldCounts.overflows
     for aggregate in view.aggregates {
-      let group = space.groups[aggregate.group]
-      output.values.append(
-        value(
-          aggregate, of: group, in: panes(group, aggregate), head: space.head(entry, aggregate.group), pool: space.table.text,
-          bytes: output.bytes))
+      unowned(unsafe) let group = space.groupPointers[aggregate.group]._withUnsafeGuaranteedRef { $0 }
+      var count: Int
+      if group.isClosing {
+        count = gathering.count
+      } else {
+        if !gathering.holds(aggregate.group) {
+          gather(aggregate.group, of: group, head: space.head(entry, aggregate.group).pointee, at: time)
+        }
+        count = gathering.count
+        if !group.isUnbounded, !group.isSession {
+          // The oldest pane p with end(p) + reach > time.
+          let least = floorDivide(time - aggregate.reach - group.offset, group.paneLength)
+          while count > 0, PaneGroup.pane(of: gathering[count - 1]) < least { count -= 1 }
+        }
+      }
+      output.values.append(value(aggregate, of: group, count, pool: space.table.text, bytes: output.bytes))
     }
     recordCounts.overflowsOfView[view.position] += foldCounts.overflows - overflowsBefore
-    output.rows.append(row)
   }
 
-  /// Merges an accumulator over the nodes of a chain whose panes lie in `panes`; newest first, so that equal state gives equal bits.
+  /// Collects the nodes of a chain that may show in some value at stream time `time`.
+  private func gather(_ index: Int, of group: PaneGroup, head: UInt32, at time: Int64) {
+    guard group.isSession else {
+      let least = group.isUnbounded ? 0 : floorDivide(time - group.plan.reaches.last!.reach - group.offset, group.paneLength)
+      return gathering.collect(group, index, head: head, downTo: least)
+    }
+    gathering.collect(group, index, head: 0, downTo: 0)
+    if head != 0, group.isVisible(group.node(head - 1), at: time) { gathering.append(group.node(head - 1), of: index) }
+  }
+
+  /// Merges an accumulator over the first `count` of the gathered nodes.
+  @inline(__always)
   private func value(
-    _ aggregate: ViewAggregate, of group: PaneGroup, in panes: ClosedRange<Int64>, head: UnsafeMutablePointer<UInt32>,
-    pool: BlockPool, bytes: ByteBuffer
+    _ aggregate: ViewAggregate, of group: PaneGroup, _ count: Int, pool: BlockPool, bytes: ByteBuffer
   ) -> FeatureValue {
-    let accumulator = group.accumulators[aggregate.accumulator].accumulator
-    let offset = Int(group.accumulators[aggregate.accumulator].offset)
-    var current = head.pointee
-    while current != 0 {
-      let node = group.node(current - 1)
-      let pane = PaneGroup.pane(of: node)
-      guard pane >= panes.lowerBound else { break }
-      if pane <= panes.upperBound { values.add(accumulator, node + offset, pool, counts: &foldCounts) }
-      current = PaneGroup.next(of: node)
+    let plan = group.accumulators[aggregate.accumulator]
+    for index in 0..<count {
+      // From the newest to the oldest.
+      let node = gathering[group.isClosing ? count - 1 - index : index]
+      values.add(plan.accumulator, node + Int(plan.offset), pool, counts: &foldCounts)
     }
     return values.take(aggregate.reading, pool, bytes: bytes)
   }

@@ -2,6 +2,8 @@
 // the records: no clock, no I/O, and the same rows whatever the sizes of the batches.
 //
 // For each record, in this order: late check against the old watermark, fold, the watermark moves, windows close and panes leave.
+// Whatever makes rows stops when the output holds `rowLimit` of them and goes on from there in the next call: the rows and their order are
+// the same for every limit.
 
 import Base
 import Records
@@ -35,7 +37,7 @@ public struct WindowCounts: Equatable, Sendable {
   public var keyless: [Int64]
   /// Values of a type that their aggregate does not take (the record itself counted).
   public var typeMismatches: Int64 = 0
-  /// Sums that left the range of 64-bit integers or of doubles; they are null.
+  /// Integer sums that left the range of 64 bits; they are null.
   public var overflows: Int64 = 0
   /// The same per view; what several views share counts for each of them.
   public var typeMismatchesOfView: [Int64]
@@ -68,12 +70,14 @@ public final class WindowEngine {
   }
   var foldCounts = FoldCounts()
   /// Event times of records folded into `change` views since they were last drained; only kept when `tracksTimes`.
-  public private(set) var foldedTimes: ContiguousArray<Int64> = []
-  private let tracksTimes: Bool
+  public internal(set) var foldedTimes: ContiguousArray<Int64> = []
+  let tracksTimes: Bool
   /// What views have refused since `clearRefusals`, in the order of the records: the first of each view and reason, and every late record where
   /// `keepsLateRecords` holds.
   public internal(set) var refusals: ContiguousArray<Refusal> = []
   let keepsLateRecords: Bool
+  /// The panes of the row that is being made.
+  let gathering = RowGathering()
   private let scratch: KeyScratch
   /// Where values of several panes are merged.
   let values = AccumulatorScratch()
@@ -102,142 +106,102 @@ public final class WindowEngine {
   /// Live nodes (key and pane) over all groups.
   public var paneCount: Int { keySpaces.reduce(0) { $0 + $1.groups.reduce(0) { $0 + $1.liveCount } } }
 
+  /// Bytes that the state has reserved: keys, nodes, texts, timers.
+  public var stateByteCount: Int {
+    keySpaces.reduce(0) { total, space in
+      total + space.table.byteCount + space.groups.reduce(0) { $0 + $1.byteCount }
+    }
+  }
+
   // MARK: Feeding
 
-  /// Folds the rows of `input`; rows of windows that close on the way, and of changes that are due, go to `output`.
-  public func apply(_ input: WindowInput, into output: FeatureRowBatch) {
-    input.columns.withUnsafeBufferPointer { columns in
+  /// Folds the rows of `input` from `firstRow` on; rows of windows that close on the way, and of changes that are due, go to `output`, until it
+  /// holds `rowLimit` of them.
+  ///
+  /// - Returns: How many rows of the input it took. Call again, with room in `output` and from the row after those, until all are taken and
+  ///   `hasDueRows` is false.
+  @discardableResult
+  public func apply(_ input: WindowInput, from firstRow: Int = 0, into output: FeatureRowBatch, rowLimit: Int = .max) -> Int {
+    guard closeDueWindows(into: output, rowLimit: rowLimit), firstRow < input.rows.count else { return 0 }
+    let rows = UnsafeBufferPointer(rebasing: input.rows[firstRow...])
+    return input.columns.withUnsafeBufferPointer { columns in
       input.predicates.withUnsafeBufferPointer { predicates in
-        scratch.prepare(keySpaces, input.rows, columns)
-        for start in stride(from: 0, to: input.rows.count, by: KeySpace.blockCount) {
-          applyBlock(start..<min(start + KeySpace.blockCount, input.rows.count), input, columns, predicates, into: output)
+        scratch.prepare(keySpaces, rows, columns)
+        var taken = 0
+        while taken < rows.count {
+          let block = min(KeySpace.blockCount, rows.count - taken)
+          let count = applyBlock(
+            taken..<taken + block, rows, input.times, columns, predicates, into: output, rowLimit: rowLimit)
+          taken += count
+          if count < block { break }
         }
+        return taken
       }
     }
   }
 
-  /// Folds the rows at `positions`, whose cache lines are fetched together.
+  /// Folds the rows at `positions`, whose cache lines are fetched together; returns how many it took.
   private func applyBlock(
-    _ positions: Range<Int>, _ input: WindowInput, _ columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,
-    _ predicates: UnsafeBufferPointer<UnsafePointer<UInt8>>, into output: FeatureRowBatch
-  ) {
+    _ positions: Range<Int>, _ rows: UnsafeBufferPointer<Int32>, _ times: UnsafePointer<Int64>,
+    _ columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,
+    _ predicates: UnsafeBufferPointer<UnsafePointer<UInt8>>, into output: FeatureRowBatch, rowLimit: Int
+  ) -> Int {
     let spaceCount = keySpaces.count
     for space in 0..<spaceCount {
       keySpaces[space].warm(UnsafeBufferPointer(start: scratch.hashes(space) + positions.lowerBound, count: positions.count))
     }
     for position in positions {
-      let row = Int(input.rows[position])
-      let time = input.times[row]
-      if time >= emitAt { emitDueChanges(at: time, into: output) }
+      let row = Int(rows[position])
+      let time = times[row]
+      if time >= emitAt, !emitDueChanges(at: time, into: output, rowLimit: rowLimit) { return position - positions.lowerBound }
       for space in 0..<spaceCount {
         fold(
           row, time: time, in: keySpaces[space], key: scratch.keys(space)[position], hash: scratch.hashes(space)[position],
           columns: columns, predicates: predicates)
       }
-      if eventTime.watermark.advance(streamTimeTo: time) { serveDeadlines(into: output) }
+      if eventTime.watermark.advance(streamTimeTo: time), !serveDeadlines(into: output, rowLimit: rowLimit) {
+        if !hasStarted { start(at: time) }
+        return position - positions.lowerBound + 1
+      }
       if !hasStarted { start(at: time) }
     }
+    return positions.count
   }
 
-  /// Moves event time without folding a record: for a partition that has been silent, and for records that do not count.
-  public func advance(streamTimeTo time: Int64, into output: FeatureRowBatch) {
-    if time >= emitAt { emitDueChanges(at: time, into: output) }
-    if eventTime.watermark.advance(streamTimeTo: time) { serveDeadlines(into: output) }
+  /// Moves event time without folding a record: for a partition that has been silent, and for records that do not count. False where
+  /// `output` is full before all rows that this makes due are out; call again with the same time.
+  @discardableResult
+  public func advance(streamTimeTo time: Int64, into output: FeatureRowBatch, rowLimit: Int = .max) -> Bool {
+    guard closeDueWindows(into: output, rowLimit: rowLimit) else { return false }
+    if time >= emitAt, !emitDueChanges(at: time, into: output, rowLimit: rowLimit) { return false }
+    return !eventTime.watermark.advance(streamTimeTo: time) || serveDeadlines(into: output, rowLimit: rowLimit)
   }
 
-  /// The input has ended: gives what has changed, then closes every open window.
-  public func finish(into output: FeatureRowBatch) {
-    for view in 0..<plan.viewCount { drainChanges(ofView: view, asOf: eventTime.watermark.streamTime, into: output) }
-    closeWindows(through: Watermark.endOfTime, into: output)
+  /// Whether the watermark has closed windows whose rows did not all fit into the output.
+  public var hasDueRows: Bool { eventTime.watermark.streamTime != .min && eventTime.watermark.value >= eventTime.nextClose }
+
+  /// Goes on with the windows that the watermark has closed; false where `output` is full before the end.
+  @discardableResult
+  public func closeDueWindows(into output: FeatureRowBatch, rowLimit: Int = .max) -> Bool {
+    !hasDueRows || closeWindows(through: eventTime.watermark.value, into: output, rowLimit: rowLimit)
   }
 
+  /// The input has ended: gives what has changed, then closes every open window. False where `output` is full before the end.
+  @discardableResult
+  public func finish(into output: FeatureRowBatch, rowLimit: Int = .max) -> Bool {
+    for view in 0..<plan.viewCount {
+      guard drainChanges(ofView: view, asOf: eventTime.watermark.streamTime, into: output, rowLimit: rowLimit) else { return false }
+    }
+    return closeWindows(through: Watermark.endOfTime, into: output, rowLimit: rowLimit)
+  }
+
+  /// False where `output` is full before all windows have closed.
   @inline(__always)
-  private func serveDeadlines(into output: FeatureRowBatch) {
-    if eventTime.watermark.value >= eventTime.nextClose { closeWindows(through: eventTime.watermark.value, into: output) }
+  private func serveDeadlines(into output: FeatureRowBatch, rowLimit: Int) -> Bool {
+    // Current values first: leaving panes make no rows, and closing windows may have to stop.
     if eventTime.watermark.streamTime >= eventTime.nextLeave { leavePanes() }
-  }
-
-  @inline(__always)
-  private func fold(
-    _ row: Int, time: Int64, in space: KeySpace, key: ColumnValue, hash: UInt64,
-    columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,
-    predicates: UnsafeBufferPointer<UnsafePointer<UInt8>>
-  ) {
-    var wanted: UInt64 = 0
-    var accepted: UInt64 = 0
-    var changed: UInt64 = 0
-    var entryNumber = UInt32.max
-    for groupIndex in 0..<space.groupCount {
-      // Not retained: the space holds its groups.
-      unowned(unsafe) let group = space.groupPointers[groupIndex]._withUnsafeGuaranteedRef { $0 }
-      var hits: UInt64 = 0
-      var views: UInt64 = 0
-      for index in 0..<group.accumulatorCount {
-        let predicate = group.accumulators[index].predicate
-        if predicate < 0 || predicates[Int(predicate)][row] != 0 {
-          hits |= 1 << UInt64(truncatingIfNeeded: index)
-          views |= group.accumulators[index].views
-        }
-      }
-      let pane = group.plan.isUnbounded ? 0 : floorDivide(time, group.plan.paneLength)
-      if let closing = group.plan.closing {
-        if let predicate = closing.predicate, predicates[predicate][row] == 0 { continue }
-        let bit: UInt64 = 1 << UInt64(truncatingIfNeeded: closing.view)
-        wanted |= bit
-        guard key.kind == .string else { continue }
-        let lastClose = pane &* group.plan.paneLength &+ closing.windowSize &- 1
-        if eventTime.watermark.value >= lastClose { continue }
-        accepted |= bit
-      } else {
-        guard hits != 0 else { continue }
-        wanted |= views
-        guard key.kind == .string else { continue }
-        let inReach = group.plan.isUnbounded ? views : viewsInReach(group, pane: pane) & views
-        if inReach == 0 { continue }
-        accepted |= inReach
-      }
-      if entryNumber == .max { entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
-      let entry = space.table.entry(entryNumber)
-      let node = group.findOrInsert(pane: pane, key: entryNumber, head: space.head(entry, groupIndex))
-      if group.plan.isUnbounded, let timeToLive = space.plan.timeToLive {
-        let last = entry.load(fromByteOffset: 32, as: Int64.self)
-        // What the key had before has outlived its time, whether a sweep has come by or not.
-        if last != .min, last + timeToLive <= time { group.clear(node, pool: space.table.text) }
-      }
-      var rest = hits
-      while rest != 0 {
-        let accumulator = group.accumulators[rest.trailingZeroBitCount]
-        rest &= rest &- 1
-        let hasColumn = accumulator.column >= 0
-        let before = foldCounts
-        let hasChanged = accumulator.accumulator.fold(
-          at: node + Int(accumulator.offset), hasColumn ? columns[Int(accumulator.column)][row] : .null, hasColumn: hasColumn,
-          time: time, pool: space.table.text, counts: &foldCounts)
-        if foldCounts != before { countFoldFailures(since: before, row: row, accumulator, of: group, in: space) }
-        if hasChanged { changed |= accumulator.views }
-      }
-    }
-    if accepted != wanted { countRefused(wanted & ~accepted, row: row, time: time, isKeyless: key.kind != .string, in: space) }
-    guard accepted != 0 else { return }
-    let entry = space.table.entry(entryNumber)
-    if time > entry.load(fromByteOffset: 32, as: Int64.self) { entry.storeBytes(of: time, toByteOffset: 32, as: Int64.self) }
-    // With a time to live the store forgets a row that is not written again.
-    changed = space.plan.timeToLive == nil ? changed & accepted : accepted & space.changeViews
-    if changed != 0 {
-      space.markDirty(entryNumber, entry, views: changed)
-      if tracksTimes { foldedTimes.append(time) }
-    }
-  }
-
-  /// The views in whose values a record of `pane` can show at the present stream time.
-  @inline(__always)
-  private func viewsInReach(_ group: PaneGroup, pane: Int64) -> UInt64 {
-    let time = eventTime.watermark.streamTime
-    let paneEnd = (pane &+ 1) &* group.plan.paneLength
-    if paneEnd > time { return .max }
-    var views: UInt64 = 0
-    for reach in group.plan.reaches where paneEnd &+ reach.reach > time { views |= reach.views }
-    return views
+    guard eventTime.watermark.value >= eventTime.nextClose else { return true }
+    return closeWindows(through: eventTime.watermark.value, into: output, rowLimit: rowLimit)
   }
 
   // MARK: Emission by event time
@@ -255,12 +219,14 @@ public final class WindowEngine {
     emitAt = emitTimes.min()!
   }
 
-  private func emitDueChanges(at time: Int64, into output: FeatureRowBatch) {
+  /// False where `output` is full before all are out.
+  private func emitDueChanges(at time: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
     for view in 0..<plan.viewCount where emitTimes[view] <= time {
-      drainChanges(ofView: view, into: output)
+      guard drainChanges(ofView: view, into: output, rowLimit: rowLimit) else { return false }
       emitTimes[view] = (floorDivide(time, emitEvery[view]) + 1) * emitEvery[view]
     }
     emitAt = emitTimes.min()!
+    return true
   }
 
   /// Forgets the times in `foldedTimes`, once their rows have been written.

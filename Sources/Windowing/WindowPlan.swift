@@ -1,7 +1,7 @@
-// From views to groups of panes. Views of one key share a key space; within it, all `change` aggregates with one pane length share one group
-// of panes, and every `close` view has a group of its own. Equal accumulators of a group are kept once.
+// From views to groups of panes. Views of one key share a key space; within it, all `change` aggregates with equal panes share one group of
+// panes, and so do all `close` views with one window. Equal accumulators of a group are kept once.
 //
-//   key space (key column) -> group (pane length) -> accumulators side by side in a node
+//   key space (key column) -> group (panes) -> accumulators side by side in a node
 //   view -> per aggregate: (group, accumulator, reach)
 
 import Base
@@ -17,11 +17,11 @@ struct AccumulatorPlan: BitwiseCopyable, Sendable {
   var predicate: Int32
   /// Bytes from the start of a node.
   var offset: Int32
-  /// The `change` views that show it, a bit per view of the key space.
+  /// The views that show it, a bit per view of the key space.
   var views: UInt64
 }
 
-/// How long a pane stays in the values of some windows: pane `p` of length `l` is in a value at stream time `t` while `(p + 1) * l + reach > t`.
+/// How long a pane stays in the values of some windows: pane `p` with end `e` is in a value at stream time `t` while `e + reach > t`.
 /// A sliding window of size `s` reaches `s`, a tumbling one 0.
 struct PaneReach: Sendable {
   var reach: Int64
@@ -29,19 +29,56 @@ struct PaneReach: Sendable {
   var views: UInt64
 }
 
-struct PaneGroupPlan: Sendable {
-  static let headerByteCount = 16
+/// Which records belong to some views, where it is the views that say so, and not each of their aggregates.
+struct RecordGate: BitwiseCopyable, Sendable {
+  /// -1 where every record does.
+  var predicate: Int32
+  /// What a node that holds such a record is marked with.
+  var mark: UInt32
+  /// A bit per view of the key space.
+  var views: UInt64
+}
 
-  /// `Int64.max` where one pane, number 0, holds everything.
-  var paneLength: Int64
-  /// For a `close` view: the window's size, its view in the key space, and the predicate of a record that makes a row (nil: any).
-  var closing: (windowSize: Int64, view: Int, predicate: Int?)?
-  /// For `change` views: rising.
+/// The accumulators that one predicate decides about; those that fold every record stand in one with predicate -1.
+struct HitTest: BitwiseCopyable, Sendable {
+  var predicate: Int32
+  /// A bit per accumulator of the group.
+  var accumulators: UInt64
+  /// The views that show them.
+  var views: UInt64
+}
+
+/// How a group cuts the time of a key.
+enum PaneCut: Hashable, Sendable {
+  /// One pane, number 0, holds everything.
+  case everything
+  /// Pane `p` is `[p * length + offset, (p + 1) * length + offset)`.
+  case panes(length: Int64, offset: Int64)
+  case sessions(gap: Int64)
+}
+
+struct PaneGroupPlan: Sendable {
+  /// How many `close` views one group serves: a node's marks are the bits of half a word.
+  static let gatesMax = 32
+
+  var cut: PaneCut
+  /// The window of the `close` views that the group serves; nil for `change` views.
+  var closing: WindowSpecification?
+  /// `close` views and sessions: which records belong.
+  var gates: [RecordGate] = []
+  /// `change` views: rising.
   var reaches: [PaneReach] = []
   var accumulators: [AccumulatorPlan] = []
-  var nodeByteCount = Self.headerByteCount
+  var hitTests: [HitTest] = []
+  var nodeByteCount: Int
 
-  var isUnbounded: Bool { paneLength == .max }
+  init(cut: PaneCut, closing: WindowSpecification? = nil) {
+    self.cut = cut
+    self.closing = closing
+    nodeByteCount = PaneGroup.headerByteCount(of: cut)
+  }
+
+  var isUnbounded: Bool { cut == .everything }
 }
 
 /// Where a view's value comes from.
@@ -51,7 +88,7 @@ struct ViewAggregate: Sendable {
   var accumulator: Int
   /// How that state is read.
   var reading: Accumulator
-  /// See `PaneReach`; `Int64.max` for `.unbounded`, and for `close` views, which ask for panes by number.
+  /// See `PaneReach`; `Int64.max` for `.unbounded`, sessions and `close` views.
   var reach: Int64
 }
 
@@ -75,7 +112,7 @@ struct KeySpacePlan: Sendable {
 public struct WindowPlan: Sendable {
   /// How many accumulators a group may hold: a record's hits are the bits of a word.
   static let accumulatorsPerGroup = 64
-  /// How many `change` views a key space may hold: a key's dirty marks are the bits of a word.
+  /// How many views a key space may hold: a key's dirty marks are the bits of a word.
   public static let viewsPerKeySpace = 64
 
   let keySpaces: [KeySpacePlan]
@@ -84,7 +121,7 @@ public struct WindowPlan: Sendable {
   /// Equal for equal views and lateness, in any process: tells whether a snapshot is of these views.
   let fingerprint: UInt64
 
-  /// Compiles `views`. Those of one key share state, up to `viewsPerKeySpace` of them.
+  /// Compiles `views`. Those of one key share state, up to `viewsPerKeySpace` of them. `meaning` says what columns and predicates stand for.
   public init(views: [ViewSpecification], lateness: Int64, meaning: String = "") {
     var spaces: [KeySpacePlan] = []
     for (position, view) in views.enumerated() {
@@ -93,55 +130,83 @@ public struct WindowPlan: Sendable {
       if found == nil { spaces.append(KeySpacePlan(keyColumn: view.keyColumn, timeToLive: 0)) }
       spaces[space].add(view, position: position)
     }
+    for space in spaces.indices {
+      for group in spaces[space].groups.indices { spaces[space].groups[group].compileHitTests() }
+    }
     keySpaces = spaces
     viewCount = views.count
     self.lateness = lateness
-    let text = Array("\(lateness) \(views) \(meaning)".utf8)
-    fingerprint = text.withUnsafeBufferPointer { Hash.bytes($0.baseAddress!, count: $0.count) }
+    fingerprint = Fingerprint.of(views, lateness: lateness, meaning: meaning)
   }
 }
 
 extension KeySpacePlan {
   fileprivate mutating func add(_ view: ViewSpecification, position: Int) {
     var planned = KeySpaceView(identifier: view.identifier, position: position, trigger: view.trigger)
-    let bit: UInt64 = 1 << UInt64(views.count)
     if let current = timeToLive { timeToLive = view.timeToLive.map { max($0, current) } }
     if view.trigger == .close {
-      let window = view.aggregates[0].window
-      precondition(view.aggregates.allSatisfy { $0.window == window }, "the aggregates of a close view share one window")
-      precondition(window != .unbounded, "a close view needs a window that ends")
-      groups.append(PaneGroupPlan(paneLength: window.paneLength!, closing: (window.size!, views.count, view.predicate)))
-      let group = groups.count - 1
+      let group = closingGroup(for: view)
+      let bit: UInt64 = 1 << UInt64(views.count)
       planned.aggregates = view.aggregates.map {
         ViewAggregate(
-          group: group, accumulator: groups[group].accumulator(for: $0, views: 0), reading: $0.accumulator, reach: .max)
+          group: group, accumulator: groups[group].accumulator(for: $0, views: bit), reading: $0.accumulator, reach: .max)
       }
     } else {
-      planned.aggregates = view.aggregates.map { aggregate in
-        let group = changeGroup(for: aggregate)
-        let reach: Int64 =
-          switch aggregate.window {
-          case .tumbling: 0
-          case .sliding(let size, _): size
-          case .unbounded: .max
-          }
-        groups[group].addReach(reach, views: bit)
-        return ViewAggregate(
-          group: group, accumulator: groups[group].accumulator(for: aggregate, views: bit), reading: aggregate.accumulator,
-          reach: reach)
-      }
+      planned.aggregates = view.aggregates.map { changing($0, of: view) }
     }
     views.append(planned)
   }
 
-  private mutating func changeGroup(for aggregate: AggregateSpecification) -> Int {
-    let paneLength = aggregate.window.paneLength ?? .max
-    let found = groups.firstIndex {
-      $0.closing == nil && $0.paneLength == paneLength && $0.accumulators.count < WindowPlan.accumulatorsPerGroup
+  /// The group of a `close` view, with a gate for the view.
+  private mutating func closingGroup(for view: ViewSpecification) -> Int {
+    let window = view.aggregates[0].window
+    precondition(view.aggregates.allSatisfy { $0.window == window }, "the aggregates of a close view share one window")
+    precondition(window != .unbounded, "a close view needs a window that ends")
+    let cut: PaneCut =
+      if case .session(let gap) = window { .sessions(gap: gap) } else { .panes(length: window.paneLength!, offset: window.offset) }
+    let found = groups.firstIndex { group in
+      // A session is made of the records of its view, so only views that take the same records have the same sessions.
+      group.closing == window && group.gates.count < PaneGroupPlan.gatesMax
+        && group.accumulators.count + view.aggregates.count <= WindowPlan.accumulatorsPerGroup
+        && (window.paneLength != nil || group.gates[0].predicate == Int32(view.predicate ?? -1))
     }
-    if let found { return found }
-    groups.append(PaneGroupPlan(paneLength: paneLength))
-    return groups.count - 1
+    if found == nil { groups.append(PaneGroupPlan(cut: cut, closing: window)) }
+    let group = found ?? groups.count - 1
+    groups[group].addGate(predicate: view.predicate, views: 1 << UInt64(views.count))
+    return group
+  }
+
+  /// Where an aggregate of a `change` view has its value from.
+  private mutating func changing(_ aggregate: AggregateSpecification, of view: ViewSpecification) -> ViewAggregate {
+    let bit: UInt64 = 1 << UInt64(views.count)
+    let cut: PaneCut
+    var reach = Int64.max
+    switch aggregate.window {
+    case .tumbling(let size, let offset):
+      (cut, reach) = (.panes(length: size, offset: offset), 0)
+    case .sliding(let size, let hop, let offset):
+      (cut, reach) = (.panes(length: hop, offset: offset), size)
+    case .cumulating(let max, _, let offset):
+      // The value so far: exact at the head, so the step does not show in it.
+      (cut, reach) = (.panes(length: max, offset: offset), 0)
+    case .session(let gap): cut = .sessions(gap: gap)
+    case .unbounded: cut = .everything
+    }
+    let predicate = Int32(view.predicate ?? -1)
+    let found = groups.firstIndex {
+      $0.closing == nil && $0.cut == cut && $0.accumulators.count < WindowPlan.accumulatorsPerGroup
+        && ($0.gates.isEmpty || $0.gates[0].predicate == predicate)
+    }
+    if found == nil { groups.append(PaneGroupPlan(cut: cut)) }
+    let group = found ?? groups.count - 1
+    if case .sessions = cut {
+      groups[group].addGate(predicate: view.predicate, views: bit)
+    } else {
+      groups[group].addReach(reach, views: bit)
+    }
+    return ViewAggregate(
+      group: group, accumulator: groups[group].accumulator(for: aggregate, views: bit), reading: aggregate.accumulator, reach: reach
+    )
   }
 }
 
@@ -169,6 +234,25 @@ extension PaneGroupPlan {
     } else {
       reaches.append(PaneReach(reach: reach, views: views))
       reaches.sort { $0.reach < $1.reach }
+    }
+  }
+
+  /// Views that take the same records share a gate.
+  fileprivate mutating func addGate(predicate: Int?, views: UInt64) {
+    let predicate = Int32(predicate ?? -1)
+    if let found = gates.firstIndex(where: { $0.predicate == predicate }) {
+      gates[found].views |= views
+    } else {
+      gates.append(RecordGate(predicate: predicate, mark: 1 << UInt32(gates.count), views: views))
+    }
+  }
+
+  fileprivate mutating func compileHitTests() {
+    for (index, accumulator) in accumulators.enumerated() {
+      let found = hitTests.firstIndex { $0.predicate == accumulator.predicate }
+      if found == nil { hitTests.append(HitTest(predicate: accumulator.predicate, accumulators: 0, views: 0)) }
+      hitTests[found ?? hitTests.count - 1].accumulators |= 1 << UInt64(index)
+      hitTests[found ?? hitTests.count - 1].views |= accumulator.views
     }
   }
 }

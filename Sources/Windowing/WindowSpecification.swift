@@ -3,27 +3,41 @@
 
 import Base
 
-/// How records are cut into windows; all times in ms, every window `[start, end)` and aligned to the epoch.
+/// How records are cut into windows; all times in ms. Every window is `[start, end)`; all but sessions are aligned to the epoch plus `offset`,
+/// which lies in `0..<` the length that windows are aligned by.
 public enum WindowSpecification: Hashable, Sendable {
-  case tumbling(size: Int64)
-  /// `size % hop == 0`.
-  case sliding(size: Int64, hop: Int64)
+  case tumbling(size: Int64, offset: Int64 = 0)
+  /// `size % hop == 0`; the offset is below the hop.
+  case sliding(size: Int64, hop: Int64, offset: Int64 = 0)
+  /// Windows of `step`, `2 * step` ... `max` from one start, which moves on by `max`; `max % step == 0`, and the offset is below `max`.
+  case cumulating(max: Int64, step: Int64, offset: Int64 = 0)
+  /// Records of a key that are at most `gap` apart; ends `gap` after its last record.
+  case session(gap: Int64)
   /// Everything a key has seen; ends with the key.
   case unbounded
 
-  /// The length of the panes that windows of this kind are built from; nil where one pane holds everything.
+  /// The length of the panes that closing windows of this kind are built from; nil for windows without panes.
   public var paneLength: Int64? {
     switch self {
-    case .tumbling(let size): size
-    case .sliding(_, let hop): hop
-    case .unbounded: nil
+    case .tumbling(let size, _): size
+    case .sliding(_, let hop, _): hop
+    case .cumulating(_, let step, _): step
+    case .session, .unbounded: nil
     }
   }
 
+  /// The length of the longest window; nil where the records decide.
   public var size: Int64? {
     switch self {
-    case .tumbling(let size), .sliding(let size, _): size
-    case .unbounded: nil
+    case .tumbling(let size, _), .sliding(let size, _, _), .cumulating(let size, _, _): size
+    case .session, .unbounded: nil
+    }
+  }
+
+  public var offset: Int64 {
+    switch self {
+    case .tumbling(_, let offset), .sliding(_, _, let offset), .cumulating(_, _, let offset): offset
+    case .session, .unbounded: 0
     }
   }
 }

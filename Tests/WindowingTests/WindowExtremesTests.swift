@@ -102,7 +102,7 @@ import Windowing
     let times = [Int64](repeating: 1, count: keys.count)
     let rowNumbers = (0..<Int32(keys.count)).map { $0 }
     let output = FeatureRowBatch()
-    keys.withUnsafeBufferPointer { keys in
+    _ = keys.withUnsafeBufferPointer { keys in
       times.withUnsafeBufferPointer { times in
         rowNumbers.withUnsafeBufferPointer { rows in
           engine.apply(

@@ -131,9 +131,10 @@ private func stream(seed: UInt64, count: Int = 400) -> [TestEvent] {
             // [floor(t - size, hop), t]; a tumbling window is the one that holds t.
             let from: Int64 =
               switch window {
-              case .tumbling(let size): floorDivide(streamTime, size) * size
-              case .sliding(let size, let hop): floorDivide(streamTime - size, hop) * hop
+              case .tumbling(let size, _): floorDivide(streamTime, size) * size
+              case .sliding(let size, let hop, _): floorDivide(streamTime - size, hop) * hop
               case .unbounded: .min
+              default: fatalError("not in this test")
               }
             // A record that came when its pane had left all values of the pane's length is late and gone; here panes of 2 s reach 10 s.
             let inside = seen.enumerated().filter { $0.element.key == key && $0.element.time >= from }.map(\.element)

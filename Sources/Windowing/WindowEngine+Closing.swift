@@ -1,0 +1,159 @@
+// Windows that close, as rows.
+//
+//   sliding, n panes per window, window k = panes k ... k + n - 1     cumulating, window k = the steps of its period up to k
+//     [k][ ][ ]            closes at watermark >= end - 1               [ 0 ]
+//        [k+1][ ][ ]       pane k is freed with window k                [ 0 | 1 ]      closed steps are one node per key,
+//                                                                       [ 0 | 1 | 2 ]  which moves on with the step
+
+import Base
+import Records
+
+extension WindowEngine {
+  /// Closes every window that ends at or before `watermark + 1`, in the order of their ends; of equal ends in the order of the views' first
+  /// appearance, then of the keys'. False where `output` is full before the end.
+  func closeWindows(through watermark: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
+    while true {
+      var next: (space: Int, group: Int, deadline: Int64)?
+      for (spaceIndex, space) in keySpaces.enumerated() {
+        for (groupIndex, group) in space.groups.enumerated() where group.isClosing {
+          if group.deadline < next?.deadline ?? .max { next = (spaceIndex, groupIndex, group.deadline) }
+        }
+      }
+      guard let next, next.deadline <= watermark else {
+        eventTime.nextClose = next?.deadline ?? .max
+        for space in keySpaces { space.giveBackIfEmpty() }
+        return true
+      }
+      guard output.rows.count < rowLimit else { return false }
+      let space = keySpaces[next.space]
+      if space.groups[next.group].isSession {
+        closeSessions(of: space, group: next.group, into: output)
+      } else if !closeNextWindow(of: space, group: next.group, into: output, rowLimit: rowLimit) {
+        return false
+      }
+    }
+  }
+
+  /// Closes the next session, or puts off a timer whose session has gone on.
+  private func closeSessions(of space: KeySpace, group groupIndex: Int, into output: FeatureRowBatch) {
+    let group = space.groups[groupIndex]
+    guard let number = group.nextClosingSession() else { return }
+    let session = group.node(number)
+    let start = PaneGroup.pane(of: session)
+    let end = group.end(ofSession: session)
+    let key = PaneGroup.key(of: session)
+    gathering.begin()
+    gathering.append(session, of: groupIndex)
+    appendWindowRows(group, key: key, in: space, marks: group.gates[0].mark, start: start, end: end, into: output)
+    space.free(session: number, of: groupIndex)
+  }
+
+  /// Goes on with the window of a group that closes next; false where `output` is full before its end.
+  private func closeNextWindow(of space: KeySpace, group groupIndex: Int, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
+    let group = space.groups[groupIndex]
+    let window = group.nextWindow!
+    let (start, end) = group.bounds(ofWindow: window)
+    if group.closingPosition == nil {
+      if group.isCumulating { cumulate(through: window, space, groupIndex) }
+      group.closingPosition = 0
+    }
+    let first = window
+    let last = group.isCumulating ? window : window + group.panesPerWindow - 1
+    var base = 0
+    for pane in group.panes where pane.number >= first {
+      guard pane.number <= last else { break }
+      var position = group.closingPosition! - base
+      base += pane.nodes.count
+      while position < pane.nodes.count {
+        guard output.rows.count < rowLimit else {
+          group.closingPosition = base - pane.nodes.count + position
+          return false
+        }
+        if position % KeySpace.blockCount == 0 { space.warm(nodes: pane.nodes[position...].prefix(KeySpace.blockCount), of: group) }
+        appendRows(ofKeyAt: pane.nodes[position], from: first, through: last, space, groupIndex, start, end, into: output)
+        position += 1
+      }
+      group.closingPosition = max(group.closingPosition!, base)
+    }
+    group.closingPosition = nil
+    group.closedThrough = window
+    // Closed steps stay until the longest window has closed.
+    let isPeriodOver = !group.isCumulating || floorMod(window + 1, group.panesPerWindow) == 0
+    while isPeriodOver, let oldest = group.panes.first, oldest.number <= first {
+      let nodes = group.removeFirstPane()
+      for (position, node) in nodes.enumerated() {
+        if position % KeySpace.blockCount == 0 { space.warm(nodes: nodes[position...].prefix(KeySpace.blockCount), of: group) }
+        space.free(node, of: groupIndex)
+      }
+    }
+    group.updateDeadline()
+    return true
+  }
+
+  /// Appends the rows of a key for the window of panes `first` to `last`, at the oldest of its panes in the window, so that each key comes once.
+  private func appendRows(
+    ofKeyAt number: UInt32, from first: Int64, through last: Int64, _ space: KeySpace, _ groupIndex: Int, _ start: Int64,
+    _ end: Int64, into output: FeatureRowBatch
+  ) {
+    let group = space.groups[groupIndex]
+    var node = group.node(number)
+    // The next of the chain is older.
+    let older = PaneGroup.next(of: node)
+    if older != 0, PaneGroup.pane(of: group.node(older - 1)) >= first { return }
+    var marks: UInt32 = 0
+    gathering.begin()
+    while true {
+      gathering.append(node, of: groupIndex)
+      marks |= PaneGroup.marks(of: node)
+      let newer = PaneGroup.previous(of: node)
+      guard newer != 0 else { break }
+      node = group.node(newer - 1)
+      guard PaneGroup.pane(of: node) <= last else { break }
+    }
+    appendWindowRows(group, key: PaneGroup.key(of: node), in: space, marks: marks, start: start, end: end, into: output)
+  }
+
+  /// Appends a row for each view whose records are in the window.
+  private func appendWindowRows(
+    _ group: PaneGroup, key: UInt32, in space: KeySpace, marks: UInt32, start: Int64, end: Int64, into output: FeatureRowBatch
+  ) {
+    for index in 0..<group.gateCount where group.gates[index].mark & marks != 0 {
+      var views = group.gates[index].views
+      while views != 0 {
+        let view = space.plan.views[views.trailingZeroBitCount]
+        views &= views &- 1
+        appendRow(of: view, key: key, in: space, asOf: end - 1, windowStart: start, windowEnd: end, into: output)
+      }
+    }
+  }
+
+  /// Makes the nodes of the closed steps and those of step `window` one node per key, of step `window`.
+  private func cumulate(through window: Int64, _ space: KeySpace, _ groupIndex: Int) {
+    let group = space.groups[groupIndex]
+    guard let oldest = group.panes.first, oldest.number < window else { return }
+    var nodes = group.removeFirstPane()
+    if let step = group.panes.first, step.number == window {
+      // A key's newer node is the one before its older one in the chain.
+      for node in nodes {
+        let newer = PaneGroup.previous(of: group.node(node))
+        guard newer != 0, PaneGroup.pane(of: group.node(newer - 1)) == window else { continue }
+        group.absorb(group.node(newer - 1), into: group.node(node), pool: space.table.text, counts: &foldCounts)
+        let marks = PaneGroup.marks(of: group.node(newer - 1)) | PaneGroup.marks(of: group.node(node))
+        PaneGroup.setMarks(group.node(node), marks)
+        PaneGroup.setKey(group.node(newer - 1), PaneGroup.deadKey)
+      }
+      for node in group.removeFirstPane() {
+        if PaneGroup.key(of: group.node(node)) == PaneGroup.deadKey {
+          // Its key holds the older node still.
+          let key = PaneGroup.key(of: group.node(PaneGroup.next(of: group.node(node)) - 1))
+          group.unlink(node, head: space.head(space.table.entry(key), groupIndex))
+          group.recycle(node)
+        } else {
+          nodes.append(node)
+        }
+      }
+    }
+    for node in nodes { group.node(node).storeBytes(of: window, as: Int64.self) }
+    group.panes.insert(PaneGroup.Pane(number: window, nodes: nodes), at: 0)
+  }
+}
