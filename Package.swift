@@ -28,7 +28,8 @@ let package = Package(
     .target(name: "Records", dependencies: ["Base"], swiftSettings: dataPath),
     .target(name: "Schema", dependencies: ["Base", "Configuration"]),
     .target(name: "Foreign", dependencies: ["Base", "Configuration"]),
-    .target(name: "Codec", dependencies: ["Base", "Records"], swiftSettings: dataPath),
+    .target(name: "CVectors"),
+    .target(name: "Codec", dependencies: ["Base", "CVectors", "Records"], swiftSettings: dataPath),
     .target(name: "Windowing", dependencies: ["Base", "Records"], swiftSettings: dataPath),
     .target(
       name: "Features", dependencies: ["Base", "Codec", "Configuration", "Records", "Schema", "Windowing"], swiftSettings: dataPath),
@@ -79,7 +80,7 @@ let package = Package(
     .testTarget(name: "ConfigurationTests", dependencies: ["Base", "Configuration"]),
     .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"], exclude: ["Schemas"]),
     .testTarget(name: "ForeignTests", dependencies: ["Base", "Configuration", "Foreign", "Schema"]),
-    .testTarget(name: "CodecTests", dependencies: ["Base", "Codec", "Records"]),
+    .testTarget(name: "CodecTests", dependencies: ["Base", "CVectors", "Codec", "Records"]),
     .testTarget(name: "MonitoringTests", dependencies: ["Monitoring"]),
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
     .testTarget(

@@ -129,7 +129,7 @@ extension JSONScanner {
 
   /// The number whose eight digits stand in the bytes, the first in the lowest.
   @inline(__always)
-  private static func eightDigits(_ digits: UInt64) -> UInt64 {
+  static func eightDigits(_ digits: UInt64) -> UInt64 {
     let pairs = digits &* 10 &+ digits &>> 8
     let low = (pairs & 0x0000_00FF_0000_00FF) &* 0x000F_4240_0000_0064
     let high = (pairs &>> 16 & 0x0000_00FF_0000_00FF) &* 0x0000_2710_0000_0001

@@ -23,7 +23,7 @@ extension JSONScanner {
   /// Of the 8 bytes at `cursor`, the lowest flag (0x80 in its byte) marks the first that a string cannot hold as it is, or that is not
   /// ASCII: a quote, a backslash, a control character, or 0x80 and above. Flags above the lowest may be wrong, as borrows climb.
   @inline(__always)
-  private static func specialBytes(_ cursor: Cursor) -> UInt64 {
+  static func specialBytes(_ cursor: Cursor) -> UInt64 {
     let word = UInt64(littleEndian: UnsafeRawPointer(cursor).loadUnaligned(as: UInt64.self))
     let ones: UInt64 = 0x0101_0101_0101_0101
     let quote = (word ^ ones &* 0x22) &- ones
@@ -34,7 +34,7 @@ extension JSONScanner {
 
   /// Goes on with a string at a byte that is neither plain nor its end.
   @inline(never)
-  private mutating func unusualString(_ start: Cursor, _ escapes: inout Bool) -> Cursor? {
+  mutating func unusualString(_ start: Cursor, _ escapes: inout Bool) -> Cursor? {
     var cursor = start
     while cursor < end {
       let byte = cursor[0]

@@ -55,6 +55,7 @@ private func documentedOrder() throws -> [[String]] {
   @Test func `each C library has one room`() throws {
     let owners = [
       ("CRdkafka", "KafkaTransport"), ("CHiredis", "RedisStore"), ("CZlib", "Compression"), ("CZstd", "Compression"),
+      ("CVectors", "Codec"),
     ]
     for (library, owner) in owners {
       let users = try rooms().filter { $0.imports.contains { $0.module == library } }.map(\.name)

@@ -72,14 +72,17 @@ extension JSONColumnReader {
   func row(of record: String) -> PlainRow { rows(of: [Array(record.utf8)])[0] }
 }
 
-/// The status of a whole value as if it stood in a record on its own, and beside hostile neighbours; nil where they differ.
-func status(of record: [UInt8]) -> RecordStatus? {
-  let reader = JSONColumnReader(paths: paths("a", "a.b", "k"))
-  let alone = reader.rows(of: [record], gap: [])[0]
+/// The status of a whole value as if it stood in a record on its own, beside hostile neighbours, and after `lesson`; nil where they differ.
+func status(of record: [UInt8], after lesson: [UInt8] = Array("{\"a\":{\"b\":1},\"k\":\"x\"}".utf8)) -> RecordStatus? {
+  let reader = JSONColumnReader(paths: paths("a.b", "k"))
+  let alone = JSONColumnReader(paths: reader.paths, learns: false).rows(of: [record], gap: [])[0]
   for gap in ["\"", "}", "0", ",\"a\":1}", "]}}}}", "\u{0}", "\\\"", "e5}"] {
-    guard reader.rows(of: [record, record], gap: Array(gap.utf8)) == [alone, alone] else { return nil }
+    let rows = reader.rows(of: [lesson, record, record], gap: Array(gap.utf8))
+    guard rows[1] == alone, rows[2] == alone else { return nil }
   }
-  return alone.status
+  // With a wanted object, which is never learned.
+  let composite = JSONColumnReader(paths: paths("a", "a.b", "k")).rows(of: [record])[0]
+  return composite.status == alone.status && composite.errorByteIndex == alone.errorByteIndex ? alone.status : nil
 }
 
 /// A small seeded generator of random numbers (splitmix64).
