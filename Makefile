@@ -3,7 +3,7 @@
 SWIFT ?= swift
 PROGRAM = .build/release/freshet
 
-.PHONY: all build demo test bench lint format dependencies test-dependencies clean
+.PHONY: all build demo test bench lint format dependencies test-dependencies bench-dependencies clean
 
 all: build
 
@@ -21,9 +21,14 @@ test: test-dependencies
 	$(SWIFT) test --skip-build
 
 ## bench: speed, as ratios to references measured in the same run
-bench: dependencies
+bench: bench-dependencies .build/window-reference
 	$(SWIFT) build -c release --product freshet-bench
 	.build/release/freshet-bench $(BENCH_OPTIONS)
+
+# What the window benchmark is compared with: C++ on simdjson, tuned to this machine.
+.build/window-reference: Benchmarks/WindowReference/window_reference.cpp
+	@mkdir -p .build
+	$(CXX) -O3 -march=native -std=c++17 -Wall -Wextra $< -lsimdjson -o $@
 
 ## lint: the formatter's opinion, as errors
 lint:
@@ -37,6 +42,9 @@ dependencies:
 
 test-dependencies:
 	@Scripts/install-dependencies.sh test
+
+bench-dependencies:
+	@Scripts/install-dependencies.sh bench
 
 clean:
 	$(SWIFT) package clean

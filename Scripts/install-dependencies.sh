@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what Freshet needs besides Swift is there: with apt where that is possible, else by saying what is missing and how to get it.
-# usage: install-dependencies.sh run|test
+# usage: install-dependencies.sh run|test|bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,6 +23,10 @@ if [ "${1:-run}" = test ]; then
   need_command jq jq
   need_command gzip gzip
   need_command zstd zstd
+fi
+if [ "${1:-run}" = bench ]; then
+  need_header simdjson.h libsimdjson-dev
+  need_command g++ g++
 fi
 
 # A Python of the tests' own, with readers that share no code with Freshet.

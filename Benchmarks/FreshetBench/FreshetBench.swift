@@ -23,7 +23,7 @@ struct BenchmarkScale {
 @main
 enum FreshetBench {
   static let all: [Benchmark] = [
-    generateBenchmark, parseBenchmark, processBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
+    generateBenchmark, parseBenchmark, processBenchmark, windowsBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
   ]
 
   static func main() throws {

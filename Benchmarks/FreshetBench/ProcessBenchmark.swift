@@ -1,102 +1,104 @@
-// Parse and window: a file of flat 12-field clicks to nothing, one core, through the worker that `freshet process` runs. The file is read from
-// the page cache.
+// Parse and window: a file of flat 12-field clicks to nothing, one core, through the worker that `freshet process` runs, against the same query
+// hard-coded in C++ (`Benchmarks/WindowReference`), which runs in turns with it. The file is read from the page cache.
 
 import Base
 import Features
 import Foundation
-import LocalTransport
-import Logging
 import Processing
 import Records
-import Windowing
 
 let processBenchmark = Benchmark(name: "process") { scale in
-  let count = scale.events(2_000_000)
-  let path = NSTemporaryDirectory() + "/freshet-bench-\(getpid()).ndjson"
-  defer { unlink(path) }
-  try writeClicks(count: count, userCount: 100_000, to: path)
-  let tumbling = view(
-    "clicks", .close,
-    [
-      feature("clicks", .count, nil, "page == '/product'", .tumbling(size: 10_000)),
-      feature("spend", .sum, "price", nil, .tumbling(size: 10_000)),
-    ])
-  let sliding = view(
-    "activity", .change,
-    [
-      feature("views", .count, nil, "page == '/product'", .sliding(size: 60_000, hop: 10_000)),
-      feature("spend", .sum, "price", nil, .sliding(size: 60_000, hop: 10_000)),
-      feature("dearest", .max, "price", nil, .sliding(size: 60_000, hop: 10_000)),
-      feature("page", .last, "page", nil, .unbounded),
-    ])
-  for (name, views) in [
-    ("10 s tumbling per user, count and sum", [tumbling]), ("60 s sliding every 10 s, count sum max last", [sliding]),
-  ] {
-    let pipeline = pipeline(views)
-    let least = try leastSeconds(rounds: scale.rounds, [{ try process(pipeline, path, count) }])
-    printFigure("process, \(name)", seconds: least[0], events: count)
-    if views.first?.trigger == .close { printRatio("  M events/s per core", Double(count) / least[0] / 1e6, target: "3 or more") }
-  }
-}
-
-private func process(_ pipeline: PipelineDefinition, _ path: String, _ count: Int) throws {
-  let status = ProcessingStatus()
-  let worker = Worker(
-    plan: try ProcessingPlan(pipeline, source: 0), source: try LineSource(path: path), store: NullRowStore(), checkpoints: nil,
-    clock: SystemClock(), settings: WorkerSettings(), status: status, logger: Logger(label: "bench"), isStopRequested: { false })
-  try worker.run()
-  precondition(status.current.records == Int64(count) && status.current.rejectedCount == 0, "every event was counted")
-}
-
-private func pipeline(_ views: [FeatureView]) -> PipelineDefinition {
-  PipelineDefinition(
-    name: "bench",
-    sources: [
-      SourceDefinition(
-        name: "clicks", kafka: nil, schema: nil, eventTime: EventTimeSettings(path: FieldPath(["ts"]), format: .epochMilliseconds),
-        latenessMilliseconds: 2000, idleTimeoutMilliseconds: nil, errorAction: .stop)
-    ], entities: [FeatureEntity(name: "user", keyPath: FieldPath(["user_id"]), timeToLiveMilliseconds: nil)], views: views,
-    sink: nil,
-    checkpoint: CheckpointSettings(everyMilliseconds: 10_000, store: .redis))
-}
-
-private func view(_ name: String, _ trigger: Trigger, _ features: [FeatureDefinition]) -> FeatureView {
-  FeatureView(name: name, entity: 0, source: 0, emitEveryMilliseconds: 200, trigger: trigger, predicate: nil, features: features)
-}
-
-private func feature(
-  _ name: String, _ function: AggregateFunction, _ field: String?, _ condition: String?, _ window: WindowSpecification
-) -> FeatureDefinition {
-  FeatureDefinition(
-    name: name, function: function, field: field.map { FieldPath([$0]) },
-    predicate: condition.map { try! ExpressionParser.parse($0) },
-    window: window, defaultValue: nil)
-}
-
-/// Flat clicks of 12 fields and about 280 bytes, 20 000 a second of event time, a little out of order.
-private func writeClicks(count: Int, userCount: UInt64, to path: String) throws {
-  let writer = try FileDescriptorWriter(path: path)
-  let buffer = ByteBuffer(capacity: 1 << 20)
-  var random = Random(seed: 1, 2, 3)
-  let pages = ["/home", "/search", "/product", "/cart", "/checkout"]
-  let devices = ["ios", "android", "web"]
-  for index in 0..<count {
-    let time = 1_767_225_600_000 + Int64(index) / 20 - Int64(random.below(1500))
-    let user = String(random.below(userCount))
-    let price = Double(random.below(200_000)) / 100
-    buffer.append(
-      #"{"event_id":"\#(hex(random.next()))-\#(hex(random.next()))","user_id":"u\#(String(repeating: "0", count: 7 - user.count))\#(user)","#
-        + #""session_id":"\#(hex(random.next()))","ts":\#(time),"page":"\#(pages[Int(random.below(5))])","referrer":"search","#
-        + #""device":"\#(devices[Int(random.below(3))])","country":"DE","duration_ms":\#(random.below(100_000)),"price":\#(price),"#
-        + #""position":\#(random.below(48)),"is_member":\#(random.below(2) == 0 ? "true" : "false")}"# + "\n")
-    if buffer.count > 1 << 19 || index == count - 1 {
-      try writer.write(UnsafeRawBufferPointer(buffer.bytes))
-      buffer.removeAll()
+  let file = try ClickFile(count: scale.events(2_000_000), userCount: 100_000)
+  let tumbling = try clickPipeline(tumblingView)
+  let sketched = try clickPipeline(sketchedView)
+  let reference = WindowReference()
+  var referenceTotals: WindowTotals?
+  var least = [Double](repeating: .infinity, count: 3)
+  for _ in 0..<scale.rounds {
+    if let reference {
+      let (seconds, totals) = try reference.run(file.path)
+      least[0] = min(least[0], seconds)
+      referenceTotals = totals
     }
+    least[1] = min(least[1], try leastSeconds(rounds: 1, [{ try file.process(sketched) }])[0])
+    least[2] = min(least[2], try leastSeconds(rounds: 1, [{ try file.process(tumbling) }])[0])
+  }
+  printFigure("process, 10 s tumbling per user: count, sum", seconds: least[2], events: file.count)
+  printRatio("  M events/s per core", Double(file.count) / least[2] / 1e6, target: "3 or more")
+  printFigure("process, the same and approx_distinct (HyperLogLog)", seconds: least[1], events: file.count)
+  if let referenceTotals {
+    let totals = TotallingStore()
+    try file.process(sketched, to: totals)
+    precondition(totals.totals.isSame(as: referenceTotals), "both answer alike: \(totals.totals), \(referenceTotals)")
+    printFigure("the same hard-coded in C++ with simdjson", seconds: least[0], events: file.count)
+    printRatio("  ratio to C++", least[1] / least[0], target: "at most 1.30")
+  } else {
+    print("  no reference in C++: .build/window-reference is not there; `make bench` builds it")
+  }
+  try runSliding(file, scale)
+  try runManyViews(file, scale)
+}
+
+private func runSliding(_ file: ClickFile, _ scale: BenchmarkScale) throws {
+  for (name, trigger) in [("closed windows", "close"), ("current values", "change")] {
+    let pipeline = try clickPipeline(slidingView(trigger: trigger))
+    let least = try leastSeconds(rounds: scale.rounds, [{ try file.process(pipeline) }])[0]
+    printFigure("process, 60 s sliding by 10 s, 4 aggregates, \(name)", seconds: least, events: file.count)
+    printRatio("  M events/s per core", Double(file.count) / least / 1e6, target: "2 or more")
   }
 }
 
-private func hex(_ value: UInt64) -> String {
-  let text = String(value, radix: 16)
-  return String(repeating: "0", count: 16 - text.count) + text
+/// Twenty views over one source, each with its own condition, against one of them.
+private func runManyViews(_ file: ClickFile, _ scale: BenchmarkScale) throws {
+  let one = try clickPipeline(manyViews(1))
+  let twenty = try clickPipeline(manyViews(20))
+  let least = try leastSeconds(rounds: scale.rounds, [{ try file.process(one) }, { try file.process(twenty) }])
+  printFigure("process, 1 view, 5 min sliding by 1 min", seconds: least[0], events: file.count)
+  printFigure("process, 20 views of the same kind", seconds: least[1], events: file.count)
+  printRatio("  ratio of 20 views to one", least[1] / least[0], target: "less than 4")
+}
+
+// MARK: - Pipelines
+
+private let tumblingView = """
+    clicks:
+      entity: user
+      source: clicks
+      emit: { trigger: close }
+      features:
+        clicks: { agg: count, window: { tumbling: 10s } }
+        spend:  { agg: sum, field: price, window: { tumbling: 10s } }
+
+  """
+
+private let sketchedView = tumblingView + "      sessions: { agg: approx_distinct, field: session_id, window: { tumbling: 10s } }\n"
+
+private func slidingView(trigger: String) -> String {
+  """
+    activity:
+      entity: user
+      source: clicks
+      emit: { trigger: \(trigger) }
+      features:
+        views:    { agg: count, where: "page == '/product'", window: { sliding: 60s, hop: 10s } }
+        spend:    { agg: sum, field: price, window: { sliding: 60s, hop: 10s } }
+        dearest:  { agg: max, field: price, window: { sliding: 60s, hop: 10s } }
+        sessions: { agg: approx_distinct, field: session_id, window: { sliding: 60s, hop: 10s } }
+
+  """
+}
+
+private func manyViews(_ count: Int) -> String {
+  (0..<count).map { index in
+    """
+      view\(index):
+        entity: user
+        source: clicks
+        where: "position >= \(index)"
+        features:
+          views: { agg: count, where: "page == '/product'", window: { sliding: 5m, hop: 1m } }
+          spend: { agg: sum, field: price, window: { sliding: 5m, hop: 1m } }
+
+    """
+  }.joined()
 }

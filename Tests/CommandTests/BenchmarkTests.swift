@@ -7,7 +7,9 @@ import Testing
   @Test func `every benchmark runs and prints its ratio`() throws {
     let outcome = try Program.run("freshet-bench", ["--tiny"], timeout: 300)
     #expect(outcome.status == 0, "\(outcome.errors)")
-    for name in ["generate", "parse", "process", "files", "kafka", "redis"] { #expect(outcome.lines.contains { $0 == name }) }
+    for name in ["generate", "parse", "process", "windows", "files", "kafka", "redis"] {
+      #expect(outcome.lines.contains { $0 == name })
+    }
     #expect(outcome.lines.count { $0.contains("ratio to the C loop") && $0.contains("target at most") } >= 2)
     #expect(outcome.lines.count { $0.contains("of the bare loop's speed") && $0.contains("target 0.85 or more") } >= 3)
     #expect(outcome.lines.contains { $0.contains("of the bare write's speed") && $0.contains("target 0.85 or more") })
