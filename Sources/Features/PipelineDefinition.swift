@@ -207,7 +207,7 @@ public struct FeatureDefinition: Sendable {
   public var field: FieldPath?
   public var predicate: Expression?
   public var window: WindowSpecification
-  /// The value of an empty window; nil for null.
+  /// The value of an empty window; nil for null. Where the function gives a list, it is JSON text.
   public var defaultValue: Scalar?
 
   /// `parameters`: nil for the defaults of the function.

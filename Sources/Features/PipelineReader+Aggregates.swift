@@ -13,13 +13,13 @@ struct ReadAggregate {
 }
 
 extension PipelineReader {
-  private static let aggregatesNotBuilt = ["quantile", "top_k", "collect", "rate"]
+  private static let aggregatesNotBuilt = ["rate"]
   /// Every setting of an aggregate, with those that take it.
   private static let settings: [(name: String, functions: [AggregateFunction])] = [
-    ("population", [.variance, .stddev]), ("type", [.min, .max]), ("limit", [.distinct]), ("error", [.approxDistinct]),
+    ("q", [.quantile]), ("k", [.topK]), ("n", [.collect]), ("limit", [.distinct]), ("error", [.approxDistinct, .quantile, .topK]),
+    ("population", [.variance, .stddev]), ("type", [.min, .max]),
   ]
-  /// Those that features whose aggregate is not understood are not told of.
-  static let aggregateSettings = settings.map(\.name) + ["q", "k", "n"]
+  static let aggregateSettings = settings.map(\.name)
   /// What other programs call them.
   private static let otherNames = [
     "avg": "mean", "average": "mean", "median": "quantile' with 'q: 0.5", "percentile": "quantile", "uniq": "distinct",
@@ -33,13 +33,19 @@ extension PipelineReader {
   /// Nil, with findings, where there is none that is understood.
   func readAggregate(_ reader: MappingReader) -> ReadAggregate? {
     guard let node = reader.has("expr") && !reader.has("agg") ? reader.node("agg") : reader.required("agg") else { return nil }
-    if let text = node.scalarText, let meant = Self.otherNames[text] {
+    if let text = node.scalarText, let meant = Self.otherNames[text] ?? Self.percentile(text) {
       values.mismatch(node, reader.what("agg"), expected: "an aggregate", code: "wrong-value", hint: "; did you mean '\(meant)'?")
       return nil
     }
     let read = values.oneOf(node, reader.what("agg"), AggregateFunction.self, notBuilt: Self.aggregatesNotBuilt)
     guard let function = read else { return nil }
     return ReadAggregate(function: function, parameters: readParameters(of: function, reader))
+  }
+
+  /// `p95` is what many call the quantile of 0.95.
+  private static func percentile(_ text: String) -> String? {
+    guard text.hasPrefix("p"), text.dropFirst().count >= 2, text.dropFirst().allSatisfy(\.isWholeNumber) else { return nil }
+    return "quantile' with 'q: 0.\(text.dropFirst())"
   }
 
   private func readParameters(of function: AggregateFunction, _ reader: MappingReader) -> AggregateParameters {
@@ -55,17 +61,42 @@ extension PipelineReader {
       }
       let what = reader.what(setting.name)
       switch setting.name {
+      case "q": readQuantile(node, what).map { parameters.quantile = $0 }
+      case "error": readError(node, what, in: AggregateParameters.errorRange(of: function)).map { parameters.error = $0 }
       case "population": parameters.isPopulation = values.bool(node, what) ?? false
       case "type": parameters.comparesTexts = values.oneOf(node, what, ComparedType.self) == .text
-      case "limit": values.integer(node, what, in: AggregateParameters.limitRange).map { parameters.limit = Int32($0) }
-      default: readShare(node, what, in: AggregateParameters.distinctErrorRange).map { parameters.error = $0 }
+      default:
+        let count = values.integer(node, what, in: AggregateParameters.countRange(of: function))
+        count.map { parameters.count = Int32($0) }
       }
+    }
+    if function == .quantile, !reader.has("q") {
+      reader.reportMissing("q", hint: "; 'quantile' needs it: 0.5 for the median, 0.95 for what 95 % of the values do not exceed")
     }
     return parameters
   }
 
+  /// In millionths.
+  private func readQuantile(_ node: ConfigurationNode, _ what: String) -> Int32? {
+    let number = values.number(node, what, expected: "a share from 0 to 1, as 0.95 for 95 %")
+    guard let number else { return nil }
+    guard (0...1).contains(number) else {
+      let isPercent = number > 1 && number <= 100
+      values.mismatch(
+        node, what, expected: "a share from 0 to 1, as 0.95 for 95 %", code: "wrong-value",
+        hint: isPercent ? "; did you mean \(number / 100)?" : "")
+      return nil
+    }
+    let millionths = (number * 1_000_000).rounded()
+    guard abs(millionths / 1_000_000 - number) < 1e-12 else {
+      values.mismatch(node, what, expected: "a share with at most six decimals", code: "wrong-value")
+      return nil
+    }
+    return Int32(millionths)
+  }
+
   /// An error as a share: 0.02 for 2 %.
-  private func readShare(_ node: ConfigurationNode, _ what: String, in range: ClosedRange<Double>) -> Double? {
+  private func readError(_ node: ConfigurationNode, _ what: String, in range: ClosedRange<Double>) -> Double? {
     values.number(node, what, expected: "a share from \(range.lowerBound) to \(range.upperBound), as 0.02 for 2 %") {
       range.contains($0)
     }
@@ -117,9 +148,15 @@ extension PipelineReader {
 
   // MARK: - Defaults
 
-  /// The value of an empty window, which has to be of the aggregate's own type.
+  /// The value of an empty window, which has to be of the aggregate's own type; an empty list is its JSON text.
   func defaultValue(_ node: ConfigurationNode, _ aggregate: ReadAggregate, _ reader: MappingReader) -> Scalar? {
     let what = reader.what("default")
+    if aggregate.resultType == .list {
+      if case .sequence(let items) = node.content, items.isEmpty { return .string("[]") }
+      if case .scalar(let scalar) = node.content, ScalarMeaning(scalar) == .null { return nil }
+      values.mismatch(node, what, expected: "[] or null, as '\(aggregate.function.rawValue)' gives a list")
+      return nil
+    }
     guard let value = values.meaning(node, what).map(Scalar.init) else { return nil }
     switch (aggregate.resultType, value) {
     case (_, .null): return nil
@@ -145,15 +182,16 @@ private enum ResultType: String {
   case number = "an integer or a double"
   case text = "a text"
   case any = "a value"
+  case list = "a list"
 }
 
 extension ReadAggregate {
   /// Nil where any kind will do.
   fileprivate var fieldKinds: Set<GeneratedKind>? {
     switch function {
-    case .sum, .mean, .variance, .stddev: [.integer, .double]
+    case .sum, .mean, .variance, .stddev, .quantile: [.integer, .double]
     case .min, .max: parameters.comparesTexts ? [.string] : [.integer, .double]
-    case .count, .first, .last, .elapsed, .distinct, .approxDistinct: nil
+    case .count, .first, .last, .elapsed, .distinct, .approxDistinct, .topK, .collect: nil
     }
   }
 
@@ -162,8 +200,9 @@ extension ReadAggregate {
     case .count, .elapsed, .distinct, .approxDistinct: .integer
     case .sum: .number
     case .min, .max: parameters.comparesTexts ? .text : .number
-    case .mean, .variance, .stddev: .double
+    case .mean, .variance, .stddev, .quantile: .double
     case .first, .last: .any
+    case .topK, .collect: .list
     }
   }
 }

@@ -8,7 +8,7 @@ import Windowing
 
 extension PipelineReader {
   private static let settingsNotBuilt = [
-    "expr", "q", "k", "n", "on_divide_by_zero", "lanes", "ttl", "description", "owner", "tags", "max_age",
+    "expr", "on_divide_by_zero", "lanes", "ttl", "description", "owner", "tags", "max_age",
     "weight",
   ]
   /// Rows carry these beside the features.

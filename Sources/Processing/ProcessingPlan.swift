@@ -31,6 +31,8 @@ public struct ProcessingPlan: Sendable {
   public let emitEvery: [Int64?]
   /// Per view of the pipeline, per feature: what stands for an empty window.
   public let defaults: [[Scalar?]]
+  /// The same: whether that is the text of a list.
+  let listDefaults: [[Bool]]
   /// Per view of the pipeline: whether any of its features has a default.
   let hasDefaults: [Bool]
   /// Columns of entity keys, with the entity's name: where a topic has several partitions they must equal the record's key.
@@ -88,6 +90,7 @@ public struct ProcessingPlan: Sendable {
       meaning: "\(paths.map(\.components)) \(self.predicates) \(source.eventTime)")
     emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
     defaults = pipeline.views.map { $0.features.map(\.defaultValue) }
+    listDefaults = pipeline.views.map { $0.features.map(\.function.givesList) }
     hasDefaults = defaults.map { $0.contains { $0 != nil } }
     keyColumns = keys.sorted { $0.key < $1.key }.filter { !pipeline.entities[$0.key].keyPath.liesInOnePartition }.map {
       (pipeline.entities[$0.key].name, pipeline.entities[$0.key].keyPath, $0.value)

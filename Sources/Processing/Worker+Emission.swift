@@ -71,7 +71,9 @@ extension Worker {
       guard plan.hasDefaults[Int(row.view)] else { continue }
       let defaults = plan.defaults[Int(row.view)]
       for (index, value) in defaults.enumerated() where rows.values[Int(row.firstValue) + index].kind == .missing {
-        rows.values[Int(row.firstValue) + index] = value.map(literal) ?? FeatureValue(kind: .null)
+        var filled = value.map(literal) ?? FeatureValue(kind: .null)
+        if filled.kind == .string, plan.listDefaults[Int(row.view)][index] { filled.kind = .composite }
+        rows.values[Int(row.firstValue) + index] = filled
       }
     }
   }

@@ -28,35 +28,47 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
   let function: AggregateFunction
   /// Of a population; of texts.
   private let flag: Bool
-  /// `approx_distinct`: the precision; `distinct`: the limit.
+  /// How a state is read: `quantile`: millionths; `top_k`: k.
+  private let reading: Int32
+  /// How a state is kept: `distinct`: the limit; `approx_distinct`: the precision; `top_k`: counters; `collect`: n.
   private let size: Int32
+  /// `quantile`: see `QuantileSketch.multiplier`.
+  private let multiplier: Double
 
   init(_ function: AggregateFunction, _ parameters: AggregateParameters) {
-    self.function = function
-    flag = parameters.isPopulation || parameters.comparesTexts
-    size = function == .approxDistinct ? Int32(HyperLogLog.precision(forError: parameters.error)) : parameters.limit
+    let size: Int32 =
+      switch function {
+      case .approxDistinct: Int32(HyperLogLog.precision(forError: parameters.error))
+      case .topK: max(Int32((1 / parameters.error).rounded(.up)), 2 * parameters.count, 16)
+      default: parameters.count
+      }
+    self.init(
+      function, flag: parameters.isPopulation || parameters.comparesTexts,
+      reading: function == .topK ? parameters.count : parameters.quantile, size: size,
+      multiplier: function == .quantile ? QuantileSketch.multiplier(forError: parameters.error) : 0)
   }
 
-  private init(state function: AggregateFunction, flag: Bool, size: Int32) {
+  private init(_ function: AggregateFunction, flag: Bool, reading: Int32, size: Int32, multiplier: Double) {
     self.function = function
     self.flag = flag
+    self.reading = reading
     self.size = size
+    self.multiplier = multiplier
   }
 
   /// The same for all that keep the same state and differ only in how it is read.
   var stateForm: Accumulator {
-    switch function {
-    case .variance, .stddev: Accumulator(state: .variance, flag: false, size: 0)
-    default: self
-    }
+    let isMoment = function == .stddev || function == .variance
+    return Accumulator(
+      isMoment ? .variance : function, flag: isMoment ? false : flag, reading: 0, size: size, multiplier: multiplier)
   }
 
   /// Of the fixed part; a multiple of 8.
   var byteCount: Int {
     switch function {
     case .count: 8
-    case .min, .max, .elapsed, .approxDistinct: 16
-    case .sum, .first, .last, .distinct: 24
+    case .min, .max, .elapsed, .approxDistinct, .quantile, .collect: 16
+    case .sum, .first, .last, .distinct, .topK: 24
     case .mean, .variance, .stddev: 32
     }
   }
@@ -64,7 +76,7 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
   /// Whether the state may refer to blocks.
   var holdsBlocks: Bool {
     switch function {
-    case .first, .last, .distinct, .approxDistinct: true
+    case .first, .last, .distinct, .approxDistinct, .quantile, .topK, .collect: true
     case .min, .max: flag
     default: false
     }
@@ -91,6 +103,9 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .elapsed: return TimeSpan.fold(at: state, time: time)
     case .distinct: return value.isNull ? false : distinct.fold(at: state, value, pool, &counts)
     case .approxDistinct: return value.isNull ? false : hyperLogLog.fold(at: state, value, pool)
+    case .quantile: return quantile.fold(at: state, value, pool, &counts)
+    case .topK: return top.fold(at: state, value, pool)
+    case .collect: return collected.fold(at: state, value, time: time, pool)
     }
   }
 
@@ -116,6 +131,9 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .elapsed: TimeSpan.merge(into: state, from: other)
     case .distinct: distinct.merge(into: state, pool, from: other, otherPool, &counts)
     case .approxDistinct: hyperLogLog.merge(into: state, pool, from: other, otherPool)
+    case .quantile: quantile.merge(into: state, pool, from: other, otherPool, &counts)
+    case .topK: top.merge(into: state, pool, from: other, otherPool, texts: otherPool, owning: false)
+    case .collect: collected.merge(into: state, pool, from: other, otherPool, owning: false)
     }
   }
 
@@ -125,6 +143,12 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .min where flag, .max where flag:
       ExtremeText.merge(into: state, from: other, takesGreater: function == .max, texts: pool, released: pool)
     case .first, .last: TimedValue.merge(into: state, from: other, takesLater: function == .last, released: pool)
+    case .topK:
+      top.merge(into: state, pool, from: other, pool, texts: pool, owning: true)
+      top.release(other, pool, texts: false)
+    case .collect:
+      collected.merge(into: state, pool, from: other, pool, owning: true)
+      collected.release(other, pool, texts: false)
     default:
       merge(into: state, pool, from: other, pool, counts: &counts)
       release(at: other, pool: pool)
@@ -148,6 +172,11 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
   private var distinct: DistinctSet { DistinctSet(limit: Int(size)) }
   @inline(__always)
   private var hyperLogLog: HyperLogLog { HyperLogLog(precision: Int(size)) }
+  @inline(__always)
+  private var quantile: QuantileSketch { QuantileSketch(multiplier: multiplier) }
+  @inline(__always)
+  private var top: TopValues { TopValues(capacity: Int(size)) }
+  private var collected: CollectedValues { CollectedValues(limit: Int(size)) }
 
   // MARK: Read
 
@@ -160,6 +189,9 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .elapsed: TimeSpan.isEmpty(state)
     case .distinct: DistinctSet.isEmpty(state)
     case .approxDistinct: HyperLogLog.isEmpty(state)
+    case .quantile: QuantileSketch.isEmpty(state)
+    case .topK: TopValues.isEmpty(state)
+    case .collect: CollectedValues.isEmpty(state)
     }
   }
 
@@ -176,6 +208,9 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .elapsed: TimeSpan.result(state)
     case .distinct: DistinctSet.result(state)
     case .approxDistinct: FeatureValue(kind: .integer, bits: UInt64(bitPattern: hyperLogLog.estimate(state, pool)))
+    case .quantile: quantile.result(state, pool, millionths: reading)
+    case .topK: top.result(state, pool, texts: texts, k: Int(reading), bytes: bytes)
+    case .collect: collected.result(state, pool, texts: texts, bytes: bytes)
     }
   }
 
@@ -186,6 +221,9 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     case .min, .max: if flag { ExtremeText.release(state, pool) }
     case .distinct: distinct.release(state, pool)
     case .approxDistinct: hyperLogLog.release(state, pool)
+    case .quantile: quantile.release(state, pool)
+    case .topK: top.release(state, pool)
+    case .collect: collected.release(state, pool)
     default: break
     }
   }

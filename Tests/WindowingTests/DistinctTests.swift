@@ -26,7 +26,7 @@ private func value(_ number: Int) -> FoldedValue {
       let kinds = [2, 9, 40, 400].randomElement(using: &random)!
       let numbers = (0..<Int.random(in: 0..<300, using: &random)).map { _ in Int.random(in: 0..<kinds, using: &random) }
       let limit = Int.random(in: 1..<200, using: &random)
-      let bench = AccumulatorBench(.distinct) { $0.limit = Int32(limit) }
+      let bench = AccumulatorBench(.distinct) { $0.count = Int32(limit) }
       let state = bench.tree(numbers.map(value) + [.null, .missing], parts: Int.random(in: 1...5, using: &random), using: &random)
       let expected = Set(numbers).count
       #expect(bench.value(state) == (expected > limit ? .null : .integer(Int64(expected))), "seed \(seed)")
@@ -38,7 +38,7 @@ private func value(_ number: Int) -> FoldedValue {
   }
 
   @Test func `a set that outgrew its limit gives its memory back and is counted once`() {
-    let bench = AccumulatorBench(.distinct) { $0.limit = 100 }
+    let bench = AccumulatorBench(.distinct) { $0.count = 100 }
     let state = bench.state((0..<100).map { .integer($0) })
     #expect(bench.value(state) == .integer(100))
     #expect(bench.pool.liveByteCount == 4096)

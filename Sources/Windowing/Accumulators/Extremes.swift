@@ -54,7 +54,7 @@ enum ExtremeNumber {
 
   /// Compares exactly.
   @inline(__always)
-  private static func isNumber(_ a: UInt64, _ aKind: ValueKind, greaterThan b: UInt64, _ bKind: ValueKind) -> Bool {
+  static func isNumber(_ a: UInt64, _ aKind: ValueKind, greaterThan b: UInt64, _ bKind: ValueKind) -> Bool {
     switch (aKind, bKind) {
     case (.integer, .integer): return Int64(bitPattern: a) > Int64(bitPattern: b)
     case (.integer, _): return isDouble(Double(bitPattern: b), lessThan: Int64(bitPattern: a))
