@@ -21,6 +21,8 @@ public indirect enum Expression: Sendable, Hashable {
   case choose([Branch], otherwise: Expression)
   case dateTruncate(TimeUnit, Expression)
   case call(ExpressionFunction, [Expression])
+  /// The value, but the scalar where it is null because something was divided by zero: what `on_divide_by_zero` says.
+  case onDivisionByZero(Expression, Scalar)
 
   public struct Branch: Sendable, Hashable {
     public var condition: Expression
@@ -69,7 +71,7 @@ extension Expression {
       case .field(let path): if seen.insert(path).inserted { paths.append(path) }
       case .literal: break
       case .isNull(let operand, _), .isIn(let operand, _, _), .like(let operand, _, _), .not(let operand), .negate(let operand),
-        .dateTruncate(_, let operand):
+        .dateTruncate(_, let operand), .onDivisionByZero(let operand, _):
         visit(operand)
       case .compare(_, let left, let right), .and(let left, let right), .or(let left, let right),
         .arithmetic(_, let left, let right):

@@ -29,7 +29,7 @@ extension ExpressionProgram {
       if !patterns.contains(pattern) { patterns.append(pattern) }
       return negate(add(.like(compileValue(operand), pattern: patterns.firstIndex(of: pattern)!)), negated)
     case .compare(let comparison, let left, let right): return compileComparison(comparison, left, right)
-    case .arithmetic, .negate, .choose, .dateTruncate, .call: return add(.truth(compileValue(expression)))
+    case .arithmetic, .negate, .choose, .dateTruncate, .call, .onDivisionByZero: return add(.truth(compileValue(expression)))
     }
   }
 
@@ -77,6 +77,8 @@ extension ExpressionProgram {
         add(.choose(conditions: conditions, values: branches.map { compileValue($0.value) } + [compileValue(otherwise)])))
     case .dateTruncate(let unit, let operand): return .value(add(.dateTruncate(unit, compileValue(operand))))
     case .call(let function, let arguments): return .value(add(.call(function, arguments.map(compileValue))))
+    case .onDivisionByZero(let operand, let scalar):
+      return .value(add(.onDivisionByZero(compileValue(operand), literal: literal(scalar))))
     }
   }
 

@@ -52,7 +52,8 @@ extension ExpressionProgram {
           out[row] = value.isNull ? Self.unknown(value.nullReasons) : Self.isMismatch
         }
       }
-    case .value, .copy, .arithmetic, .negate, .choose, .dateTruncate, .call: preconditionFailure("this operation gives values")
+    case .value, .copy, .arithmetic, .negate, .choose, .dateTruncate, .call, .onDivisionByZero:
+      preconditionFailure("this operation gives values")
     }
   }
 

@@ -26,6 +26,9 @@ extension ExpressionProgram {
     case .choose(let conditions, let values): choose(conditions, values, rowCount, into: out)
     case .dateTruncate(let unit, let operand): map(operand, rowCount, into: out) { ValueTime.truncate($0, to: unit) }
     case .call(let function, let arguments): call(function, arguments, rowCount, into: out)
+    case .onDivisionByZero(let operand, let literal):
+      let replacement = literals[literal]
+      map(operand, rowCount, into: out) { $0.isNull && $0.nullReasons.contains(.divisionByZero) ? replacement : $0 }
     case .constant, .truth, .not, .and, .or, .isNull, .equalsString, .compare, .isIn, .like:
       preconditionFailure("this operation gives truths")
     }

@@ -29,6 +29,12 @@ public struct NullCounts: Equatable, Sendable {
   public var mismatches = 0
   public var outOfRange = 0
   public var divisionsByZero = 0
+
+  public init(mismatches: Int = 0, outOfRange: Int = 0, divisionsByZero: Int = 0) {
+    self.mismatches = mismatches
+    self.outOfRange = outOfRange
+    self.divisionsByZero = divisionsByZero
+  }
 }
 
 /// A field that is made of others; it may refer to those before it.
@@ -288,11 +294,12 @@ enum ExpressionOperation: Hashable {
   case choose(conditions: [Int], values: [ValueOperand])
   case dateTruncate(Expression.TimeUnit, ValueOperand)
   case call(ExpressionFunction, [ValueOperand])
+  case onDivisionByZero(ValueOperand, literal: Int)
 
   var isCondition: Bool {
     switch self {
     case .constant, .truth, .not, .and, .or, .isNull, .equalsString, .compare, .isIn, .like: true
-    case .value, .copy, .arithmetic, .negate, .choose, .dateTruncate, .call: false
+    case .value, .copy, .arithmetic, .negate, .choose, .dateTruncate, .call, .onDivisionByZero: false
     }
   }
 }

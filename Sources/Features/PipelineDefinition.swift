@@ -40,6 +40,10 @@ public struct SourceDefinition: Sendable {
   public var eventTime: EventTimeSettings
   /// How far behind the largest event time the watermark stays, in ms.
   public var latenessMilliseconds: Int64
+  /// Fields made of others, each of those before it: the source's own `fields`, then what keys and inputs of views compute.
+  public var computedFields: [ComputedField] = []
+  /// What is known of the values of the source's own `fields`.
+  var computedTypes: [FieldPath: ExpressionType] = [:]
   /// After how long without a record a partition's watermark follows the wall clock, in ms; nil for never. Kafka only.
   public var idleTimeoutMilliseconds: Int64?
   public var errorAction: ErrorAction
@@ -68,6 +72,9 @@ public struct SourceDefinition: Sendable {
 public enum SourceFormat: Sendable {
   case json
   case avro(AvroSettings)
+
+  /// The one schema of all records, where the source names it.
+  var avroSchema: AvroSchema? { if case .avro(let settings) = self { settings.schema } else { nil } }
 }
 
 /// Where the schemas of Avro records come from: a container file carries its own; in Kafka they have a number of a registry, or all have one schema.
@@ -157,7 +164,10 @@ public struct DeduplicationDefinition: Sendable {
 
 public struct FeatureEntity: Sendable {
   public var name: String
+  /// A field of the records, or one that every source of a view of this entity computes.
   public var keyPath: FieldPath
+  /// Whether the key is an expression of its own.
+  public var hasComputedKey = false
   /// How long rows outlive their last write, in ms.
   public var timeToLiveMilliseconds: Int64?
 
@@ -167,8 +177,10 @@ public struct FeatureEntity: Sendable {
     self.timeToLiveMilliseconds = timeToLiveMilliseconds
   }
 
-  /// The name of the key in printed rows: the last component of its path, without the dollar sign of metadata.
+  /// The name of the key in printed rows: the last component of its path, without the dollar sign of metadata, or the entity's name where an
+  /// expression makes the key.
   public var keyFieldName: String {
+    if hasComputedKey { return name }
     guard keyPath.components.count == 1, keyPath.isMetadata else { return keyPath.components.last! }
     return String(keyPath.components[0].dropFirst())
   }
@@ -184,6 +196,7 @@ public struct FeatureView: Sendable {
   public var emitEveryMilliseconds: Int64
   public var trigger: Trigger
   public var predicate: Expression?
+  /// In the order of the view, which is that of the values of its rows.
   public var features: [FeatureDefinition]
 
   public init(
@@ -200,8 +213,32 @@ public struct FeatureView: Sendable {
   }
 }
 
+extension FeatureView {
+  /// The features that windows compute, in the order of the view; the others are made of these.
+  public var aggregates: [FeatureDefinition] { features.filter { $0.derivation == nil } }
+}
+
+/// How a feature is made of other features of its view.
+public struct FeatureDerivation: Sendable {
+  /// As in the file.
+  public var text: String
+  /// Its fields are features.
+  public var expression: Expression
+  /// What stands for a value that is null because something was divided by zero.
+  public var onDivisionByZero: Scalar?
+
+  public init(text: String, expression: Expression, onDivisionByZero: Scalar?) {
+    self.text = text
+    self.expression = expression
+    self.onDivisionByZero = onDivisionByZero
+  }
+}
+
+/// An aggregate over a window, or, where it has a `derivation`, an expression over other features; that one has no function, field, predicate
+/// and window of its own.
 public struct FeatureDefinition: Sendable {
   public var name: String
+  public var derivation: FeatureDerivation?
   public var function: AggregateFunction
   public var parameters: AggregateParameters
   public var field: FieldPath?
@@ -222,6 +259,20 @@ public struct FeatureDefinition: Sendable {
     self.predicate = predicate
     self.window = window
     self.defaultValue = defaultValue
+  }
+
+  public init(name: String, derivation: FeatureDerivation, defaultValue: Scalar?) {
+    self.init(name: name, function: .count, field: nil, predicate: nil, window: .unbounded, defaultValue: defaultValue)
+    self.derivation = derivation
+  }
+
+  /// What a derived feature shows, `on_divide_by_zero` and `default` included.
+  public var derivedExpression: Expression {
+    precondition(derivation != nil, "an aggregate has no expression")
+    var expression = derivation!.expression
+    if let scalar = derivation!.onDivisionByZero { expression = .onDivisionByZero(expression, scalar) }
+    if let defaultValue { expression = .call(.coalesce, [expression, .literal(defaultValue)]) }
+    return expression
   }
 }
 

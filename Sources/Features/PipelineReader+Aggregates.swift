@@ -187,7 +187,7 @@ private enum ResultType: String {
 
 extension ReadAggregate {
   /// Nil where any kind will do.
-  fileprivate var fieldKinds: Set<GeneratedKind>? {
+  var fieldKinds: Set<GeneratedKind>? {
     switch function {
     case .sum, .mean, .variance, .stddev, .quantile: [.integer, .double]
     case .min, .max: parameters.comparesTexts ? [.string] : [.integer, .double]

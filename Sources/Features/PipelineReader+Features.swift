@@ -7,8 +7,8 @@ import Schema
 import Windowing
 
 extension PipelineReader {
-  private static let settingsNotBuilt = [
-    "expr", "on_divide_by_zero", "lanes", "ttl", "description", "owner", "tags", "max_age",
+  static let settingsNotBuilt = [
+    "lanes", "ttl", "description", "owner", "tags", "max_age",
     "weight",
   ]
   /// Rows carry these beside the features.
@@ -19,9 +19,14 @@ extension PipelineReader {
   func readFeatures(_ reader: MappingReader, _ context: ViewContext) -> [FeatureDefinition] {
     var features: [FeatureDefinition] = []
     var first: (name: String, window: WindowSpecification)?
+    var derived: [DerivedReading] = []
     for pair in reader.pairs {
       checkFeatureName(pair.name, pair.key.location, context)
       guard let feature = MappingReader(pair.value, "feature '\(pair.name)'", values) else { continue }
+      if feature.has("expr") {
+        if let reading = readDerived(pair.name, feature) { derived.append(reading) }
+        continue
+      }
       let read = readFeature(pair.name, feature, context)
       guard let window = read.window else { continue }
       if context.trigger == .close {
@@ -41,13 +46,30 @@ extension PipelineReader {
       }
       if let definition = read.definition { features.append(definition) }
     }
-    if context.trigger == .close, reader.pairs.count > Self.closingFeatureCountMax {
+    let aggregateCount = reader.pairs.count - derived.count
+    if context.trigger == .close, aggregateCount > Self.closingFeatureCountMax {
       diagnostics.error(
         "wrong-value", at: reader.location,
-        "with 'trigger: close' a view has at most \(Self.closingFeatureCountMax) features, found \(reader.pairs.count); put the others into another view"
+        "with 'trigger: close' a view has at most \(Self.closingFeatureCountMax) features, found \(aggregateCount); put the others into another view"
       )
     }
-    return features
+    if features.isEmpty, let only = derived.first, aggregateCount == 0 {
+      diagnostics.error(
+        "wrong-value", at: only.node.location,
+        "\(only.what): the view has no feature with 'agg', of which others could be made")
+    }
+    return inOrder(features, derived, reader, context)
+  }
+
+  /// Aggregates and derived features in the order of the file.
+  private func inOrder(
+    _ aggregates: [FeatureDefinition], _ derived: [DerivedReading], _ reader: MappingReader, _ context: ViewContext
+  ) -> [FeatureDefinition] {
+    guard !derived.isEmpty else { return aggregates }
+    let types = aggregates.map { ($0.name, type(of: $0, context.schema)) }
+    let names = reader.pairs.map(\.name)
+    let all = aggregates + resolveDerived(derived, Dictionary(types) { first, _ in first }, names: names)
+    return names.compactMap { name in all.first { $0.name == name } }
   }
 
   private func checkFeatureName(_ name: String, _ location: SourceLocation, _ context: ViewContext) {
@@ -66,7 +88,7 @@ extension PipelineReader {
   ) -> (definition: FeatureDefinition?, window: WindowSpecification?) {
     let aggregate = readAggregate(reader)
     let fieldNode = reader.node("field")
-    let field = fieldNode.flatMap { path($0, reader.what("field")) }
+    let field = fieldNode.flatMap { input($0, reader.what("field"), context.schema) }
     let predicate = self.predicate("where", reader, context.schema)
     let window = reader.node("window").map { readWindow($0, reader) } ?? .unbounded
     let defaultNode = reader.node("default")
@@ -74,7 +96,9 @@ extension PipelineReader {
     // Settings of an aggregate that is not understood need no finding of their own.
     reader.finish(
       notBuilt: Self.settingsNotBuilt, ignoring: reader.has("agg") && aggregate == nil ? Self.aggregateSettings : [])
-    if let field, let fieldNode, let schema = context.schema { checkField(field, fieldNode, aggregate, schema, reader) }
+    if let field, let fieldNode, checkComputedInput(field, fieldNode, aggregate, reader) == nil, let schema = context.schema {
+      checkField(field, fieldNode, aggregate, schema, reader)
+    }
     guard let aggregate else { return (nil, window) }
     let defaultValue = defaultNode.flatMap { self.defaultValue($0, aggregate, reader) }
     guard let window, field != nil || aggregate.function == .count || aggregate.function == .elapsed else { return (nil, window) }

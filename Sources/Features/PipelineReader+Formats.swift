@@ -154,7 +154,7 @@ extension PipelineReader {
 
   /// What can be said of a field without the event schema: whether such metadata exists, and whether the Avro schema has it.
   func checkKnown(_ path: FieldPath, at location: SourceLocation, _ what: String) {
-    guard checkMetadata(path, at: location, what), let schema = viewAvroSchema else { return }
+    guard computedTypes[path] == nil, checkMetadata(path, at: location, what), let schema = viewAvroSchema else { return }
     checkAvroField(path, in: schema, at: location, what)
   }
 }

@@ -16,6 +16,10 @@ extension PipelineReader {
       let format = readFormat(source)
       var schema = source.node("schema").flatMap { readSchema($0, source.what("schema")) }
       if case .avro = format { schema = schema?.readFromAvro }
+      computedTypes = [:]
+      viewAvroSchema = format.avroSchema
+      let computedFields = readComputedFields(source, schema)
+      viewAvroSchema = nil
       let timeReader = source.required("event_time") != nil ? source.mapping("event_time") : nil
       let eventTime = timeReader.flatMap { readEventTime($0, format, schema) }
       let watermark = source.mapping("watermark").map(readWatermark)
@@ -29,6 +33,8 @@ extension PipelineReader {
         name: pair.name, kafka: kafka, format: format, schema: schema, eventTime: eventTime,
         latenessMilliseconds: watermark?.lateness ?? 0,
         idleTimeoutMilliseconds: watermark?.idleTimeout, errorAction: onError?.action ?? .skip)
+      definition.computedFields = computedFields
+      definition.computedTypes = computedTypes
       definition.lateOutput = lateOutput
       definition.deadLetterOutput = onError?.output
       definition.deduplication = deduplication

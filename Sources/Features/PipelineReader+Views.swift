@@ -46,7 +46,9 @@ extension PipelineReader {
     let entityNode = reader.required("entity")
     let entity = entityNode.flatMap { self.entity($0, reader.what("entity")) }
     let source = reader.required("source").flatMap { self.source($0, reader.what("source")) }
-    viewAvroSchema = source.flatMap { if case .avro(let settings) = sources[$0].format { settings.schema } else { nil } }
+    viewAvroSchema = source.flatMap { sources[$0].format.avroSchema }
+    computedTypes = source.map { sources[$0].computedTypes } ?? [:]
+    viewComputedFields = []
     readLanes(reader)
     var every: Int64 = 200
     var trigger = Trigger.change
@@ -56,8 +58,11 @@ extension PipelineReader {
       emit.finish(notBuilt: ["max_rows", "offset", "jitter"])
     }
     let schema = source.flatMap { sources[$0].schema }
-    if let index = entity?.index, let source, let schema { checkKey(index, source, schema) }
-    if let index = entity?.index, let source { checkAvroKey(index, source) }
+    if let index = entity?.index, let source {
+      checkComputedKey(index, source, schema)
+      if let schema { checkKey(index, source, schema) }
+      checkAvroKey(index, source)
+    }
     let predicate = self.predicate("where", reader, schema)
     let context = ViewContext(
       trigger: trigger, schema: schema, keyFieldName: entity?.index.map { entities[$0].keyFieldName })
@@ -72,6 +77,9 @@ extension PipelineReader {
     if views.count(where: { $0.entity == entity.index && $0.source == source }) == Self.viewsPerEntityMax {
       diagnostics.error(
         "wrong-value", at: entityNode.location, "more than \(Self.viewsPerEntityMax) views of one entity over one source")
+    }
+    for field in viewComputedFields where !sources[source].computedFields.contains(field) {
+      sources[source].computedFields.append(field)
     }
     viewEntityLocations.append(entityNode.location)
     views.append(
@@ -134,30 +142,5 @@ extension PipelineReader {
     else { return }
     diagnostics.error(
       "wrong-type", at: keyLocations[entity], "\(what): '\(path)' of the Avro schema is neither a text nor an integer")
-  }
-
-  // MARK: - Expressions
-
-  /// The condition that a field states; its fields are checked against the schema.
-  func predicate(_ name: String, _ reader: MappingReader, _ schema: EventSchema?) -> Expression? {
-    guard let node = reader.node(name), let text = values.string(node, reader.what(name)) else { return nil }
-    do {
-      let expression = try ExpressionParser.parse(text)
-      for path in expression.fieldPaths { checkKnown(path, at: node.location, reader.what(name)) }
-      if let schema {
-        for path in expression.fieldPaths { _ = checkField(path, in: schema, at: node.location, reader.what(name)) }
-      }
-      return expression
-    } catch {
-      diagnostics.error("expression", at: Self.place(of: error.byteOffset, in: node), "\(reader.what(name)): \(error.message)")
-      return nil
-    }
-  }
-
-  /// Where a byte of a scalar stands in the file; the scalar's own place where it does not stand there as one line.
-  private static func place(of byteOffset: Int, in node: ConfigurationNode) -> SourceLocation {
-    guard case .scalar(let scalar) = node.content, let start = scalar.verbatimLocation else { return node.location }
-    let before = String(decoding: scalar.text.utf8.prefix(byteOffset), as: UTF8.self)
-    return SourceLocation(line: start.line, column: start.column + before.unicodeScalars.count)
   }
 }

@@ -28,6 +28,12 @@ public final class PipelineReader {
   var viewEntityLocations: [SourceLocation] = []
   /// Of the source of the view that is being read, where it has one.
   var viewAvroSchema: AvroSchema?
+  /// What is known of the computed fields of the source, or of the view's source, that is being read.
+  var computedTypes: [FieldPath: ExpressionType] = [:]
+  /// What keys and inputs of the view that is being read compute.
+  var viewComputedFields: [ComputedField] = []
+  /// The expressions of computed keys, by entity.
+  var keyExpressions: [Int: ConfigurationNode] = [:]
   /// Keys that have been looked for in a schema, so that several views report one once.
   var checkedKeys: Set<[Int]> = []
   /// What `process` would read from Kafka has to be built.
@@ -131,11 +137,19 @@ public final class PipelineReader {
       }
       guard let entity = MappingReader(pair.value, "entity '\(pair.name)'", values) else { continue }
       let keyNode = entity.required("key")
-      let key = keyNode.flatMap { path($0, entity.what("key")) }
+      var expression: ConfigurationNode?
+      let key = keyNode.flatMap { node -> FieldPath? in
+        guard case .mapping = node.content else { return path(node, entity.what("key")) }
+        let computed = computedKey(node, entity.what("key"))
+        expression = computed?.expression
+        return computed?.path
+      }
       let timeToLive = entity.duration("ttl")
       entity.finish(notBuilt: ["keys", "description", "type", "hash", "owner"])
       guard let keyNode, let key else { continue }
+      if let expression { keyExpressions[entities.count] = expression }
       entities.append(FeatureEntity(name: pair.name, keyPath: key, timeToLiveMilliseconds: timeToLive))
+      entities[entities.count - 1].hasComputedKey = expression != nil
       keyLocations.append(keyNode.location)
     }
   }
@@ -211,7 +225,7 @@ public final class PipelineReader {
 
   /// Reports a field that no event of the source's schema has; false where it did.
   func checkField(_ path: FieldPath, in schema: EventSchema, at location: SourceLocation, _ what: String) -> Bool {
-    if path.isMetadata || schema.kinds(at: path.components) != nil { return true }
+    if path.isMetadata || computedTypes[path] != nil || schema.kinds(at: path.components) != nil { return true }
     // The last name alone may be right and only its place forgotten: `price` for `properties.price`.
     let nested = schema.fieldPaths.first { $0.hasSuffix("." + path.description) }
     let hint = nested.map { "; did you mean '\($0)'?" } ?? Suggestion.hint(for: path.description, among: schema.fieldPaths)

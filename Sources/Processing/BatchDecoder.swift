@@ -57,7 +57,9 @@ final class BatchDecoder {
     metadata = MetadataColumns(paths: plan.paths)
     columns = Columns(columnCount: plan.paths.count)
     let indices = Dictionary(uniqueKeysWithValues: plan.paths.enumerated().map { ($1, $0) })
-    program = ExpressionProgram(plan.predicates) { indices[$0]! }
+    program = ExpressionProgram(
+      plan.predicates, values: plan.computedColumns.map { .field($0) }, computed: plan.computedFields
+    ) { indices[$0]! }
   }
 
   private static func decoder(of plan: ProcessingPlan, _ registry: AvroSchemaLookup?) -> any RecordDecoder {
@@ -78,7 +80,12 @@ final class BatchDecoder {
     program.evaluate(columns, rowCount: rowCount)
     if times.count < rowCount { times = ContiguousArray(repeating: 0, count: max(rowCount, times.count * 2)) }
     columnStarts.removeAll(keepingCapacity: true)
-    for column in 0..<plan.paths.count { columnStarts.append(UnsafePointer(columns.column(column))) }
+    for column in plan.columns {
+      switch column {
+      case .decoded(let index): columnStarts.append(UnsafePointer(columns.column(index)))
+      case .computed(let index): columnStarts.append(program.values(index))
+      }
+    }
     predicateStarts.removeAll(keepingCapacity: true)
     for predicate in plan.predicates.indices { predicateStarts.append(program.results(predicate)) }
     try assignRows(batch)
@@ -86,8 +93,13 @@ final class BatchDecoder {
     for row in 0..<rowCount { counts.byteCount += Int64(batch.slots[row].valueCount) }
   }
 
-  /// How many comparisons of a predicate, over all batches, met values of different types.
-  func comparisonMismatches(ofPredicate predicate: Int) -> Int64 { Int64(program.typeMismatchCount(predicate)) }
+  /// In how many records, over all batches, a predicate was unknown for a reason.
+  func nullCounts(ofPredicate predicate: Int) -> NullCounts { program.nullCounts(ofPredicate: predicate) }
+
+  /// In how many records, over all batches, computed fields were null for a reason.
+  var computedNullCounts: NullCounts {
+    plan.computedColumns.indices.reduce(into: NullCounts()) { $0 = $0 + program.nullCounts(ofValue: $1) }
+  }
 
   /// The values of a column in the last batch, by row.
   func column(_ index: Int) -> UnsafePointer<ColumnValue> { columnStarts[index] }

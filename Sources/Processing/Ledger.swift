@@ -16,6 +16,10 @@ public enum LedgerReason: Hashable, Sendable {
   case typeMismatch
   case comparisonMismatch
   case overflow
+  /// An expression was null for a reason of its own.
+  case expressionMismatch
+  case expressionRange
+  case divisionByZero
   /// The record counted without having been looked for among the keys of `dedup`.
   case withoutDedupKey
   /// A key of `dedup` was forgotten before its window was over, because there were more than `max_keys`.
@@ -23,7 +27,8 @@ public enum LedgerReason: Hashable, Sendable {
 
   public static let all: [LedgerReason] =
     RejectionReason.allCases.map { .rejected($0) } + [
-      .duplicate, .late, .keyless, .typeMismatch, .comparisonMismatch, .overflow, .withoutDedupKey, .forgottenDedupKey,
+      .duplicate, .late, .keyless, .typeMismatch, .comparisonMismatch, .overflow, .expressionMismatch, .expressionRange,
+      .divisionByZero, .withoutDedupKey, .forgottenDedupKey,
     ]
 
   /// For programs: `no_event_time`.
@@ -36,6 +41,9 @@ public enum LedgerReason: Hashable, Sendable {
     case .typeMismatch: "type_mismatch"
     case .comparisonMismatch: "comparison_mismatch"
     case .overflow: "overflow"
+    case .expressionMismatch: "expression_mismatch"
+    case .expressionRange: "expression_range"
+    case .divisionByZero: "division_by_zero"
     case .withoutDedupKey: "no_dedup_key"
     case .forgottenDedupKey: "dedup_key_forgotten"
     }
@@ -51,6 +59,9 @@ public enum LedgerReason: Hashable, Sendable {
     case .typeMismatch: "values of a type that their aggregate does not take"
     case .comparisonMismatch: "comparisons of values of different types"
     case .overflow: "integer sums that left the range of 64 bits and are null"
+    case .expressionMismatch: "expressions over values of another type, which are null"
+    case .expressionRange: "expressions that left the range of numbers and are null"
+    case .divisionByZero: "expressions that divided by zero and are null"
     case .withoutDedupKey: "without a key for 'dedup', counted"
     case .forgottenDedupKey: "keys of 'dedup' forgotten early, as there were more than 'max_keys'"
     }

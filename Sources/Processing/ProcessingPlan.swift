@@ -15,8 +15,12 @@ public struct ProcessingPlan: Sendable {
   public let sourceIndex: Int
   /// Per view of the pipeline.
   let viewNames: [String]
-  /// The fields to decode; everything below speaks of them by index.
+  /// The fields to decode.
   public let paths: [FieldPath]
+  /// Fields that are made of others, as far as any is needed; each may need those before it.
+  let computedFields: [ComputedField]
+  /// The fields that windows, keys and times come from; everything below speaks of them by index.
+  let columns: [Column]
   /// The column of the event time; nil where the record's own timestamp is it.
   public let timeColumn: Int?
   public let predicates: [Expression]
@@ -29,16 +33,23 @@ public struct ProcessingPlan: Sendable {
   public let views: [Int]
   /// Per view of `views`: how often its changes go out, in ms; nil for `close`.
   public let emitEvery: [Int64?]
-  /// Per view of the pipeline, per feature: what stands for an empty window.
-  public let defaults: [[Scalar?]]
-  /// The same: whether that is the text of a list.
-  let listDefaults: [[Bool]]
-  /// Per view of the pipeline: whether any of its features has a default.
-  let hasDefaults: [Bool]
   /// Columns of entity keys, with the entity's name: where a topic has several partitions they must equal the record's key.
   public let keyColumns: [(entity: String, path: FieldPath, column: Int)]
   /// Views with one key for everything, which a topic of several partitions cannot serve.
   public let keylessViews: [String]
+
+  /// Where a column comes from.
+  enum Column: Sendable, Equatable {
+    /// Index into `paths`.
+    case decoded(Int)
+    /// Index into the program's values.
+    case computed(Int)
+  }
+
+  /// The fields that the program computes as columns.
+  let computedColumns: [FieldPath]
+  /// The views of the pipeline, whose rows are finished after the windows.
+  let pipelineViews: [FeatureView]
 
   /// The plan of the views in `pipeline` that read source `index`, of those named in `viewNames` (nil: all).
   public init(_ pipeline: PipelineDefinition, source index: Int, viewNames: Set<String>? = nil) throws(Failure) {
@@ -62,7 +73,7 @@ public struct ProcessingPlan: Sendable {
         ViewSpecification(
           identifier: Int32(view), keyColumn: keyColumn, trigger: definition.trigger,
           predicate: definition.predicate.map { predicates.index(of: $0) },
-          aggregates: definition.features.map { feature in
+          aggregates: definition.aggregates.map { feature in
             AggregateSpecification(
               function: feature.function, parameters: feature.parameters, column: feature.field.map { columns.index(of: $0) },
               predicate: Self.conjunction(definition.predicate, feature.predicate).map { predicates.index(of: $0) },
@@ -78,7 +89,12 @@ public struct ProcessingPlan: Sendable {
         column: columns.index(of: $0.keyPath), keyName: $0.keyPath.description, window: $0.windowMilliseconds,
         keyCountMax: $0.keyCountMax)
     }
-    paths = columns.values
+    let sorted = Self.sort(columns.values, source.computedFields)
+    paths = sorted.paths
+    computedFields = sorted.computedFields
+    self.columns = sorted.columns
+    computedColumns = sorted.computedColumns
+    pipelineViews = pipeline.views
     self.predicates = predicates.values
     viewsOfPredicate = predicates.values.indices.map { predicate in
       specifications.indices.filter { view in
@@ -87,11 +103,9 @@ public struct ProcessingPlan: Sendable {
     }
     windows = WindowPlan(
       views: specifications, lateness: source.latenessMilliseconds,
-      meaning: "\(paths.map(\.components)) \(self.predicates) \(source.eventTime)")
+      meaning: "\(columns.values.map(\.components)) \(self.predicates) \(source.eventTime)"
+        + (computedFields.isEmpty ? "" : " \(computedFields)"))
     emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
-    defaults = pipeline.views.map { $0.features.map(\.defaultValue) }
-    listDefaults = pipeline.views.map { $0.features.map(\.function.givesList) }
-    hasDefaults = defaults.map { $0.contains { $0 != nil } }
     keyColumns = keys.sorted { $0.key < $1.key }.filter { !pipeline.entities[$0.key].keyPath.liesInOnePartition }.map {
       (pipeline.entities[$0.key].name, pipeline.entities[$0.key].keyPath, $0.value)
     }
@@ -99,6 +113,29 @@ public struct ProcessingPlan: Sendable {
     guard !views.isEmpty else {
       throw Failure(.badConfiguration, "no view of pipeline '\(pipeline.name)' reads source '\(source.name)'")
     }
+  }
+
+  /// Tells fields of the records from computed ones, and adds the fields that those are made of.
+  private static func sort(
+    _ wanted: [FieldPath], _ computed: [ComputedField]
+  ) -> (paths: [FieldPath], computedFields: [ComputedField], columns: [Column], computedColumns: [FieldPath]) {
+    var needed = Set(wanted)
+    var computedFields: [ComputedField] = []
+    for field in computed.reversed() where needed.contains(field.path) {
+      needed.formUnion(field.expression.fieldPaths)
+      computedFields.insert(field, at: 0)
+    }
+    let computedPaths = Set(computedFields.map(\.path))
+    var paths: [FieldPath] = []
+    for path in wanted + computedFields.flatMap(\.expression.fieldPaths)
+    where !computedPaths.contains(path) && !paths.contains(path) {
+      paths.append(path)
+    }
+    let computedColumns = wanted.filter { computedPaths.contains($0) }
+    let columns = wanted.map { path in
+      computedColumns.firstIndex(of: path).map { Column.computed($0) } ?? .decoded(paths.firstIndex(of: path)!)
+    }
+    return (paths, computedFields, columns, computedColumns)
   }
 
   /// Whether any field is a header of the records, which a source copies only then.

@@ -57,38 +57,12 @@ extension Worker {
 
   /// Writes rows, and no more than that: a record may be half way through, so that nothing may be committed yet.
   private func writeRows() throws {
-    fillDefaults()
+    finisher.finish(rows)
     try store.write(rows)
     counts.rowsWritten += Int64(rows.rows.count)
     for row in rows.rows where row.isWindow { counts.windowRowsWritten += 1 }
     counts.flushes += 1
     rows.removeAll()
-  }
-
-  /// Puts the defaults of features where no record was in the window.
-  private func fillDefaults() {
-    for row in rows.rows {
-      guard plan.hasDefaults[Int(row.view)] else { continue }
-      let defaults = plan.defaults[Int(row.view)]
-      for (index, value) in defaults.enumerated() where rows.values[Int(row.firstValue) + index].kind == .missing {
-        var filled = value.map(literal) ?? FeatureValue(kind: .null)
-        if filled.kind == .string, plan.listDefaults[Int(row.view)][index] { filled.kind = .composite }
-        rows.values[Int(row.firstValue) + index] = filled
-      }
-    }
-  }
-
-  private func literal(_ scalar: Scalar) -> FeatureValue {
-    switch scalar {
-    case .null: return FeatureValue(kind: .null)
-    case .bool(let value): return FeatureValue(kind: .bool, bits: value ? 1 : 0)
-    case .integer(let value): return FeatureValue(kind: .integer, bits: UInt64(bitPattern: value))
-    case .double(let value): return FeatureValue(kind: .double, bits: value.bitPattern)
-    case .string(let value):
-      let start = rows.bytes.count
-      rows.bytes.append(value)
-      return FeatureValue(kind: .string, bits: UInt64(start), byteCount: UInt32(rows.bytes.count - start))
-    }
   }
 
   /// Records are visible once every view that may show them has been drained and written.

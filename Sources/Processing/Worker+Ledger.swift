@@ -143,14 +143,29 @@ extension Worker {
 
   // MARK: Helpers
 
-  /// Comparisons in `where` of values of different types. They are made before a record's partition is looked at.
-  func addComparisonMismatches(to ledger: inout Ledger) {
+  /// What expressions could not do: those of `where`, of computed fields, and of features made of others. They are evaluated before a record's
+  /// partition is looked at, or after its windows.
+  func addExpressionNulls(to ledger: inout Ledger) {
+    func add(_ count: Int, _ reason: LedgerReason, view: Int = -1) {
+      ledger.add(Int64(count), to: LedgerKey(source: plan.sourceIndex, partition: -1, view: view, reason: reason))
+    }
     for (predicate, views) in plan.viewsOfPredicate.enumerated() {
-      let count = decoder.comparisonMismatches(ofPredicate: predicate)
+      let counts = decoder.nullCounts(ofPredicate: predicate)
       for view in views {
-        ledger.add(
-          count, to: LedgerKey(source: plan.sourceIndex, partition: -1, view: plan.views[view], reason: .comparisonMismatch))
+        add(counts.mismatches, .comparisonMismatch, view: plan.views[view])
+        add(counts.outOfRange, .expressionRange, view: plan.views[view])
+        add(counts.divisionsByZero, .divisionByZero, view: plan.views[view])
       }
+    }
+    let counts = decoder.computedNullCounts
+    add(counts.mismatches, .expressionMismatch)
+    add(counts.outOfRange, .expressionRange)
+    add(counts.divisionsByZero, .divisionByZero)
+    for view in plan.views {
+      // A feature says itself what becomes of a division by zero.
+      let counts = finisher.nullCounts(ofView: view)
+      add(counts.mismatches, .expressionMismatch, view: view)
+      add(counts.outOfRange, .expressionRange, view: view)
     }
   }
 

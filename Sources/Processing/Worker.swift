@@ -64,6 +64,7 @@ public final class Worker {
 
   let sideOutputs: SideOutputs
   let decoder: BatchDecoder
+  let finisher: RowFinisher
   let deduplicated = DeduplicatedRows()
   var counts: ProcessingCounts
   var partitions: [PartitionIndex: PartitionState] = [:]
@@ -104,6 +105,7 @@ public final class Worker {
     self.logger = logger
     self.isStopRequested = isStopRequested
     self.observeVisible = observeVisible
+    finisher = RowFinisher(plan.pipelineViews)
     decoder = BatchDecoder(
       plan, sourceName: source.name, isPartitioned: !source.isBounded, requiresRecordKey: settings.partitionCount > 1,
       registry: settings.registry)
@@ -267,7 +269,7 @@ public final class Worker {
     publishedAt = now
     var total = counts
     total.partitions = partitions.count
-    addComparisonMismatches(to: &total.ledger)
+    addExpressionNulls(to: &total.ledger)
     for (index, state) in partitions {
       state.addCounts(to: &total.ledger, index, plan)
       state.addGauges(to: &total, lag: source.lag(of: index))

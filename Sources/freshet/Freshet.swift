@@ -15,7 +15,7 @@ struct Freshet: ParsableCommand {
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ProcessCommand.self, TestCommand.self, ValidateCommand.self, ExplainCommand.self,
       VerifyCommand.self,
-      InitCommand.self, VersionCommand.self,
+      EvalCommand.self, InitCommand.self, VersionCommand.self,
     ])
 
   static func main() {

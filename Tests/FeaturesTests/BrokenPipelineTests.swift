@@ -205,7 +205,7 @@ import Testing
       (
         "agg: count, where: \"event ==", "agg: count, where: \"evnt ==",
         [
-          "18:35: error[unknown-reference]: 'where' of feature 'views': no event of schema 'clickstream' has a field 'evnt'; did you mean 'event'?"
+          "18:36: error[unknown-reference]: 'where' of feature 'views': no event of schema 'clickstream' has a field 'evnt'; did you mean 'event'?"
         ]
       ),
       (
@@ -286,7 +286,11 @@ import Testing
       ),
       (
         "agg: sum, field: properties.price", "expr: a + b",
-        ["19:16: error[not-built]: 'expr' in feature 'spend' is part of the pipeline language but not built in this version"]
+        [
+          "19:22: error[unknown-reference]: 'expr' of feature 'spend': the view has no feature 'a'",
+          "19:26: error[unknown-reference]: 'expr' of feature 'spend': the view has no feature 'b'",
+          "19:29: error[wrong-value]: 'window' of feature 'spend': a feature with 'expr' is made of other features and has no 'window' of its own",
+        ]
       ),
       (
         "default: 0 }", "default: x }",

@@ -68,7 +68,8 @@ struct ExpressionMaker {
   mutating func value(_ depth: Int) -> Expression {
     guard depth > 0 else { return coin() ? field() : .literal(scalar()) }
     let operations: [Expression.Arithmetic] = [.add, .subtract, .multiply, .divide, .remainder]
-    switch Int.random(in: 0..<12, using: &generator) {
+    switch Int.random(in: 0..<13, using: &generator) {
+    case 12: return .onDivisionByZero(value(depth - 1), scalar())
     case 0: return .literal(scalar())
     case 1, 2: return field()
     case 3: return condition(depth - 1)

@@ -147,6 +147,9 @@ struct PlainInterpreter {
     case .call(let function, let arguments) where function == .least || function == .greatest:
       return extreme(function, arguments.map(value))
     case .call(let function, let arguments): return strict(arguments.map(value)) { call(function, $0) }
+    case .onDivisionByZero(let operand, let scalar):
+      let value = value(operand)
+      return value.reasons.contains(.divisionByZero) ? wrapped(scalar) : value
     case .negate(let operand):
       return strict([value(operand)]) {
         if case .integer(let value) = $0[0] { return value == .min ? .outOfRange : .scalar(.integer(-value)) }

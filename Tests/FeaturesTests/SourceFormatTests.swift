@@ -186,7 +186,7 @@ private let click = """
       (
         "userId", "price", "sku == 'a'",
         [
-          "13:47: error[unknown-reference]: 'where' of feature 'total': the Avro schema has no field 'sku'; did you mean 'properties.sku'?"
+          "13:48: error[unknown-reference]: 'where' of feature 'total': the Avro schema has no field 'sku'; did you mean 'properties.sku'?"
         ]
       ),
       (
