@@ -41,7 +41,7 @@ struct EvalCommand: ParsableCommand {
   func run() throws {
     let events = try schema.map { try SchemaSource.load(path: $0).schema }
     let parsed = try parse(events)
-    if check { return try Terminal.print(toOutput: "\(parsed.type)\n") }
+    if check { return try Terminal.print(toOutput: parsed.type.description) }
     let evaluation = Evaluation(parsed.expression, FileDescriptorWriter(descriptor: STDOUT_FILENO, name: "stdout"))
     guard !evaluation.paths.isEmpty else { return try evaluation.printConstant() }
     let source = LineSource(descriptor: STDIN_FILENO, name: "stdin")
