@@ -89,7 +89,8 @@ let package = Package(
       name: "GenerationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema", "TestSupport"]),
     .testTarget(name: "CompressionTests", dependencies: ["Base", "Compression", "TestSupport"]),
     .testTarget(
-      name: "LocalTransportTests", dependencies: ["Base", "Compression", "Features", "LocalTransport", "Records", "TestSupport"]),
+      name: "LocalTransportTests",
+      dependencies: ["Base", "Codec", "Compression", "Features", "LocalTransport", "Records", "TestSupport"]),
     .executableTarget(
       name: "freshet-test-broker", dependencies: ["Base", "KafkaTransport"], path: "Tests/Support/TestBroker"),
     .target(

@@ -23,7 +23,8 @@ struct BenchmarkScale {
 @main
 enum FreshetBench {
   static let all: [Benchmark] = [
-    generateBenchmark, parseBenchmark, processBenchmark, windowsBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
+    generateBenchmark, parseBenchmark, avroBenchmark, processBenchmark, windowsBenchmark, filesBenchmark, kafkaBenchmark,
+    redisBenchmark,
   ]
 
   static func main() throws {

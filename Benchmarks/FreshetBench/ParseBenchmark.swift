@@ -52,6 +52,9 @@ private final class Decoding {
   }
 }
 
+/// The clicks of the benchmark, one per line.
+func clicks(_ count: Int) -> RecordBatch { batch(count) { click($0, separators: (",", ":")) } }
+
 private func referenceLoop(_ batch: RecordBatch) {
   var sum: UInt64 = 0
   for row in 0..<batch.count { sum &+= creference_parse_click(batch.value(row).baseAddress) }

@@ -8,10 +8,13 @@ import Records
 public struct AvroSchemaTexts: Sendable, Equatable {
   public var schema: String
   public var definitions: [String]
+  /// Why the schema cannot be used, whatever it says, as when it is of another kind.
+  public var refusal: String?
 
-  public init(schema: String, definitions: [String] = []) {
+  public init(schema: String, definitions: [String] = [], refusal: String? = nil) {
     self.schema = schema
     self.definitions = definitions
+    self.refusal = refusal
   }
 }
 
@@ -146,10 +149,14 @@ public final class AvroColumnReader: RecordDecoder {
     if let known = schemas[number] { return known }
     guard case .registry(let lookUp) = origin, let texts = try lookUp(number) else { return nil }
     let schema: Schema
-    do {
-      schema = Self.compile(try AvroSchema(texts.schema, definitions: texts.definitions), paths)
-    } catch {
-      schema = .refused("\(error)")
+    if let refusal = texts.refusal {
+      schema = .refused(refusal)
+    } else {
+      do {
+        schema = Self.compile(try AvroSchema(texts.schema, definitions: texts.definitions), paths)
+      } catch {
+        schema = .refused(error.description)
+      }
     }
     schemas[number] = schema
     return schema
@@ -208,9 +215,9 @@ public final class AvroColumnReader: RecordDecoder {
     return "expected an Avro record, found a value of another type"
   }
 
-  public func excerpt(ofRow row: Int, in batch: RecordBatch) -> String {
+  public func excerpt(ofRow row: Int, in batch: RecordBatch) -> String? {
     let value = batch.value(row)
-    if batch.slots[row].marks.contains(.unreadable) { return "\(value.count) bytes of explanation" }
+    if batch.slots[row].marks.contains(.unreadable) { return nil }
     let digits = value.prefix(32).map { byte in
       let text = String(byte, radix: 16)
       return text.count < 2 ? "0" + text : text

@@ -1,22 +1,21 @@
 // From a schema and paths to a program. What leads to wanted fields becomes operations in line; the program is as long as the ways to the fields
 // are, however often types refer to each other.
 
-import Base
 import Records
 
 struct AvroCompiler {
   private(set) var operations: [AvroOperation] = []
   private(set) var jumps: [Int32] = []
-  private(set) var keys: [(name: String, address: Int32)] = []
-  private(set) var nodes: [AvroTypeNode] = []
-  private(set) var children: [Int32] = []
-  private(set) var texts: [String] = []
+  private(set) var keys: [(name: String, address: Int32, firstColumn: Int32, columnCount: Int32)] = []
+  var nodes: [AvroTypeNode] = []
+  var children: [Int32] = []
+  var texts: [String] = []
   private(set) var names: [String] = [""]
 
   /// The ways to the wanted fields, over the branches of unions in unions, are more than anyone means.
   private(set) var isTooLarge = false
 
-  private let schema: AvroSchema
+  let schema: AvroSchema
   /// The operation that something jumps to, and which therefore cannot join the one before it; the last such one is enough.
   private var lastTarget = 0
   private static let operationCountMax = 100_000
@@ -30,6 +29,9 @@ struct AvroCompiler {
     var fields: [(name: String, want: Want)] = []
 
     func field(_ name: String) -> Want? { fields.first { $0.name == name }?.want }
+
+    /// The columns of all that is wanted.
+    var columns: [Int32] { (column >= 0 ? [column] : []) + fields.flatMap(\.want.columns) }
   }
 
   init(_ schema: AvroSchema) {
@@ -158,7 +160,11 @@ struct AvroCompiler {
     let table = jumps.count
     jumps += [Int32(want.fields.count), Int32(keys.count), Int32(values)]
     let first = keys.count
-    keys += want.fields.map { ($0.name, 0) }
+    for (name, want) in want.fields {
+      let columns = want.columns
+      keys.append((name, 0, Int32(jumps.count), Int32(columns.count)))
+      jumps += columns
+    }
     emit(AvroOperation(action: .map, argument: Int32(table), name: name(place)))
     let skipped = operations.count
     emit(AvroOperation(action: .jump))
@@ -230,74 +236,5 @@ struct AvroCompiler {
       return
     }
     emit(AvroOperation(action: action, nullByte: nullByte, argument: argument, name: name(place)))
-  }
-
-  // MARK: - Types
-
-  private mutating func makeNodes() {
-    for type in schema.types {
-      var node = AvroTypeNode(shape: .null, meaning: type.meaning)
-      node.scale = Int32(type.scale)
-      switch type.kind {
-      case .null: break
-      case .boolean: node.shape = .boolean
-      case .int: node.shape = .int
-      case .long: node.shape = .long
-      case .float: node.shape = .float
-      case .double: node.shape = .double
-      case .bytes: node.shape = .bytes
-      case .string: node.shape = .string
-      case .fixed(let byteCount):
-        node.shape = .fixed
-        node.count = Int32(byteCount)
-      case .enumeration(let symbols):
-        node.shape = .enumeration
-        node.count = Int32(symbols.count)
-        node.firstText = Int32(texts.count)
-        texts += symbols
-      case .array(let items):
-        node.shape = .array
-        node.first = Int32(items)
-      case .map(let values):
-        node.shape = .map
-        node.first = Int32(values)
-      case .union(let branches):
-        node.shape = .union
-        node.count = Int32(branches.count)
-        node.first = Int32(children.count)
-        children += branches.map(Int32.init)
-      case .record(let fields):
-        node.shape = .record
-        node.count = Int32(fields.count)
-        node.first = Int32(children.count)
-        node.firstText = Int32(texts.count)
-        children += fields.map { Int32($0.type) }
-        texts += fields.map { JSONText.quoted($0.name) + ":" }
-      }
-      nodes.append(node)
-    }
-    findEmptyTypes()
-  }
-
-  /// Marks what takes no bytes, from the inside out: a record is empty when all its fields are known to be.
-  private mutating func findEmptyTypes() {
-    var hasChanged = true
-    while hasChanged {
-      hasChanged = false
-      for index in nodes.indices.reversed() where !nodes[index].isEmpty {
-        let node = nodes[index]
-        let isEmpty =
-          switch node.shape {
-          case .null: true
-          case .fixed: node.count == 0
-          case .record: children[Int(node.first)..<Int(node.first + node.count)].allSatisfy { nodes[Int($0)].isEmpty }
-          default: false
-          }
-        if isEmpty {
-          nodes[index].isEmpty = true
-          hasChanged = true
-        }
-      }
-    }
   }
 }

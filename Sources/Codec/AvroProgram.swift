@@ -76,6 +76,9 @@ struct AvroText: BitwiseCopyable {
 struct AvroMapKey: BitwiseCopyable {
   var text: AvroText
   var address: Int32
+  /// The columns that it fills, in `jumps`: a key that comes again replaces all of them.
+  var firstColumn: Int32
+  var columnCount: Int32
 }
 
 final class AvroProgram {
@@ -110,7 +113,11 @@ final class AvroProgram {
     nodes = Self.copy(compiler.nodes, &owned)
     children = Self.copy(compiler.children, &owned)
     texts = Self.copy(compiler.texts.map { Self.text($0, &owned) }, &owned)
-    keys = Self.copy(compiler.keys.map { AvroMapKey(text: Self.text($0.name, &owned), address: $0.address) }, &owned)
+    keys = Self.copy(
+      compiler.keys.map { key in
+        AvroMapKey(
+          text: Self.text(key.name, &owned), address: key.address, firstColumn: key.firstColumn, columnCount: key.columnCount)
+      }, &owned)
     allocations = owned
   }
 

@@ -209,6 +209,10 @@ struct AvroScanner {
         for index in 0..<Int(table[0])
         where keys[index].text.count == byteCount && memcmp(keys[index].text.start, behind - byteCount, byteCount) == 0 {
           address = keys[index].address
+          for column in 0..<Int(keys[index].columnCount) {
+            let column = Int(program.jumps[Int(keys[index].firstColumn) + column])
+            values.unsafelyUnwrapped[column &* stride &+ row] = ColumnValue(kind: .missing)
+          }
         }
         guard let next = address >= 0 ? run(address, cursor, depth: depth) : skip(type, cursor, depth: depth) else { return nil }
         cursor = next

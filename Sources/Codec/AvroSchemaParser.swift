@@ -128,7 +128,7 @@ struct AvroSchemaParser {
       if !own.isEmpty { full = "\(own).\(name)" }
     }
     guard Self.primitives[full] == nil else {
-      throw AvroSchemaError("\(place)a \(what) cannot be called '\(full)', which is a type")
+      throw AvroSchemaError("\(place)the \(what) cannot be called '\(full)', which is a type")
     }
     guard named[full] == nil else { throw AvroSchemaError("\(place)'\(full)' is defined twice") }
     let index = try add(kind, place)

@@ -1,10 +1,13 @@
 // Texts that a decoder makes while it fills columns. How long they become is not known beforehand, so the memory may move: a value holds the
-// offset of its text until the batch is through, and then its address.
+// offset of its text until the batch is through, and then its address. The highest bit tells the two apart, as a value may be stored more than
+// once before: no address has it.
 
 import Base
 import Records
 
 final class DeferredText {
+  private static let isOffset: UInt64 = 1 << 63
+
   let buffer = ByteBuffer()
   private var values: ContiguousArray<UnsafeMutablePointer<ColumnValue>> = []
 
@@ -16,7 +19,8 @@ final class DeferredText {
 
   /// Makes `value` the text from `start` to the end of the buffer.
   func store(_ kind: ValueKind, from start: Int, into value: UnsafeMutablePointer<ColumnValue>) {
-    value.pointee = ColumnValue(kind: kind, bits: UInt64(start), byteCount: UInt32(truncatingIfNeeded: buffer.count - start))
+    value.pointee = ColumnValue(
+      kind: kind, bits: Self.isOffset | UInt64(start), byteCount: UInt32(truncatingIfNeeded: buffer.count - start))
     values.append(value)
   }
 
@@ -31,6 +35,8 @@ final class DeferredText {
   /// Turns the offsets into addresses, which hold until the buffer is next filled.
   func resolve() {
     let base = UInt64(UInt(bitPattern: buffer.base))
-    for value in values { value.pointee.bits &+= base }
+    for value in values where value.pointee.kind.rawValue >= ValueKind.string.rawValue && value.pointee.bits & Self.isOffset != 0 {
+      value.pointee.bits = value.pointee.bits & ~Self.isOffset &+ base
+    }
   }
 }

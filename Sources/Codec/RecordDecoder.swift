@@ -16,8 +16,8 @@ public protocol RecordDecoder: AnyObject {
   /// What is wrong with the value of record `row`, for a person: `malformed JSON at byte 7: ...`.
   func explanation(ofRow row: Int, in batch: RecordBatch) -> String
 
-  /// How a record's value is shown in messages, on one line.
-  func excerpt(ofRow row: Int, in batch: RecordBatch) -> String
+  /// How a record's value is shown in messages, on one line; nil where there is nothing to show.
+  func excerpt(ofRow row: Int, in batch: RecordBatch) -> String?
 }
 
 extension JSONColumnReader: RecordDecoder {
@@ -25,7 +25,7 @@ extension JSONColumnReader: RecordDecoder {
     fault(in: batch.value(row)).map { "malformed JSON at \($0)" } ?? "expected a JSON object"
   }
 
-  public func excerpt(ofRow row: Int, in batch: RecordBatch) -> String {
+  public func excerpt(ofRow row: Int, in batch: RecordBatch) -> String? {
     let value = batch.value(row)
     let text = String(decoding: value.prefix(120), as: UTF8.self)
     let line = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? "\u{FFFD}" : $0 }))

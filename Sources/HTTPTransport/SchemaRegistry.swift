@@ -18,7 +18,16 @@ public struct RegisteredSchema: Sendable, Equatable {
   public var schema: String
 }
 
-/// Calls wait for their answer; they are made before a stream begins, never per record.
+/// A schema with what it refers to.
+public struct ReferringSchema: Sendable, Equatable {
+  /// As the registry calls it: `AVRO`, `JSON`, `PROTOBUF`.
+  public var kind: String
+  public var schema: String
+  /// Each after those that it refers to itself.
+  public var references: [String] = []
+}
+
+/// Calls wait for their answer; they are made before a stream begins or when a new schema is met, never per record.
 public final class SchemaRegistry {
   private let address: HTTPAddress
   private let client: HTTPClient
@@ -68,6 +77,40 @@ public final class SchemaRegistry {
   public func latest(subject: String) throws -> RegisteredSchema? {
     try call("GET", "/subjects/\(Self.escaped(subject))/versions/latest", nil, missing: [40401, 40402]).map {
       try registered($0, subject)
+    }
+  }
+
+  /// The schema with a number and all that it refers to; nil where the registry has no such number.
+  public func schemaWithReferences(id: Int32) throws -> ReferringSchema? {
+    guard let answer = try call("GET", "/schemas/ids/\(id)", nil, missing: [40403]) else { return nil }
+    guard let schema = answer["schema"] as? String else { throw unexpected("schema \(id)", "no schema") }
+    var found = ReferringSchema(kind: answer["schemaType"] as? String ?? SchemaKind.avro.rawValue, schema: schema)
+    var seen: Set<String> = []
+    try addReferences(of: answer, to: &found, &seen, depth: 0)
+    return found
+  }
+
+  private static let referenceCountMax = 200
+  private static let referenceDepthMax = 20
+
+  /// Adds the schemas that one names, each after those that it names itself.
+  private func addReferences(of answer: [String: Any], to found: inout ReferringSchema, _ seen: inout Set<String>, depth: Int)
+    throws
+  {
+    for reference in answer["references"] as? [[String: Any]] ?? [] {
+      guard let subject = reference["subject"] as? String, let version = (reference["version"] as? NSNumber)?.intValue else {
+        throw unexpected("references", "one without a subject and a version")
+      }
+      guard seen.insert("\(version) \(subject)").inserted else { continue }
+      guard seen.count <= Self.referenceCountMax, depth < Self.referenceDepthMax else {
+        throw unexpected("references", "more than \(Self.referenceCountMax), or deeper than \(Self.referenceDepthMax)")
+      }
+      let path = "/subjects/\(Self.escaped(subject))/versions/\(version)"
+      guard let answer = try call("GET", path, nil), let schema = answer["schema"] as? String else {
+        throw unexpected("subject '\(subject)'", "no schema")
+      }
+      try addReferences(of: answer, to: &found, &seen, depth: depth + 1)
+      found.references.append(schema)
     }
   }
 

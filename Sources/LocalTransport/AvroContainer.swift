@@ -68,6 +68,9 @@ public struct AvroContainer: Sendable {
     self.blockRecordCount = blockRecordCount
   }
 
+  /// What every container file begins with.
+  static let magic: [UInt8] = [0x4F, 0x62, 0x6A, 1]
+
   /// 16 bytes that hardly occur in data.
   var syncMarker: [UInt8] {
     [Hash.mix(seed, 0x4f62_6a01), Hash.mix(seed, 0x7379_6e63)].flatMap { word in

@@ -18,9 +18,8 @@ public final class LineSource: Source {
   public static let lineByteCountMax = 16 << 20
 
   public let isBounded = true
-  public let name: String
-  private let descriptor: Int32
-  private let ownsDescriptor: Bool
+  public var name: String { input.name }
+  private let input: InputDescriptor
   private let readByteCount: Int
   /// The beginning of a line whose end has not been read, and where it stands in the input.
   private let carried = ByteBuffer(capacity: 1 << 16)
@@ -29,22 +28,15 @@ public final class LineSource: Source {
 
   /// Reads from a descriptor that stays open afterwards, such as standard input.
   public init(descriptor: Int32, name: String, readByteCount: Int = 1 << 20) {
-    self.descriptor = descriptor
-    self.name = name
+    input = InputDescriptor(descriptor: descriptor, name: name)
     self.readByteCount = readByteCount
-    ownsDescriptor = false
   }
 
   /// Opens a file.
   public init(path: String, readByteCount: Int = 1 << 20) throws(Failure) {
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw Failure(.noInput, "cannot open '\(path)': \(String(cString: strerror(errno)))") }
-    name = "file:\(path)"
+    input = try InputDescriptor(path: path)
     self.readByteCount = readByteCount
-    ownsDescriptor = true
   }
-
-  deinit { if ownsDescriptor { _ = Glibc.close(descriptor) } }
 
   /// `maximumCount` bounds nothing here: a batch holds the lines of one read.
   public func poll(into batch: RecordBatch, maximumCount: Int, timeoutMilliseconds: Int) throws -> PollResult {
@@ -53,17 +45,18 @@ public final class LineSource: Source {
     batch.bytes.append(carried.bytes)
     let searchStart = carried.count
     carried.removeAll()
-    guard try waitUntilReadable(timeoutMilliseconds) else {
+    guard try input.waitUntilReadable(timeoutMilliseconds) else {
       keep(batch, from: 0)
       return .idle
     }
-    let count = try readMore(into: batch.bytes)
+    let count = try input.read(readByteCount, into: batch.bytes)
     if count == 0 {
       isAtEnd = true
       // The last line may lack its line feed.
       if batch.bytes.count > 0 { addLine(batch, 0, batch.bytes.count) }
       return batch.count > 0 ? .records : .endOfInput
     }
+    if carriedOffset == 0 { try refuseContainer(batch.bytes.bytes) }
     let lineEnd = split(batch, searchFrom: searchStart)
     let batchOffset = carriedOffset
     carriedOffset = batchOffset + Int64(lineEnd)
@@ -106,31 +99,13 @@ public final class LineSource: Source {
     batch.append(RecordSlot(valueStart: UInt32(start), valueCount: UInt32(end - start), offset: carriedOffset + Int64(start)))
   }
 
+  /// An Avro file is no lines, and would only be rejected in pieces.
+  private func refuseContainer(_ bytes: UnsafeBufferPointer<UInt8>) throws(Failure) {
+    guard bytes.starts(with: AvroContainer.magic) else { return }
+    throw Failure(.badData, "\(name): this is an Avro file; the pipeline's source needs 'format: avro'")
+  }
+
   private func keep(_ batch: RecordBatch, from start: Int) {
     carried.append(batch.bytes.base + start, count: batch.bytes.count - start)
-  }
-
-  // MARK: Reading
-
-  private func readMore(into bytes: ByteBuffer) throws(Failure) -> Int {
-    bytes.reserve(readByteCount)
-    while true {
-      let count = read(descriptor, bytes.base + bytes.count, readByteCount)
-      if count >= 0 {
-        bytes.count += count
-        return count
-      }
-      if errno == EINTR { continue }
-      let code: ExitCode = errno == EISDIR ? .noInput : .inputOutput
-      throw Failure(code, "cannot read \(name): \(String(cString: strerror(errno)))")
-    }
-  }
-
-  /// Whether there is something to read, or the end, within the timeout. An interrupted wait counts as nothing.
-  private func waitUntilReadable(_ timeoutMilliseconds: Int) throws(Failure) -> Bool {
-    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    let code = Glibc.poll(&request, 1, Int32(timeoutMilliseconds))
-    if code < 0, errno != EINTR { throw Failure(.inputOutput, "cannot wait for \(name): \(String(cString: strerror(errno)))") }
-    return code > 0
   }
 }

@@ -194,7 +194,8 @@ final class BatchDecoder {
 
   /// Where a record stands, what is to say of it, and how it begins.
   func example(_ row: Int, _ batch: RecordBatch, _ explanation: String) -> String {
-    "\(position(row, batch)): \(explanation): \(reader.excerpt(ofRow: row, in: batch))"
+    let excerpt = reader.excerpt(ofRow: row, in: batch)
+    return "\(position(row, batch)): \(explanation)" + (excerpt.map { ": \($0)" } ?? "")
   }
 
   /// What is wrong with a rejected record.

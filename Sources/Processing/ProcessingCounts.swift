@@ -16,8 +16,8 @@ public enum RejectionReason: Int, CaseIterable, Sendable {
   /// How a summary names it.
   public var name: String {
     switch self {
-    case .malformed: "malformed JSON"
-    case .notAnObject: "not a JSON object"
+    case .malformed: "malformed"
+    case .notAnObject: "not an object"
     case .empty: "empty value"
     case .missingEventTime: "no event time"
     case .invalidEventTime: "invalid event time"

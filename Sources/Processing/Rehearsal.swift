@@ -17,6 +17,9 @@ public final class Rehearsal {
 
   /// - Parameter source: Index into `PipelineDefinition.sources`; all views over it run.
   public init(_ pipeline: PipelineDefinition, source index: Int) throws {
+    // Tests state their records as JSON, whatever the source reads; fields and values are called alike.
+    var pipeline = pipeline
+    pipeline.sources[index].format = .json
     rows = MemoryRowStore(pipeline.views.map { StoredView($0, entities: pipeline.entities) })
     source = MemorySource()
     status = ProcessingStatus()

@@ -89,8 +89,8 @@ private let pipeline = "Pipelines/shop_features.yaml"
     #expect(outcome.status == 0)
     #expect(outcome.errors.hasPrefix("processed 11 events ("))
     for line in [
-      "  rejected 1: malformed JSON; first: stdin, byte 101: malformed JSON at byte 1: a key was expected: {nope\n",
-      "  rejected 1: not a JSON object; first: stdin, byte 107: expected a JSON object: [1]\n",
+      "  rejected 1: malformed; first: stdin, byte 101: malformed JSON at byte 1: a key was expected: {nope\n",
+      "  rejected 1: not an object; first: stdin, byte 107: expected a JSON object: [1]\n",
       "  rejected 1: no event time; first: stdin, byte 112: no event time in 'timestamp': {\"userId\":\"u1\"}\n",
       "  rejected 2: invalid event time; first: stdin, byte 128: 'timestamp' is no rfc3339 time: {\"timestamp\":\"yes",
       "  view 'user_activity': 1 without a key; first: stdin, byte 198: the view's key is neither a text nor an integer: {\"timestamp\"",

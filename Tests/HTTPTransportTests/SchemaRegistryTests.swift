@@ -1,4 +1,5 @@
 import Base
+import Foundation
 import TestSupport
 import Testing
 
@@ -33,6 +34,31 @@ struct SchemaRegistryTests {
     #expect(seen[0].type == "application/vnd.schemaregistry.v1+json")
     #expect(seen[0].body.hasSuffix(#""schemaType":"AVRO"}"#))
     #expect(seen[2].path == "/subjects/other%2F%C3%A4%20b/versions")
+  }
+
+  @Test func `a schema comes with those that it refers to, the innermost first and each once`() throws {
+    let double = try TestDouble("registry")
+    let registry = try SchemaRegistry(double.address)
+    func register(_ name: String, fields: String, references: [String]) throws {
+      let schema = "{\"type\":\"record\",\"name\":\"\(name)\",\"fields\":[\(fields)]}"
+      let list = references.map { ["name": $0, "subject": "\($0) s", "version": 1] as [String: Any] }
+      let body = try JSONSerialization.data(withJSONObject: ["schema": schema, "references": list])
+      let answer = try HTTPClient().send(
+        "POST", URL(string: "\(double.address)/subjects/\(name)%20s/versions")!,
+        headers: [("Content-Type", "application/vnd.schemaregistry.v1+json")], body: body)
+      #expect(answer.status == 200)
+    }
+    func field(_ type: String) -> String { "{\"name\":\"\(type)\",\"type\":\"\(type)\"}" }
+    try register("c", fields: field("int"), references: [])
+    try register("b", fields: field("c"), references: ["c"])
+    try register("a", fields: "\(field("b")),\(field("c"))", references: ["b", "c"])
+    let found = try #require(try registry.schemaWithReferences(id: 3))
+    #expect(found.kind == "AVRO" && found.schema.contains("\"name\": \"a\""))
+    #expect(found.references.map { $0.contains("\"name\": \"c\", \"type\": \"record\"") } == [true, false])
+    #expect(found.references.count == 2 && found.references[1].contains("\"name\": \"b\", \"type\": \"record\""))
+    #expect(try registry.schemaWithReferences(id: 1)?.references == [])
+    #expect(try registry.schemaWithReferences(id: 9) == nil)
+    #expect(try double.requests(Seen.self).map(\.path).filter { $0.hasSuffix("/subjects/b%20s/versions/1") }.count == 1)
   }
 
   @Test func `what the registry does not hold is nil`() throws {

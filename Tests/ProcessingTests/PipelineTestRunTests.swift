@@ -137,7 +137,7 @@ private func differences(_ pipeline: PipelineDefinition) throws -> [String] {
         """))
     let notes = [
       "record 3, line 34: late, all its windows had closed", "record 4, line 35: without a key",
-      "record 5, line 36: rejected, malformed JSON", "record 6, line 37: rejected, invalid event time",
+      "record 5, line 36: rejected, malformed", "record 6, line 37: rejected, invalid event time",
     ]
     #expect(
       differences == ["rows: n: expected 2, found 1"] + notes + ["rows: row: expected one, found none"] + notes

@@ -15,7 +15,9 @@ struct ProcessCommand: ParsableCommand {
     abstract: "Compute a pipeline's windowed features from a stream of events.",
     discussion: """
       Reads events from the pipeline's Kafka topic (or from --from), keeps the windows of every view in memory, and writes feature rows to \
-      Redis (or to --to). Offsets are committed only after the rows that depend on them have been confirmed.
+      Redis (or to --to). A source reads JSON, one record per line or per message of Kafka, or Avro ('format: avro': container files, or \
+      records with the schemas of a registry, whose credentials are FRESHET_SCHEMA_REGISTRY_USERNAME and \
+      FRESHET_SCHEMA_REGISTRY_PASSWORD, or the latter with _FILE). Offsets are committed only after the rows that depend on them have been confirmed.
 
         freshet process Pipelines/shop_features.yaml
         freshet generate Schemas/clickstream.yaml --count 1000000 | freshet process Pipelines/shop_features.yaml --from - --to stdout

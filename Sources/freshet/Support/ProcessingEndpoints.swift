@@ -2,6 +2,7 @@
 // pipeline can have.
 
 import Base
+import Codec
 import Features
 import Foundation
 import KafkaTransport
@@ -29,8 +30,12 @@ enum ProcessingInput: Sendable {
     case .kafka(let address, let group, let properties):
       let source = try KafkaSource(address, group: group, properties: properties, readsHeaders: plan.readsHeaders)
       return (source, try source.partitionCount() ?? 2)
-    case .standardInput: return (LineSource(descriptor: STDIN_FILENO, name: "stdin"), 1)
-    case .file(let path): return (try LineSource(path: path), 1)
+    case .standardInput:
+      guard case .avro(let settings) = plan.source.format else { return (LineSource(descriptor: STDIN_FILENO, name: "stdin"), 1) }
+      return (AvroSource(descriptor: STDIN_FILENO, name: "stdin", schema: settings.schema), 1)
+    case .file(let path):
+      guard case .avro(let settings) = plan.source.format else { return (try LineSource(path: path), 1) }
+      return (try AvroSource(path: path, schema: settings.schema), 1)
     }
   }
 }
@@ -89,6 +94,12 @@ struct ProcessingEndpoints: Sendable {
     return .kafka(
       KafkaAddress(servers: kafka.brokers, topic: kafka.topic), group: kafka.group,
       KafkaProperties(kafka.properties).overlaid(with: properties))
+  }
+
+  /// Where the schemas of a source's records are found by number; nil where they have none.
+  func registry(for source: SourceDefinition) throws -> AvroSchemaLookup? {
+    guard case .avro(let settings) = source.format, let url = settings.registry else { return nil }
+    return try RegisteredSchemas(url, environment: ProcessInfo.processInfo.environment).lookUp
   }
 
   /// A store for one worker.

@@ -62,6 +62,7 @@ final class ProcessingRun: Sendable {
       if input.isPartitioned { try refuseRepartitioning(of: plan) }
       var settings = settings
       settings.started = StartedPartitions()
+      settings.registry = try endpoints.registry(for: pipeline.sources[source])
       settings.checkpointEveryMilliseconds = pipeline.checkpoint.everyMilliseconds
       for _ in 0..<workerCount { try startWorker(plan, input, settings) }
     }

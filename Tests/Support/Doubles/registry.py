@@ -16,6 +16,7 @@ credentials = sys.argv[1] if len(sys.argv) > 1 else None
 lock = threading.Lock()
 ids = {}       # canonical schema -> id
 subjects = {}  # subject -> [id], by version
+references = {}  # canonical schema -> what it refers to
 
 
 class Refusal(Exception):
@@ -33,7 +34,10 @@ def parse(body):
             assert all(field["name"] and field["type"] for field in schema["fields"])
     except Exception as error:
         raise Refusal(422, 42201, "Invalid schema: " + type(error).__name__)
-    return json.dumps(schema, sort_keys=True)
+    text = json.dumps(schema, sort_keys=True)
+    if request.get("references"):
+        references[text] = request["references"]
+    return text
 
 
 def names(schema):
@@ -63,7 +67,7 @@ def answer(method, path, body):
     if method == "GET" and parts[:2] == ["schemas", "ids"]:
         for text, number in ids.items():
             if str(number) == parts[2]:
-                return {"schema": text}
+                return {"schema": text, **({"references": references[text]} if text in references else {})}
         raise Refusal(404, 40403, "Schema " + parts[2] + " not found")
     if parts[0] != "subjects" or len(parts) < 2:
         raise Refusal(404, 404, "HTTP 404 Not Found")
@@ -77,6 +81,10 @@ def answer(method, path, body):
         if ids.get(text) not in subjects[subject]:
             raise Refusal(404, 40403, "Schema not found")
         return describe(subject, ids[text])
+    if method == "GET" and parts[2:3] == ["versions"] and parts[3:4] != ["latest"]:
+        number = subjects[subject][int(parts[3]) - 1]
+        text = text_of(number)
+        return {**describe(subject, number), **({"references": references[text]} if text in references else {})}
     if method == "GET" and parts[2:] == ["versions", "latest"]:
         return describe(subject, subjects[subject][-1])
     raise Refusal(404, 404, "HTTP 404 Not Found")

@@ -1,0 +1,57 @@
+// A file or a pipe to read from: waits, reads, and says what went wrong with whose name.
+
+import Base
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Owns the descriptor where it opened it.
+final class InputDescriptor {
+  /// For messages.
+  let name: String
+  private let descriptor: Int32
+  private let ownsDescriptor: Bool
+
+  /// Reads from a descriptor that stays open afterwards, such as standard input.
+  init(descriptor: Int32, name: String) {
+    self.descriptor = descriptor
+    self.name = name
+    ownsDescriptor = false
+  }
+
+  /// Opens a file.
+  init(path: String) throws(Failure) {
+    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Failure(.noInput, "cannot open '\(path)': \(String(cString: strerror(errno)))") }
+    name = "file:\(path)"
+    ownsDescriptor = true
+  }
+
+  deinit { if ownsDescriptor { _ = Glibc.close(descriptor) } }
+
+  /// Appends up to `byteCount` bytes to `bytes`; returns how many, 0 at the end.
+  func read(_ byteCount: Int, into bytes: ByteBuffer) throws(Failure) -> Int {
+    bytes.reserve(byteCount)
+    while true {
+      let count = Glibc.read(descriptor, bytes.base + bytes.count, byteCount)
+      if count >= 0 {
+        bytes.count += count
+        return count
+      }
+      if errno == EINTR { continue }
+      let code: ExitCode = errno == EISDIR ? .noInput : .inputOutput
+      throw Failure(code, "cannot read \(name): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  /// Whether there is something to read, or the end, within the timeout. An interrupted wait counts as nothing.
+  func waitUntilReadable(_ timeoutMilliseconds: Int) throws(Failure) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let code = Glibc.poll(&request, 1, Int32(timeoutMilliseconds))
+    if code < 0, errno != EINTR { throw Failure(.inputOutput, "cannot wait for \(name): \(String(cString: strerror(errno)))") }
+    return code > 0
+  }
+}
