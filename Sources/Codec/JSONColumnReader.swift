@@ -58,8 +58,10 @@ public final class JSONColumnReader {
       powers: powers, text: columns.text.base)
     let base = UnsafePointer(batch.bytes.base)
     let statuses = columns.statuses
-    let skeleton = skeleton.flatMap { $0.isActive ? $0 : nil }
-    followedCount = 0
+    let learns = skeleton?.isActive ?? false
+    // A pointer, so that the loop counts no references.
+    var steps = learns ? knownSteps : nil
+    var followedCount = 0
     for row in 0..<rowCount {
       let slot = batch.slots[row]
       let start = base + Int(slot.valueStart)
@@ -70,8 +72,8 @@ public final class JSONColumnReader {
         statuses[row] = .empty
         continue
       }
-      if let skeleton, skeleton.stepCount > 0 {
-        if scanner.follow(skeleton.steps, from: start) {
+      if let steps {
+        if scanner.follow(steps, from: start) {
           statuses[row] = .valid
           followedCount += 1
           continue
@@ -81,14 +83,15 @@ public final class JSONColumnReader {
       }
       if scanner.record(start) {
         statuses[row] = .valid
-        skeleton?.learn(UnsafeBufferPointer(start: start, count: Int(slot.valueCount)))
+        if learns { steps = learn(UnsafeBufferPointer(start: start, count: Int(slot.valueCount))) }
       } else {
         scanner.clear(node: 0)
         scanner.textEnd = textEnd
         refuse(UnsafeBufferPointer(start: start, count: Int(slot.valueCount)), row, columns)
       }
     }
-    self.skeleton?.note(recordCount: rowCount, followedCount: followedCount)
+    self.followedCount = followedCount
+    skeleton?.note(recordCount: rowCount, followedCount: followedCount)
     columns.text.count = scanner.textEnd - columns.text.base
   }
 
@@ -103,6 +106,15 @@ public final class JSONColumnReader {
     scanner.end = start + value.count
     if scanner.anyValue(start) { return nil }
     return JSONFault(byteIndex: min(scanner.faultPosition - start, value.count), reason: scanner.faultReason)
+  }
+
+  /// Nil where nothing has been learned.
+  private var knownSteps: UnsafeMutablePointer<JSONStep>? { skeleton.flatMap { $0.stepCount > 0 ? $0.steps : nil } }
+
+  @inline(never)
+  private func learn(_ record: UnsafeBufferPointer<UInt8>) -> UnsafeMutablePointer<JSONStep>? {
+    skeleton?.learn(record)
+    return knownSteps
   }
 
   private func refuse(_ value: UnsafeBufferPointer<UInt8>, _ row: Int, _ columns: Columns) {
