@@ -16,6 +16,7 @@ public enum LedgerReason: Hashable, Sendable {
   case typeMismatch
   case comparisonMismatch
   case overflow
+  case limit
   /// An expression was null for a reason of its own.
   case expressionMismatch
   case expressionRange
@@ -27,7 +28,7 @@ public enum LedgerReason: Hashable, Sendable {
 
   public static let all: [LedgerReason] =
     RejectionReason.allCases.map { .rejected($0) } + [
-      .duplicate, .late, .keyless, .typeMismatch, .comparisonMismatch, .overflow, .expressionMismatch, .expressionRange,
+      .duplicate, .late, .keyless, .typeMismatch, .comparisonMismatch, .overflow, .limit, .expressionMismatch, .expressionRange,
       .divisionByZero, .withoutDedupKey, .forgottenDedupKey,
     ]
 
@@ -41,6 +42,7 @@ public enum LedgerReason: Hashable, Sendable {
     case .typeMismatch: "type_mismatch"
     case .comparisonMismatch: "comparison_mismatch"
     case .overflow: "overflow"
+    case .limit: "distinct_limit"
     case .expressionMismatch: "expression_mismatch"
     case .expressionRange: "expression_range"
     case .divisionByZero: "division_by_zero"
@@ -58,7 +60,8 @@ public enum LedgerReason: Hashable, Sendable {
     case .keyless: "without a key"
     case .typeMismatch: "values of a type that their aggregate does not take"
     case .comparisonMismatch: "comparisons of values of different types"
-    case .overflow: "integer sums that left the range of 64 bits and are null"
+    case .overflow: "sums that left the range of their numbers and are null"
+    case .limit: "sets of distinct values that outgrew their 'limit' and are null"
     case .expressionMismatch: "expressions over values of another type, which are null"
     case .expressionRange: "expressions that left the range of numbers and are null"
     case .divisionByZero: "expressions that divided by zero and are null"

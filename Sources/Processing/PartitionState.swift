@@ -66,6 +66,7 @@ final class PartitionState {
       add(engineCounts.keyless[position], .keyless, view: view)
       add(engineCounts.typeMismatchesOfView[position], .typeMismatch, view: view)
       add(engineCounts.overflowsOfView[position], .overflow, view: view)
+      add(engineCounts.limitsOfView[position], .limit, view: view)
     }
     add(duplicateCount, .duplicate)
     add(keylessCount, .withoutDedupKey)

@@ -137,7 +137,8 @@ extension Worker {
       return "came \(refusal.lateBy)ms behind the newest event\(needed)"
     case .keyless: return "the view's key is neither a text nor an integer"
     case .typeMismatch: return "a value of a type that its aggregate does not take"
-    case .overflow: return "the sum leaves the range of 64 bits"
+    case .overflow: return "the sum leaves the range of its numbers"
+    case .limit: return "one more distinct value than 'limit' allows"
     }
   }
 
@@ -203,6 +204,7 @@ extension LedgerReason {
     case .keyless: self = .keyless
     case .typeMismatch: self = .typeMismatch
     case .overflow: self = .overflow
+    case .limit: self = .limit
     }
   }
 }

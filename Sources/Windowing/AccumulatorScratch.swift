@@ -13,7 +13,10 @@ final class AccumulatorScratch {
 
   init() { state = .allocate(byteCount: Accumulator.byteCountMax, alignment: 16) }
 
-  deinit { state.deallocate() }
+  deinit {
+    state.deallocate()
+    pool.deallocate()
+  }
 
   /// Adds a state that is alive in `live`; from the newest pane to the oldest. No state may change before `take`.
   @inline(__always)

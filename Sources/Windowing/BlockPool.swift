@@ -19,31 +19,42 @@ struct TextReference: BitwiseCopyable {
   var byteCount: UInt32
 }
 
-final class BlockPool {
+/// A handle without a reference count, because it goes with every value that is folded: whoever makes a pool gives it back with `deallocate`.
+struct BlockPool: BitwiseCopyable {
   /// Where a block begins, in units of 16 bytes: 64 GiB are within reach.
   typealias Block = UInt32
 
   static let classCount = 56
 
-  /// Moves when the pool grows: hold block numbers across an allocation, pointers only between allocations.
-  private(set) var base: UnsafeMutableRawPointer
-  private var capacity: Int
-  /// Bytes in use, those of free blocks included.
-  private(set) var byteCount = 0
+  private struct Memory {
+    var base: UnsafeMutableRawPointer
+    var capacity: Int
+    var byteCount: Int
+  }
+
+  private let memory: UnsafeMutablePointer<Memory>
   /// Per size: number of the first free block plus one, 0 for none.
-  fileprivate let freeHeads: UnsafeMutablePointer<UInt32>
+  private let freeHeads: UnsafeMutablePointer<UInt32>
 
   init(capacity: Int = 1 << 12) {
-    self.capacity = capacity
-    base = malloc(capacity)!
+    memory = .allocate(capacity: 1)
+    memory.initialize(to: Memory(base: malloc(capacity)!, capacity: capacity, byteCount: 0))
     freeHeads = .allocate(capacity: Self.classCount)
     freeHeads.initialize(repeating: 0, count: Self.classCount)
   }
 
-  deinit {
+  func deallocate() {
     free(base)
+    memory.deallocate()
     freeHeads.deallocate()
   }
+
+  /// Moves when the pool grows: hold block numbers across an allocation, pointers only between allocations.
+  @inline(__always)
+  var base: UnsafeMutableRawPointer { memory.pointee.base }
+
+  /// Bytes in use, those of free blocks included.
+  var byteCount: Int { memory.pointee.byteCount }
 
   // MARK: Blocks
 
@@ -71,16 +82,16 @@ final class BlockPool {
   /// Forgets every block.
   func removeAll() {
     guard byteCount > 0 else { return }
-    byteCount = 0
+    memory.pointee.byteCount = 0
     freeHeads.update(repeating: 0, count: Self.classCount)
   }
 
   /// Forgets every block, and gives the memory of a peak back.
   func giveBack() {
     removeAll()
-    guard capacity > 1 << 16 else { return }
-    capacity = 1 << 12
-    base = realloc(base, capacity)!
+    guard memory.pointee.capacity > 1 << 16 else { return }
+    memory.pointee.capacity = 1 << 12
+    memory.pointee.base = realloc(base, 1 << 12)!
   }
 
   /// Bytes in free blocks; follows every free list.
@@ -108,6 +119,7 @@ final class BlockPool {
     return power > 1 && units <= 3 << (power - 2) ? 2 * power - 2 : 2 * power - 1
   }
 
+  @inline(__always)
   private static func byteCount(ofClass sizeClass: Int) -> Int {
     guard sizeClass > 0 else { return 16 }
     let power = (sizeClass + 2) / 2
@@ -115,18 +127,20 @@ final class BlockPool {
   }
 
   private func append(_ size: Int) -> Block {
-    if byteCount + size > capacity { grow(toHold: byteCount + size) }
     let block = byteCount >> 4
-    byteCount += size
+    if byteCount + size > memory.pointee.capacity { grow(toHold: byteCount + size) }
+    memory.pointee.byteCount += size
+    // So that a snapshot depends on what was folded alone, also where a block is not full.
+    (base + (block << 4)).initializeMemory(as: UInt8.self, repeating: 0, count: size)
     precondition(block < Int(Block.max), "state of more than 64 GiB in one partition")
     return Block(block)
   }
 
   /// `realloc` moves pages of large memory instead of copying them, and touches nothing that is not in use.
-  fileprivate func grow(toHold needed: Int) {
-    guard needed > capacity else { return }
-    capacity = max(needed, capacity * 2)
-    base = realloc(base, capacity)!
+  private func grow(toHold needed: Int) {
+    guard needed > memory.pointee.capacity else { return }
+    memory.pointee.capacity = max(needed, memory.pointee.capacity * 2)
+    memory.pointee.base = realloc(base, memory.pointee.capacity)!
   }
 
   // MARK: Texts
@@ -169,7 +183,7 @@ extension BlockPool {
     guard saved % 16 == 0 else { throw .damaged }
     for index in 0..<Self.classCount { freeHeads[index] = UInt32(try input.integer(upTo: saved / 16)) }
     grow(toHold: saved)
-    byteCount = saved
+    memory.pointee.byteCount = saved
     try input.read(into: UnsafeMutableRawBufferPointer(start: base, count: saved))
   }
 }

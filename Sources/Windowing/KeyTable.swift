@@ -36,6 +36,7 @@ struct KeyTable: ~Copyable {
   }
 
   deinit {
+    text.deallocate()
     entries.deallocate()
     index.deallocate()
   }

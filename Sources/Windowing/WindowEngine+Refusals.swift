@@ -13,8 +13,10 @@ public struct Refusal: BitwiseCopyable, Sendable, Equatable {
     case keyless
     /// A value of a type that its aggregate does not take; the record itself counted.
     case typeMismatch
-    /// An integer sum left the range of 64 bits with this record, which counted.
+    /// A sum left the range of 64-bit integers or of doubles with this record, which counted.
     case overflow
+    /// A set of distinct values outgrew its limit with this record, which counted.
+    case limit
   }
 
   /// The row of the record in the batch that was being applied.
@@ -77,6 +79,10 @@ extension WindowEngine {
       if foldCounts.overflows != before.overflows {
         recordCounts.overflowsOfView[view.position] += foldCounts.overflows - before.overflows
         if recordCounts.overflowsOfView[view.position] == 1 { note(.overflow, row, view) }
+      }
+      if foldCounts.limits != before.limits {
+        recordCounts.limitsOfView[view.position] += foldCounts.limits - before.limits
+        if recordCounts.limitsOfView[view.position] == 1 { note(.limit, row, view) }
       }
     }
   }

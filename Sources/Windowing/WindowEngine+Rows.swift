@@ -69,7 +69,7 @@ extension WindowEngine {
         view: view.identifier, keyStart: keyStart, keyCount: keyCount, firstValue: UInt32(output.values.count), partition: 0,
         windowStart: windowStart, windowEnd: windowEnd, asOf: asOf, lastEvent: entry.load(fromByteOffset: 32, as: Int64.self)))
     let time = eventTime.watermark.streamTime
-    let overflowsBefore = foldCounts.overflows
+    let before = foldCounts
     for aggregate in view.aggregates {
       unowned(unsafe) let group = space.groupPointers[aggregate.group]._withUnsafeGuaranteedRef { $0 }
       var count: Int
@@ -88,7 +88,8 @@ extension WindowEngine {
       }
       output.values.append(value(aggregate, of: group, count, pool: space.table.text, bytes: output.bytes))
     }
-    recordCounts.overflowsOfView[view.position] += foldCounts.overflows - overflowsBefore
+    recordCounts.overflowsOfView[view.position] += foldCounts.overflows - before.overflows
+    recordCounts.limitsOfView[view.position] += foldCounts.limits - before.limits
   }
 
   /// Collects the nodes of a chain that may show in some value at stream time `time`.

@@ -37,17 +37,21 @@ public struct WindowCounts: Equatable, Sendable {
   public var keyless: [Int64]
   /// Values of a type that their aggregate does not take (the record itself counted).
   public var typeMismatches: Int64 = 0
-  /// Integer sums that left the range of 64 bits; they are null.
+  /// Sums that left the range of 64-bit integers or of doubles; they are null.
   public var overflows: Int64 = 0
+  /// Sets of distinct values that outgrew their limit; they are null.
+  public var limits: Int64 = 0
   /// The same per view; what several views share counts for each of them.
   public var typeMismatchesOfView: [Int64]
   public var overflowsOfView: [Int64]
+  public var limitsOfView: [Int64]
 
   init(viewCount: Int) {
     late = [Int64](repeating: 0, count: viewCount)
     keyless = late
     typeMismatchesOfView = late
     overflowsOfView = late
+    limitsOfView = late
   }
 }
 
@@ -66,6 +70,7 @@ public final class WindowEngine {
     var counts = recordCounts
     counts.typeMismatches = foldCounts.typeMismatches
     counts.overflows = foldCounts.overflows
+    counts.limits = foldCounts.limits
     return counts
   }
   var foldCounts = FoldCounts()

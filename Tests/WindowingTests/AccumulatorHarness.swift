@@ -36,7 +36,10 @@ final class AccumulatorBench {
     accumulator = Accumulator(function, parameters)
   }
 
-  deinit { for state in states { state.deallocate() } }
+  deinit {
+    for state in states { state.deallocate() }
+    pool.deallocate()
+  }
 
   func make() -> UnsafeMutableRawPointer {
     let state = UnsafeMutableRawPointer.allocate(byteCount: accumulator.byteCount, alignment: 8)

@@ -142,6 +142,20 @@ private func isClose(_ value: FoldedValue, _ expected: Double, within tolerance:
     #expect(bench.counts.typeMismatches == 1)
   }
 
+  @Test(arguments: [AggregateFunction.min, .max])
+  func `of equal numbers the integer is kept, whichever comes first`(function: AggregateFunction) {
+    let bench = AccumulatorBench(function)
+    let integer = bench.state([.integer(-9)])
+    let double = bench.state([.double(-9)])
+    #expect(bench.value(integer, double) == .integer(-9))
+    #expect(bench.value(double, integer) == .integer(-9))
+    #expect(bench.value(bench.state([.double(-9), .integer(-9), .double(-9)])) == .integer(-9))
+    #expect(bench.value(bench.state([.double(-0.0)])) == .double(0))
+    let large = bench.state([.integer(9_007_199_254_740_993)])
+    let even = bench.state([.double(9_007_199_254_740_992)])
+    #expect(bench.value(large, even) == (function == .max ? .integer(9_007_199_254_740_993) : .double(9_007_199_254_740_992)))
+  }
+
   @Test(arguments: [AggregateFunction.count, .sum, .mean])
   func `what can be retracted leaves what was there before`(function: AggregateFunction) {
     for seed in seeds(100, deep: 5000) {
@@ -194,6 +208,7 @@ private func isClose(_ value: FoldedValue, _ expected: Double, within tolerance:
   @Test func `blocks of every size keep apart, come and go`() {
     var random = TestRandom(seed: 11)
     let pool = BlockPool()
+    defer { pool.deallocate() }
     var live: [(block: BlockPool.Block, byteCount: Int, mark: UInt8)] = []
     for round in 0..<20_000 {
       if live.count < 200, Bool.random(using: &random) {

@@ -43,13 +43,19 @@ enum ExtremeNumber {
     let oldKind = StateKind.load(state, at: kindOffset)
     if oldKind == .integer || oldKind == .double {
       let old = state.load(as: UInt64.self)
-      guard takesGreater ? isNumber(bits, kind, greaterThan: old, oldKind) : isNumber(old, oldKind, greaterThan: bits, kind) else {
-        return false
-      }
+      let isBetter =
+        takesGreater ? isNumber(bits, kind, greaterThan: old, oldKind) : isNumber(old, oldKind, greaterThan: bits, kind)
+      guard isBetter || kind == .integer && oldKind == .double && equals(bits, old) else { return false }
     }
-    state.storeBytes(of: bits, as: UInt64.self)
+    state.storeBytes(of: kind == .double && bits == (-0.0).bitPattern ? 0 : bits, as: UInt64.self)
     StateKind.store(kind, state, at: kindOffset)
     return true
+  }
+
+  /// Of 1 and 1.0 the integer is kept, whichever comes first: values must not tell how records were ordered or cut into panes.
+  @inline(never)
+  private static func equals(_ integer: UInt64, _ double: UInt64) -> Bool {
+    Int64(exactly: Double(bitPattern: double)) == Int64(bitPattern: integer)
   }
 
   /// Compares exactly.

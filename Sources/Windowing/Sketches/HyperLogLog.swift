@@ -21,9 +21,9 @@ struct HyperLogLog: BitwiseCopyable {
   private static let linearCount = 16
   private static let blockOffset = 8
   private static let countOffset = 12
-  private static let formOffset = 14
+  static let formOffset = 14
 
-  private enum Form {
+  enum Form {
     static let inPlace: UInt8 = 0
     static let sparse: UInt8 = 1
     static let dense: UInt8 = 2
@@ -254,82 +254,21 @@ struct HyperLogLog: BitwiseCopyable {
     }
   }
 
-  // MARK: Read
+  // MARK: Parts
 
   static func isEmpty(_ state: UnsafeRawPointer) -> Bool {
     state.load(as: UInt32.self) == 0 && state.load(fromByteOffset: formOffset, as: UInt8.self) == Form.inPlace
   }
 
-  func estimate(_ state: UnsafeRawPointer, _ pool: BlockPool) -> Int64 {
-    switch state.load(fromByteOffset: Self.formOffset, as: UInt8.self) {
-    case Form.inPlace:
-      return (state.load(as: UInt32.self) == 0 ? 0 : 1) + (state.load(fromByteOffset: 4, as: UInt32.self) == 0 ? 0 : 1)
-    case Form.sparse:
-      // Linear counting on 2^26 cells: -M ln(1 - n / M), of which the third term is below a thousandth.
-      let count = Double(count(state))
-      return Int64((count + count * count / 0x1p27).rounded())
-    default: return Int64(denseEstimate(pool.start(block(state)).assumingMemoryBound(to: UInt8.self)).rounded())
-    }
-  }
-
-  /// Ertl, algorithm 6.
-  private func denseEstimate(_ registers: UnsafePointer<UInt8>) -> Double {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 4 * 64) { histograms in
-      // Four histograms, so that equal registers in a row do not wait for one another.
-      histograms.initialize(repeating: 0)
-      for index in stride(from: 0, to: registerCount, by: 4) {
-        histograms[Int(registers[index])] &+= 1
-        histograms[64 + Int(registers[index + 1])] &+= 1
-        histograms[128 + Int(registers[index + 2])] &+= 1
-        histograms[192 + Int(registers[index + 3])] &+= 1
-      }
-      func multiplicity(_ rank: Int) -> Double {
-        Double(histograms[rank] + histograms[64 + rank] + histograms[128 + rank] + histograms[192 + rank])
-      }
-      let m = Double(registerCount)
-      let rankMax = 64 - precision + 1
-      var z = m * Self.tau(1 - multiplicity(rankMax) / m)
-      for rank in stride(from: rankMax - 1, through: 1, by: -1) { z = 0.5 * (z + multiplicity(rank)) }
-      z += m * Self.sigma(multiplicity(0) / m)
-      return m * m / (2 * 0.693_147_180_559_945_3 * z)
-    }
-  }
-
-  private static func sigma(_ start: Double) -> Double {
-    guard start < 1 else { return .infinity }
-    var (x, y, z) = (start, 1.0, start)
-    while true {
-      x *= x
-      let before = z
-      z += x * y
-      y += y
-      if z == before { return z }
-    }
-  }
-
-  private static func tau(_ start: Double) -> Double {
-    guard start > 0, start < 1 else { return 0 }
-    var (x, y, z) = (start, 1.0, 1 - start)
-    while true {
-      x = x.squareRoot()
-      let before = z
-      y *= 0.5
-      z -= (1 - x) * (1 - x) * y
-      if z == before { return z / 3 }
-    }
-  }
-
-  // MARK: Parts
-
   @inline(__always)
-  private func block(_ state: UnsafeRawPointer) -> BlockPool.Block {
+  func block(_ state: UnsafeRawPointer) -> BlockPool.Block {
     state.load(fromByteOffset: Self.blockOffset, as: BlockPool.Block.self)
   }
   private func setBlock(_ block: BlockPool.Block, at state: UnsafeMutableRawPointer) {
     state.storeBytes(of: block, toByteOffset: Self.blockOffset, as: BlockPool.Block.self)
   }
   @inline(__always)
-  private func count(_ state: UnsafeRawPointer) -> Int { Int(state.load(fromByteOffset: Self.countOffset, as: UInt16.self)) }
+  func count(_ state: UnsafeRawPointer) -> Int { Int(state.load(fromByteOffset: Self.countOffset, as: UInt16.self)) }
   private func setCount(_ count: Int, at state: UnsafeMutableRawPointer) {
     state.storeBytes(of: UInt16(count), toByteOffset: Self.countOffset, as: UInt16.self)
   }

@@ -24,8 +24,8 @@ struct QuantileSketch: BitwiseCopyable {
   private static let kindOffset = 15
   private static let countBits: UInt64 = 43
   /// Added to a bucket's number, so that it is not negative; more than 1074 times the greatest multiplier.
-  private static let bias = 1 << 19
-  private static let zeroBucket: UInt64 = 1 << 20
+  static let bias = 1 << 19
+  static let zeroBucket: UInt64 = 1 << 20
 
   /// Buckets per doubling of the value, nearly.
   let multiplier: Double
@@ -315,59 +315,6 @@ struct QuantileSketch: BitwiseCopyable {
     let product = total.multipliedFullWidth(by: UInt64(millionths))
     let (quotient, remainder) = (1_000_000 as UInt64).dividingFullWidth((product.high, product.low))
     return max(1, quotient + (remainder > 0 ? 1 : 0))
-  }
-
-  // MARK: Buckets
-
-  @inline(__always)
-  private func bucket(_ number: Double, level: Int) -> UInt64 {
-    let magnitude = number.magnitude
-    guard magnitude > 0 else { return Self.zeroBucket }
-    let index = UInt64(Int((multiplier * Self.logarithm(magnitude)).rounded(.down)) + Self.bias) >> UInt64(level)
-    return number > 0 ? Self.zeroBucket + 1 + index : Self.zeroBucket - 1 - index
-  }
-
-  /// The bucket of twice the width that holds this one.
-  @inline(__always)
-  private static func coarser(_ bucket: UInt64) -> UInt64 {
-    if bucket > zeroBucket { return zeroBucket + 1 + (bucket - zeroBucket - 1) >> 1 }
-    if bucket < zeroBucket { return zeroBucket - 1 - (zeroBucket - 1 - bucket) >> 1 }
-    return bucket
-  }
-
-  /// The value whose relative distance from both ends of a bucket is the same, and at most the error.
-  private func value(ofBucket bucket: UInt64, level: Int) -> Double {
-    guard bucket != Self.zeroBucket else { return 0 }
-    let isPositive = bucket > Self.zeroBucket
-    let index = Int(isPositive ? bucket - Self.zeroBucket - 1 : Self.zeroBucket - 1 - bucket)
-    let low = Self.power(Double(index << level - Self.bias) / multiplier)
-    let high = Self.power(Double((index + 1) << level - Self.bias) / multiplier)
-    let middle = low * (2 / (1 + low / high))
-    return isPositive ? middle : -middle
-  }
-
-  /// Of a positive number to the base of 2, nearly: exact at powers of two, a cubic between them that climbs as evenly as a cubic can.
-  @inline(__always)
-  private static func logarithm(_ number: Double) -> Double {
-    let isSubnormal = number < .leastNormalMagnitude
-    let bits = (isSubnormal ? number * 0x1p54 : number).bitPattern
-    let exponent = Double(Int(bits >> 52) - 1023 - (isSubnormal ? 54 : 0))
-    let s = Double(bitPattern: bits & 0x000f_ffff_ffff_ffff | 0x3ff0_0000_0000_0000) - 1
-    return exponent + ((6.0 / 35 * s - 3.0 / 5) * s + 10.0 / 7) * s
-  }
-
-  /// The inverse of `logarithm`, by Newton's method: the cubic is concave, so after one step it is approached from one side.
-  private static func power(_ logarithm: Double) -> Double {
-    let exponent = logarithm.rounded(.down)
-    let target = logarithm - exponent
-    var s = target
-    for _ in 0..<8 {
-      let excess = ((6.0 / 35 * s - 3.0 / 5) * s + 10.0 / 7) * s - target
-      s -= excess / ((18.0 / 35 * s - 6.0 / 5) * s + 10.0 / 7)
-    }
-    // Inside the range of values, at whose ends rounding would lead out of it.
-    let power = Double(sign: .plus, exponent: Int(exponent), significand: 1 + s)
-    return min(max(power, .leastNonzeroMagnitude), .greatestFiniteMagnitude)
   }
 
   // MARK: Parts
