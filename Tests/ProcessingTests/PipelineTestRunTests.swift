@@ -88,6 +88,20 @@ private func differences(_ pipeline: PipelineDefinition) throws -> [String] {
     #expect(differences == [])
   }
 
+  @Test func `the tests of a source of Avro state their records as any other's do`() throws {
+    let definition = try pipeline(
+      """
+      - name: avro
+        view: now
+        given:
+          - { ts: 1000, k: a, v: 2, name: x }
+          - { ts: 2000, k: a, v: 3, name: y }
+        expect:
+          - { at: 5000, key: a, n: 2, total: 5, name: x }
+      """, extra: "    format: avro")
+    #expect(try differences(definition) == ["now: name: expected \"x\", found \"y\""])
+  }
+
   @Test func `windows close behind the watermark, and at the end`() throws {
     let differences = try differences(
       pipeline(
