@@ -18,8 +18,10 @@ final class JSONSkeleton {
   static let stepCountMax = 1024
   /// Records between two reviews, at least.
   static let reviewRecordCount = 4096
+  /// How many steps may follow one place: keys that are data, such as identifiers, are no shape, and each way on costs a comparison.
+  static let alternativeCountMax = 16
   /// Records that may be learned at first, and how many more by each review.
-  static let learnCountMax = 256
+  static let learnCountMax = 128
   static let learnCountPerReview = 4
 
   let steps: UnsafeMutablePointer<JSONStep>
@@ -73,7 +75,7 @@ final class JSONSkeleton {
     if self.followedCount * 2 < self.recordCount {
       forget()
       restCount = nextRestCount
-      nextRestCount = min(nextRestCount * 2, 256 * Self.reviewRecordCount)
+      nextRestCount = min(nextRestCount * 2, 4096 * Self.reviewRecordCount)
     } else {
       nextRestCount = Self.reviewRecordCount
       learnCount = min(learnCount + Self.learnCountPerReview, Self.learnCountMax)
@@ -107,9 +109,10 @@ final class JSONSkeleton {
     for token in walk.tokens {
       if let head = heads[place] {
         if isOpen { add(JSONStep(jumpTo: head)) }
-        let (last, isKnown) = find(token.step, from: head)
+        let (last, isKnown, count) = find(token.step, from: head)
         isOpen = !isKnown
         if isOpen {
+          guard count < Self.alternativeCountMax else { return }
           steps[last].alternative = Int32(stepCount)
           add(token.step)
         }
@@ -127,14 +130,16 @@ final class JSONSkeleton {
     stepCount += 1
   }
 
-  /// The step among the alternatives from `head` that is the same, or the last of them.
-  private func find(_ step: JSONStep, from head: Int) -> (index: Int, isKnown: Bool) {
+  /// The step among the alternatives from `head` that is the same, or the last of them; and how many came up to it.
+  private func find(_ step: JSONStep, from head: Int) -> (index: Int, isKnown: Bool, count: Int) {
     var index = head
+    var count = 1
     while !steps[index].isSame(as: step) {
-      guard steps[index].alternative != 0 else { return (index, false) }
+      guard steps[index].alternative != 0 else { return (index, false, count) }
       index = Int(steps[index].alternative)
+      count += 1
     }
-    return (index, true)
+    return (index, true, count)
   }
 
   // MARK: - For a record's walk

@@ -115,6 +115,16 @@ import Testing
     }
   }
 
+  @Test func `keys that are data are learned up to a bound, and do not hide the others`() {
+    func record(_ key: String) -> [UInt8] { Array(#"{"a":1,"x":{"\#(key)":[{"\#(key)":true}]},"b":2}"#.utf8) }
+    let lessons = (0..<300).map { record("key\($0)") }
+    #expect(followed(lessons, after: lessons) == 16)
+    #expect(followed((0..<50).map { _ in record("key7") }, after: lessons) == 50)
+    // Many keys in one record, at one place.
+    let long = Array(("{\"x\":[" + (0..<100).map { "{\"k\($0)\":1,\"z\":1}" }.joined(separator: ",") + "],\"a\":1}").utf8)
+    #expect(followed([long, record("key7"), long], after: [long, record("key7"), long]) == 1)
+  }
+
   @Test func `every truncation and every changed byte of a known shape is judged as by the general scanner`() {
     // With literals of up to 16, up to 32 and more bytes.
     let text =
