@@ -155,17 +155,34 @@ public final class KafkaSideOutput: SideOutput {
   /// A place of no bytes: nothing is ever read from it.
   nonisolated(unsafe) private static let noBytes = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
 
+  private static var noBytesToRead: UnsafeRawPointer { UnsafeRawPointer(noBytes) }
+
   private func makeHeaders(_ record: SideRecord) throws -> OpaquePointer {
-    guard let headers = rd_kafka_headers_new(SideLabel.allCases.count) else { preconditionFailure("no memory for headers") }
+    guard let headers = rd_kafka_headers_new(SideLabel.allCases.count + record.headers.count) else {
+      preconditionFailure("no memory for headers")
+    }
+    for (name, value) in record.keptHeaders {
+      // Of a name of no bytes there is none to point to, and with a length of -1 librdkafka would look for its end.
+      guard let start = name.baseAddress, !name.isEmpty else { continue }
+      let error = start.withMemoryRebound(to: CChar.self, capacity: name.count) {
+        rd_kafka_header_add(
+          headers, $0, name.count, value.map { $0.baseAddress.map { UnsafeRawPointer($0) } ?? Self.noBytesToRead },
+          value?.count ?? 0)
+      }
+      try check(error, String(decoding: name, as: UTF8.self), headers)
+    }
     for (name, value) in record.labels {
       var value = value
       let error = value.withUTF8 { rd_kafka_header_add(headers, name.rawValue, -1, $0.baseAddress, $0.count) }
-      guard error == RD_KAFKA_RESP_ERR_NO_ERROR else {
-        rd_kafka_headers_destroy(headers)
-        throw Failure(.failure, "Kafka header \(name.rawValue): \(error.text)")
-      }
+      try check(error, name.rawValue, headers)
     }
     return headers
+  }
+
+  private func check(_ error: rd_kafka_resp_err_t, _ name: String, _ headers: OpaquePointer) throws {
+    guard error != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+    rd_kafka_headers_destroy(headers)
+    throw Failure(.failure, "\(self.name): header '\(name)': \(error.text)")
   }
 
   // MARK: Deliveries

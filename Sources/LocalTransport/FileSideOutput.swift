@@ -1,7 +1,7 @@
 // Records that did not count, as NDJSON, one object per record:
 //
 //   {"reason":"late","views":["v"],"late_by_ms":9000,"lateness_needed_ms":4001,"source":"clicks","partition":0,"offset":17,
-//    "timestamp":1767225600000,"key":"u1","value":"{\"ts\":1}"}
+//    "timestamp":1767225600000,"headers":[{"name":"ce_id","value":"7"}],"key":"u1","value":"{\"ts\":1}"}
 //
 // A key or value that is not UTF-8 stands as `key_base64` or `value_base64`; a record without a value has `"value":null`.
 
@@ -62,9 +62,22 @@ public final class FileSideOutput: SideOutput {
       ",\"source\":\(JSONText.quoted(record.sourceName)),\"partition\":\(record.partition),\"offset\":\(record.offset)")
     if let error = record.error { lines.append(",\"error\":\(JSONText.quoted(error))") }
     if record.timestamp != .min { lines.append(",\"timestamp\":\(record.timestamp)") }
+    if !record.headers.isEmpty { append(record.keptHeaders) }
     if let key = record.key { append("key", key) }
     if record.isTombstone { lines.append(",\"value\":null") } else { append("value", record.value) }
     lines.append("}\n")
+  }
+
+  /// A list: a name may come more than once.
+  private func append(_ headers: [(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>?)]) {
+    lines.append(",\"headers\":[")
+    for (index, header) in headers.enumerated() {
+      lines.append(index == 0 ? "{\"name\":" : ",{\"name\":")
+      lines.append(JSONText.quoted(String(decoding: header.name, as: UTF8.self)))
+      if let value = header.value { append("value", value) }
+      lines.append("}")
+    }
+    lines.append("]")
   }
 
   private func append(_ name: String, _ bytes: UnsafeBufferPointer<UInt8>) {

@@ -105,6 +105,11 @@ public struct LedgerTally: Sendable, Equatable {
   public var count: Int64 = 0
   /// The first record: where it stood, what was wrong, and how it begins.
   public var example: String?
+
+  public init(count: Int64 = 0, example: String? = nil) {
+    self.count = count
+    self.example = example
+  }
 }
 
 public struct Ledger: Sendable {

@@ -9,6 +9,8 @@ public struct SideOutputs {
   public var late: (any SideOutput)?
   public var deadLetters: (any SideOutput)?
 
+  public var isEmpty: Bool { late == nil && deadLetters == nil }
+
   public init(late: (any SideOutput)? = nil, deadLetters: (any SideOutput)? = nil) {
     self.late = late
     self.deadLetters = deadLetters
@@ -183,6 +185,7 @@ extension Worker {
     var record = SideRecord(
       value: batch.value(row), key: batch.key(row), timestamp: slot.timestamp, sourceName: sourceTopic, partition: slot.partition,
       offset: slot.offset, reason: reason.code)
+    record.headers = batch.headerIndices(of: row).map { (batch.name(of: batch.headers[$0]), batch.value(of: batch.headers[$0])) }
     record.isTombstone = slot.marks.contains(.tombstone)
     return record
   }

@@ -8,6 +8,8 @@ public struct SideRecord {
   /// Whether the record had no value at all, rather than an empty one.
   public var isTombstone = false
   public var key: UnsafeBufferPointer<UInt8>?
+  /// The record's own headers, in their order.
+  public var headers: [(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>?)] = []
   /// The record's own, in ms since the epoch; `Int64.min` where it has none.
   public var timestamp: Int64
   /// The topic, or the name of another input.
@@ -49,6 +51,13 @@ extension SideRecord {
     labels += [(.sourceTopic, sourceName), (.sourcePartition, "\(partition)"), (.sourceOffset, "\(offset)")]
     if let error { labels.append((.error, error)) }
     return labels
+  }
+}
+
+extension SideRecord {
+  /// The record's headers without those that an earlier side output gave it: a label says where the record came from this time.
+  public var keptHeaders: [(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>?)] {
+    headers.filter { SideLabel(rawValue: String(decoding: $0.name, as: UTF8.self)) == nil }
   }
 }
 

@@ -10,7 +10,7 @@ import Testing
 @testable import KafkaTransport
 
 /// A record as a foreign consumer sees it.
-private struct SeenRecord: Equatable {
+struct SeenRecord: Equatable {
   var topic: String
   var key: String?
   /// Nil for a tombstone.
@@ -20,7 +20,7 @@ private struct SeenRecord: Equatable {
 }
 
 /// Reads the first `count` records of each topic by bare librdkafka, one partition each.
-private func read(_ cluster: TestCluster, _ topics: [String], count: Int) throws -> [SeenRecord] {
+func read(_ cluster: TestCluster, _ topics: [String], count: Int) throws -> [SeenRecord] {
   let configuration = KafkaConfiguration()
   try configuration.set("bootstrap.servers", cluster.servers)
   try configuration.set("group.id", "seen")

@@ -132,6 +132,11 @@ final class MemoryStore: FeatureStore {
 final class MemoryCheckpoints: CheckpointStore {
   private(set) var saved: [PartitionIndex: [UInt8]] = [:]
 
+  init() {}
+
+  /// A copy.
+  init(_ other: MemoryCheckpoints) { saved = other.saved }
+
   func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex) throws { saved[partition] = Array(snapshot) }
 
   func load(_ partition: PartitionIndex) throws -> ByteBuffer? {

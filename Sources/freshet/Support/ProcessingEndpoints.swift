@@ -25,10 +25,12 @@ enum ProcessingInput: Sendable {
   var topic: String? { if case .kafka(let address, _, _) = self { address.topic } else { nil } }
 
   /// A source for one worker, and how many partitions the input has; a topic that does not exist yet counts as one that has several.
-  func open(for plan: ProcessingPlan) throws -> (source: any Source, partitionCount: Int) {
+  ///
+  /// - Parameter readsHeaders: Whether records are read with their headers, whatever the plan asks for.
+  func open(for plan: ProcessingPlan, readsHeaders: Bool) throws -> (source: any Source, partitionCount: Int) {
     switch self {
     case .kafka(let address, let group, let properties):
-      let source = try KafkaSource(address, group: group, properties: properties, readsHeaders: plan.readsHeaders)
+      let source = try KafkaSource(address, group: group, properties: properties, readsHeaders: readsHeaders || plan.readsHeaders)
       return (source, try source.partitionCount() ?? 2)
     case .standardInput:
       guard case .avro(let settings) = plan.source.format else { return (LineSource(descriptor: STDIN_FILENO, name: "stdin"), 1) }

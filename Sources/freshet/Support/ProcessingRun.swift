@@ -86,14 +86,14 @@ final class ProcessingRun: Sendable {
     let status = ProcessingStatus()
     statuses.withLock { $0.append(status) }
     // Opened here, so that what cannot be reached is reported before anything runs; owned by the thread from then on.
-    let (source, partitionCount) = try input.open(for: plan)
+    let sideOutputs = try endpoints.sideOutputs(of: plan.source, input)
+    let (source, partitionCount) = try input.open(for: plan, readsHeaders: !sideOutputs.isEmpty)
     try plan.checkPartitionCount(partitionCount)
     var settings = settings
     settings.partitionCount = partitionCount
     let store = try endpoints.store(pipeline)
     settings.topic = input.topic
     let checkpoints = input.isPartitioned ? try endpoints.checkpoints(pipeline, plan.source, input) : nil
-    let sideOutputs = try endpoints.sideOutputs(of: plan.source, input)
     nonisolated(unsafe) let worker = Worker(
       plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, clock: SystemClock(),
       settings: settings, status: status,
