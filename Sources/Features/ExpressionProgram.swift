@@ -113,6 +113,9 @@ public final class ExpressionProgram {
   /// How many operations a batch costs, shared ones counted once.
   var operationCount: Int { operations.count }
 
+  /// Rows of the last batch in which a predicate was unknown for a reason of its own; in most batches none.
+  public private(set) var unknownRows: ContiguousArray<(row: Int, predicate: Int, reasons: NullReasons)> = []
+
   // MARK: - Evaluating
 
   /// Evaluates everything over the first `rowCount` rows. Rows without values (`missing` throughout) take part like any other.
@@ -138,6 +141,7 @@ public final class ExpressionProgram {
       valueMemory = .allocate(capacity: max(1, rowCapacity * valueCount))
     }
     text.removeAll()
+    unknownRows.removeAll(keepingCapacity: true)
     for index in operations.indices {
       if operations[index].isCondition {
         run(condition: operations[index], rowCount, into: truths(index))
@@ -159,7 +163,9 @@ public final class ExpressionProgram {
     }
     guard reasonCount > 0 else { return }
     for row in 0..<rowCount where source[row] > 3 {
-      predicateCounts[predicate].add(NullReasons(rawValue: source[row] &>> Self.reasonShift))
+      let reasons = NullReasons(rawValue: source[row] &>> Self.reasonShift)
+      predicateCounts[predicate].add(reasons)
+      unknownRows.append((row, predicate, reasons))
     }
   }
 

@@ -91,6 +91,7 @@ extension PipelineReader {
       return nil
     }
     guard let keyNode, let key, let window else { return nil }
+    checkKnown(key, at: keyNode.location, reader.what("key"))
     if let schema, checkField(key, in: schema, at: keyNode.location, reader.what("key")),
       let kinds = schema.kinds(at: key.components), kinds.isDisjoint(with: [.string, .integer])
     {

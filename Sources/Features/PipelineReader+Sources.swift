@@ -25,7 +25,9 @@ extension PipelineReader {
       let watermark = source.mapping("watermark").map(readWatermark)
       let lateOutput = source.mapping("late").flatMap(readLate)
       let onError = source.mapping("on_error").map(readOnError)
+      viewAvroSchema = format.avroSchema
       let deduplication = source.mapping("dedup").flatMap { readDeduplication($0, schema) }
+      viewAvroSchema = nil
       checkSideTopics(source, kafka, lateOutput, onError?.output)
       source.finish(notBuilt: ["file", "http", "stdin", "start", "parallelism", "filter", "decryption", "description"])
       guard let eventTime else { continue }

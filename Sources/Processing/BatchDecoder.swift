@@ -93,8 +93,8 @@ final class BatchDecoder {
     for row in 0..<rowCount { counts.byteCount += Int64(batch.slots[row].valueCount) }
   }
 
-  /// In how many records, over all batches, a predicate was unknown for a reason.
-  func nullCounts(ofPredicate predicate: Int) -> NullCounts { program.nullCounts(ofPredicate: predicate) }
+  /// Where in the last batch predicates were unknown for a reason.
+  var unknownRows: ContiguousArray<(row: Int, predicate: Int, reasons: NullReasons)> { program.unknownRows }
 
   /// In how many records, over all batches, computed fields were null for a reason.
   var computedNullCounts: NullCounts {

@@ -1,6 +1,7 @@
 // Records that do not count: found by the decoder, the deduplicator and the windows, tallied in the ledger, passed on to side outputs.
 
 import Base
+import Features
 import Records
 import Windowing
 
@@ -37,6 +38,26 @@ extension Worker {
       counts.deadLettersWritten += 1
     }
   }
+
+  /// Tallies the conditions that a record left unknown for a reason, for each view that asks them.
+  func noteUnknownConditions(_ batch: RecordBatch) {
+    for (row, predicate, reasons) in decoder.unknownRows {
+      for view in plan.viewsOfPredicate[predicate] {
+        for (reason, ledgerReason, text) in Self.unknownReasons where reasons.contains(reason) {
+          let key = LedgerKey(
+            source: plan.sourceIndex, partition: batch.slots[row].partition, view: plan.views[view], reason: ledgerReason)
+          counts.ledger.add(1, to: key)
+          if counts.ledger.lacksExample(key) { counts.ledger.keepExample(decoder.example(row, batch, text), of: key) }
+        }
+      }
+    }
+  }
+
+  private static let unknownReasons: [(NullReasons, LedgerReason, String)] = [
+    (.mismatch, .comparisonMismatch, "a condition met values of different types"),
+    (.outOfRange, .expressionRange, "a condition left the range of numbers"),
+    (.divisionByZero, .divisionByZero, "a condition divided by zero"),
+  ]
 
   // MARK: Records that can
 
@@ -146,19 +167,11 @@ extension Worker {
 
   // MARK: Helpers
 
-  /// What expressions could not do: those of `where`, of computed fields, and of features made of others. They are evaluated before a record's
-  /// partition is looked at, or after its windows.
+  /// What the expressions of computed fields and of features made of others could not do. They are evaluated before a record's partition is
+  /// looked at, or after its windows.
   func addExpressionNulls(to ledger: inout Ledger) {
     func add(_ count: Int, _ reason: LedgerReason, view: Int = -1) {
       ledger.add(Int64(count), to: LedgerKey(source: plan.sourceIndex, partition: -1, view: view, reason: reason))
-    }
-    for (predicate, views) in plan.viewsOfPredicate.enumerated() {
-      let counts = decoder.nullCounts(ofPredicate: predicate)
-      for view in views {
-        add(counts.mismatches, .comparisonMismatch, view: plan.views[view])
-        add(counts.outOfRange, .expressionRange, view: plan.views[view])
-        add(counts.divisionsByZero, .divisionByZero, view: plan.views[view])
-      }
     }
     let counts = decoder.computedNullCounts
     add(counts.mismatches, .expressionMismatch)

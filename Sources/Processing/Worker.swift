@@ -186,6 +186,7 @@ public final class Worker {
   private func process(_ batch: RecordBatch) throws {
     try decoder.decode(batch, counts: &counts)
     try noteRejections(batch)
+    noteUnknownConditions(batch)
     for rowsOfPartition in decoder.decodedPartitions {
       let state = try partition(rowsOfPartition.partition)
       let nextOffset = state.nextOffset ?? rowsOfPartition.firstOffset

@@ -97,6 +97,8 @@ private let pipeline = "Pipelines/shop_features.yaml"
       "  view 'user_windows': 1 without a key; first: stdin, byte 198: ",
       "  view 'user_windows': 1 late, all their windows had closed; first: stdin, byte ",
       ": came 60000ms behind the newest event, a lateness of 52002ms would have admitted it: {\"timestamp\":\"2026-01-01T00:00:02Z\",",
+      "  view 'user_windows': 2 comparisons of values of different types; first: stdin, byte ",
+      ": a condition met values of different types: {\"timestamp\":\"2026-01-01T00:00:02Z\",\"userId\":\"u1\",\"event\":7,",
       "  view 'user_activity': 2 values of a type that their aggregate does not take; first: stdin, byte ",
     ] { #expect(outcome.errors.contains(line), "\(outcome.errors)") }
     let last = try #require(outcome.lines.last { $0.contains("user_activity") })

@@ -120,6 +120,13 @@ import Testing
         ]
       ),
       (
+        "entities:\n  user:",
+        "  again:\n    kafka: { brokers: \"localhost:9092\", topic: clicks, group: shop }\n    event_time: { field: ts }\nentities:\n  user:",
+        [
+          "11:5: error[wrong-value]: 'group' of 'kafka' of source 'again': source 'clicks' reads topic 'clicks' in group 'shop', too, and each would be given only a part of it; expected a group of its own"
+        ]
+      ),
+      (
         "lateness: 5s }", "lateness: 5s }\n    dedup: { key: messageId }",
         ["10:12: error[missing-field]: missing field 'window' in 'dedup' of source 'clicks'"]
       ),
