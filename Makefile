@@ -3,7 +3,10 @@
 SWIFT ?= swift
 PROGRAM = .build/release/freshet
 
-.PHONY: all build demo test bench lint format dependencies test-dependencies bench-dependencies clean
+# The suites that look at FRESHET_DEEP.
+DEEP_TESTS ?= WindowingTests|CodecTests|FeaturesTests|LocalTransportTests
+
+.PHONY: all build demo test test-deep bench lint format dependencies test-dependencies bench-dependencies clean
 
 all: build
 
@@ -19,6 +22,11 @@ demo: build
 test: test-dependencies
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+
+## test-deep: the tests that go by seeds, with many more of them: 10 000 streams for the windows
+test-deep: test-dependencies
+	$(SWIFT) build --build-tests
+	FRESHET_DEEP=1 $(SWIFT) test --skip-build --filter "$(DEEP_TESTS)"
 
 ## bench: speed, as ratios to references measured in the same run
 bench: bench-dependencies .build/window-reference

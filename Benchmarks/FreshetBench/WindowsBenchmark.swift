@@ -75,7 +75,7 @@ private final class KeyFeed {
       let count = min(Self.batchCount, eventCount - start)
       for row in 0..<count { setKey(row, everyKeyOnce ? start + row : Int(random.below(UInt64(keyCount)))) }
       let before = threadSeconds()
-      rows.withUnsafeBufferPointer { rows in
+      _ = rows.withUnsafeBufferPointer { rows in
         times.withUnsafeBufferPointer { times in
           engine.apply(
             WindowInput(

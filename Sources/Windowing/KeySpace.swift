@@ -118,11 +118,12 @@ final class KeySpace {
   }
 
   private func leave(_ group: PaneGroup, reach: Int, _ paneReach: PaneReach, at time: Int64) {
+    let views = paneReach.views
     for pane in group.panes where pane.number > group.leftThrough[reach] {
       guard group.end(ofPane: pane.number) + paneReach.reach <= time else { break }
       for node in pane.nodes {
         let key = PaneGroup.key(of: group.node(node))
-        markDirty(key, table.entry(key), views: paneReach.views & group.views(in: node))
+        markDirty(key, table.entry(key), views: views & group.views(in: node))
       }
       group.leftThrough[reach] = pane.number
     }

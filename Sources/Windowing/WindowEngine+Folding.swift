@@ -62,7 +62,7 @@ extension WindowEngine {
         wanted |= views
         guard key.kind == .string else { continue }
         let pane = group.pane(at: time)
-        let inReach = group.isUnbounded ? views : viewsInReach(group, pane: pane) & views
+        let inReach = group.isUnbounded ? views : viewsInReach(group, pane: pane, hits) & views
         if inReach == 0 { continue }
         accepted |= inReach
         if entryNumber == .max { entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
@@ -140,14 +140,14 @@ extension WindowEngine {
     return group.session(at: time, in: place, key: entryNumber, head: head, pool: space.table.text, counts: &foldCounts)
   }
 
-  /// The views in whose values a record of `pane` can show at the present stream time.
+  /// The views in whose values a record of `pane` that hits these accumulators can show at the present stream time.
   @inline(__always)
-  private func viewsInReach(_ group: PaneGroup, pane: Int64) -> UInt64 {
+  private func viewsInReach(_ group: PaneGroup, pane: Int64, _ hits: UInt64) -> UInt64 {
     let time = eventTime.watermark.streamTime
     let paneEnd = group.end(ofPane: pane)
     if paneEnd > time { return .max }
     var views: UInt64 = 0
-    for reach in group.plan.reaches where paneEnd &+ reach.reach > time { views |= reach.views }
+    for reach in group.plan.reaches where paneEnd &+ reach.reach > time { views |= reach.views(showing: hits) }
     return views
   }
 }

@@ -121,7 +121,7 @@ public final class WindowEngine {
   // MARK: Feeding
 
   /// Folds the rows of `input` from `firstRow` on; rows of windows that close on the way, and of changes that are due, go to `output`, until it
-  /// holds `rowLimit` of them.
+  /// holds `rowLimit` of them (or a few more: those of one key in views that share a window come together).
   ///
   /// - Returns: How many rows of the input it took. Call again, with room in `output` and from the row after those, until all are taken and
   ///   `hasDueRows` is false.
@@ -138,7 +138,8 @@ public final class WindowEngine {
           let count = applyBlock(
             taken..<taken + block, rows, input.times, columns, predicates, into: output, rowLimit: rowLimit)
           taken += count
-          if count < block { break }
+          // The last of a block may have closed more windows than there was room for.
+          if count < block || hasDueRows { break }
         }
         return taken
       }

@@ -24,9 +24,23 @@ struct AccumulatorPlan: BitwiseCopyable, Sendable {
 /// How long a pane stays in the values of some windows: pane `p` with end `e` is in a value at stream time `t` while `e + reach > t`.
 /// A sliding window of size `s` reaches `s`, a tumbling one 0.
 struct PaneReach: Sendable {
+  /// Who shows what with this reach.
+  struct Part: Sendable {
+    /// A bit per view of the key space.
+    var views: UInt64
+    /// A bit per accumulator of the group.
+    var accumulators: UInt64
+  }
+
   var reach: Int64
+  var parts: [Part] = []
   /// The views whose values change when a pane leaves.
-  var views: UInt64
+  var views: UInt64 { parts.reduce(0) { $0 | $1.views } }
+
+  /// The views that show what these accumulators hold.
+  func views(showing accumulators: UInt64) -> UInt64 {
+    parts.reduce(0) { $1.accumulators & accumulators != 0 ? $0 | $1.views : $0 }
+  }
 }
 
 /// Which records belong to some views, where it is the views that say so, and not each of their aggregates.
@@ -199,14 +213,13 @@ extension KeySpacePlan {
     }
     if found == nil { groups.append(PaneGroupPlan(cut: cut)) }
     let group = found ?? groups.count - 1
+    let accumulator = groups[group].accumulator(for: aggregate, views: bit)
     if case .sessions = cut {
       groups[group].addGate(predicate: view.predicate, views: bit)
     } else {
-      groups[group].addReach(reach, views: bit)
+      groups[group].addReach(reach, PaneReach.Part(views: bit, accumulators: 1 << UInt64(accumulator)))
     }
-    return ViewAggregate(
-      group: group, accumulator: groups[group].accumulator(for: aggregate, views: bit), reading: aggregate.accumulator, reach: reach
-    )
+    return ViewAggregate(group: group, accumulator: accumulator, reading: aggregate.accumulator, reach: reach)
   }
 }
 
@@ -228,12 +241,16 @@ extension PaneGroupPlan {
     return accumulators.count - 1
   }
 
-  fileprivate mutating func addReach(_ reach: Int64, views: UInt64) {
-    if let found = reaches.firstIndex(where: { $0.reach == reach }) {
-      reaches[found].views |= views
-    } else {
-      reaches.append(PaneReach(reach: reach, views: views))
+  fileprivate mutating func addReach(_ reach: Int64, _ part: PaneReach.Part) {
+    if !reaches.contains(where: { $0.reach == reach }) {
+      reaches.append(PaneReach(reach: reach))
       reaches.sort { $0.reach < $1.reach }
+    }
+    let index = reaches.firstIndex { $0.reach == reach }!
+    if let found = reaches[index].parts.firstIndex(where: { $0.views == part.views }) {
+      reaches[index].parts[found].accumulators |= part.accumulators
+    } else {
+      reaches[index].parts.append(part)
     }
   }
 

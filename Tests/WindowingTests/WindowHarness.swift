@@ -10,6 +10,8 @@ struct TestEvent: Sendable {
   var key: String?
   var value: TestValue = .null
   var passes = true
+  /// Its place in the stream, for what goes by arrival.
+  var number = 0
 }
 
 enum TestValue: Hashable, Sendable {
@@ -48,7 +50,8 @@ func run(
   return (rows, engine.counts)
 }
 
-func feed(_ engine: WindowEngine, _ events: ArraySlice<TestEvent>, into rows: inout [TestRow]) {
+/// Feeds a batch, taking at most `rowLimit` rows at a time.
+func feed(_ engine: WindowEngine, _ events: ArraySlice<TestEvent>, rowLimit: Int = .max, into rows: inout [TestRow]) {
   let output = FeatureRowBatch()
   let capacity = events.reduce(0) { $0 + 2 * ($1.key ?? "").utf8.count + 200 }
   let text = ByteBuffer(capacity: capacity)
@@ -76,22 +79,39 @@ func feed(_ engine: WindowEngine, _ events: ArraySlice<TestEvent>, into rows: in
         passes.withUnsafeBufferPointer { passes in
           rowNumbers.withUnsafeBufferPointer { rowNumbers in
             guard !rowNumbers.isEmpty else { return }
-            engine.apply(
-              WindowInput(
-                rows: rowNumbers, times: times.baseAddress!, columns: [keys.baseAddress!, values.baseAddress!],
-                predicates: [passes.baseAddress!]), into: output)
+            let input = WindowInput(
+              rows: rowNumbers, times: times.baseAddress!, columns: [keys.baseAddress!, values.baseAddress!],
+              predicates: [passes.baseAddress!])
+            var taken = 0
+            repeat {
+              taken += engine.apply(input, from: taken, into: output, rowLimit: rowLimit)
+              // The rows of views that share a window come together.
+              precondition(output.rows.count - 64 <= rowLimit)
+              rows += read(output)
+              output.removeAll()
+            } while taken < rowNumbers.count || engine.hasDueRows
           }
         }
       }
     }
   }
-  rows += read(output)
 }
 
-func drain(_ engine: WindowEngine, view: Int = 0) -> [TestRow] {
+func drain(_ engine: WindowEngine, view: Int = 0, rowLimit: Int = .max) -> [TestRow] {
+  inSteps(rowLimit) { engine.drainChanges(ofView: view, into: $0, rowLimit: rowLimit) }
+}
+
+/// The rows of something that goes on until it says that it is done, at most `rowLimit` at a time.
+func inSteps(_ rowLimit: Int, _ step: (FeatureRowBatch) -> Bool) -> [TestRow] {
   let output = FeatureRowBatch()
-  engine.drainChanges(ofView: view, into: output)
-  return read(output)
+  var rows: [TestRow] = []
+  while true {
+    let isDone = step(output)
+    precondition(output.rows.count - 64 <= rowLimit)
+    rows += read(output)
+    output.removeAll()
+    if isDone { return rows }
+  }
 }
 
 func read(_ batch: FeatureRowBatch) -> [TestRow] {
