@@ -104,11 +104,10 @@ public final class Deduplicator {
   /// Hashes the keys of a block and touches the slots where they would stand.
   @inline(__always)
   private func warm(_ rows: UnsafeBufferPointer<Int32>, _ keys: UnsafePointer<ColumnValue>) {
+    for index in 0..<rows.count { hashes[index] = hash(keys[Int(rows[index])]) }
+    // In a loop of their own the loads are so close together that the processor has many under way at once.
     var touched: UInt64 = 0
-    for (index, row) in rows.enumerated() {
-      hashes[index] = hash(keys[Int(row)])
-      touched &+= newer.home(hashes[index].0) &+ older.home(hashes[index].0)
-    }
+    for index in 0..<rows.count { touched &+= newer.home(hashes[index].0) &+ older.home(hashes[index].0) }
     warmth = touched
   }
 
@@ -168,7 +167,8 @@ public final class Deduplicator {
 
   @inline(never)
   private func changePlaces() {
-    older.removeAll()
+    // What comes next is expected to be as much as what came last.
+    if older.capacity < newer.capacity { older = KeyGeneration(expectedCount: newer.count) } else { older.removeAll() }
     swap(&newer, &older)
   }
 }

@@ -13,8 +13,11 @@ struct KeyGeneration: ~Copyable {
   /// The greatest event time in it; `Int64.min` where it is empty.
   private(set) var lastTime: Int64 = .min
 
-  init() {
-    capacity = Self.capacityMin
+  /// - Parameter expectedCount: How many keys it is likely to hold.
+  init(expectedCount: Int = 0) {
+    var capacity = Self.capacityMin
+    while expectedCount * 8 > capacity * 5 { capacity *= 2 }
+    self.capacity = capacity
     slots = Self.allocate(capacity)
   }
 
