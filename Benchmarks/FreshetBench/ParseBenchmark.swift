@@ -22,15 +22,23 @@ let parseBenchmark = Benchmark(name: "parse") { scale in
   }
   let program = ExpressionProgram(predicates) { path in eventFields.reader.paths.firstIndex(of: path)! }
   eventFields.decode(events)
+  let values = try [
+    "properties.price * 1.19", "hour(timestamp)", "concat(userId, ':', event)",
+    "case when properties.price > 50 then 'dear' when properties.price > 10 then 'fair' end",
+  ].map { try ExpressionParser.parseValue($0).expression }
+  let programs = values.map { value in
+    ExpressionProgram([], values: [value]) { path in eventFields.reader.paths.firstIndex(of: path)! }
+  }
   let least = try leastSeconds(
     rounds: rounds,
     [
       { referenceLoop(clicks) }, { clickFields.decode(clicks) }, { clickFields.decode(spaced) }, { noFields.decode(clicks) },
       { eventFields.decode(events) }, { program.evaluate(eventFields.columns, rowCount: count) },
-    ])
+    ] + programs.map { program in { program.evaluate(eventFields.columns, rowCount: count) } })
   let names = [
     "C, keys known, nothing checked, 5 of 12 fields", "5 of 12 fields of a flat click", "the same with spaces after separators",
     "no field of it, only checked", "6 fields of nested events of 4 shapes", "2 predicates over them",
+    "a product over them", "the hour of a time", "three texts joined", "a choice of three texts",
   ]
   for (name, seconds) in zip(names, least) { printFigure("parse, \(name)", seconds: seconds, events: count) }
   printRatio("  ratio to the C loop", least[1] / least[0], target: "at most 1.60")

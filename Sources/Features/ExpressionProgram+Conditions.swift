@@ -40,7 +40,13 @@ extension ExpressionProgram {
       for row in 0..<rowCount { out[row] = ValueComparison.truth(of: comparison, left[row], right[row]) }
     case .isIn(let operand, let first, let count):
       let values = values(of: operand)
-      for row in 0..<rowCount { out[row] = ValueComparison.truth(of: values[row], in: literals, first..<first + count) }
+      let range = first..<first + count
+      if range.allSatisfy({ literals[$0].kind == .string }) {
+        let list = UnsafeBufferPointer(start: literals.start + first, count: count)
+        for row in 0..<rowCount { out[row] = ValueComparison.truth(of: values[row], inStrings: list) }
+      } else {
+        for row in 0..<rowCount { out[row] = ValueComparison.truth(of: values[row], in: literals, range) }
+      }
     case .like(let operand, let pattern):
       let values = values(of: operand)
       let pattern = patterns[pattern]

@@ -66,7 +66,7 @@ enum ValueArithmetic {
   static func rounded(_ a: ColumnValue, digits: ColumnValue) -> ColumnValue {
     guard digits.kind == .integer, a.kind == .integer || a.kind == .double else { return nullOrMismatch(a, digits) }
     if a.kind == .integer { return digits.integer >= 0 ? a : rounded(integer: a.integer, zeros: digits.integer.magnitude) }
-    let places = min(max(digits.integer, -330), 330)
+    let places = min(max(digits.integer, -308), 308)
     // Beyond 17 digits nothing is left to round, and the power would leave the doubles.
     let exponent = a.double == 0 ? 0 : Int64(a.double.exponent) * 30103 / 100_000
     if places + exponent > 17 { return ColumnValue(double: a.double) }

@@ -98,6 +98,20 @@ enum ValueComparison {
     return result
   }
 
+  /// The same for a list of strings alone, by their lengths first.
+  @inline(__always)
+  static func truth(of value: ColumnValue, inStrings list: UnsafeBufferPointer<ColumnValue>) -> UInt8 {
+    guard value.kind == .string else {
+      return value.isNull ? ExpressionProgram.unknown(value.nullReasons) : ExpressionProgram.isMismatch
+    }
+    for item in list where item.byteCount == value.byteCount {
+      if item.byteCount == 0 || memcmp(item.bytes.baseAddress!, value.bytes.baseAddress!, Int(item.byteCount)) == 0 {
+        return ExpressionProgram.isTrue
+      }
+    }
+    return ExpressionProgram.isFalse
+  }
+
   /// Compares a column with a string: first by length, then by words.
   static func equalsString(
     _ values: UnsafePointer<ColumnValue>, _ rowCount: Int, _ literal: ColumnValue, into out: UnsafeMutablePointer<UInt8>

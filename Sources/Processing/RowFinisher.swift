@@ -12,15 +12,22 @@ import Schema
 
 /// Belongs to one worker.
 final class RowFinisher {
-  private struct View {
+  private final class View {
     /// Per aggregate: what stands for an empty window.
-    var defaults: [Scalar?]
+    let defaults: [Scalar?]
     /// The same: whether that is the text of a list.
-    var listDefaults: [Bool]
-    var hasDefaults: Bool
-    var derived: Derived?
+    let listDefaults: [Bool]
+    let hasDefaults: Bool
+    let derived: Derived?
     /// Rows of the batch that wait for their derived features.
     var waiting: [Int] = []
+
+    init(_ view: FeatureView) {
+      defaults = view.aggregates.map(\.defaultValue)
+      listDefaults = view.aggregates.map(\.function.givesList)
+      hasDefaults = defaults.contains { $0 != nil }
+      derived = view.features.contains { $0.derivation != nil } ? Derived(view) : nil
+    }
   }
 
   private final class Derived {
@@ -50,17 +57,9 @@ final class RowFinisher {
     }
   }
 
-  private var views: [View]
+  private let views: [View]
 
-  init(_ views: [FeatureView]) {
-    self.views = views.map { view in
-      let defaults = view.aggregates.map(\.defaultValue)
-      return View(
-        defaults: defaults, listDefaults: view.aggregates.map(\.function.givesList),
-        hasDefaults: defaults.contains { $0 != nil },
-        derived: view.features.contains { $0.derivation != nil } ? Derived(view) : nil)
-    }
-  }
+  init(_ views: [FeatureView]) { self.views = views.map(View.init) }
 
   /// In how many rows, of all batches, a derived feature of a view was null for a reason.
   func nullCounts(ofView view: Int) -> NullCounts {
@@ -72,16 +71,16 @@ final class RowFinisher {
   func finish(_ rows: FeatureRowBatch) {
     var waits = false
     for (index, row) in rows.rows.enumerated() {
-      let view = Int(row.view)
-      if views[view].hasDefaults { fillDefaults(views[view], row, rows) }
-      guard views[view].derived != nil else { continue }
-      views[view].waiting.append(index)
+      let view = views[Int(row.view)]
+      if view.hasDefaults { fillDefaults(view, row, rows) }
+      guard view.derived != nil else { continue }
+      view.waiting.append(index)
       waits = true
     }
     guard waits else { return }
-    for view in views.indices where !views[view].waiting.isEmpty {
-      derive(views[view].derived!, views[view].waiting, rows)
-      views[view].waiting.removeAll(keepingCapacity: true)
+    for view in views where !view.waiting.isEmpty {
+      derive(view.derived!, view.waiting, rows)
+      view.waiting.removeAll(keepingCapacity: true)
     }
   }
 

@@ -7,7 +7,8 @@ import Testing
 
 @testable import Features
 
-private let pipeline = """
+/// A pipeline that computes fields, a key, an input and features.
+let computedPipeline = """
   kind: pipeline
   name: shop
   sources:
@@ -42,7 +43,7 @@ private let pipeline = """
 
 @Suite struct ComputedPipelineTests {
   @Test func `computed fields, keys, inputs and features are read`() throws {
-    let result = readPipeline(pipeline)
+    let result = readPipeline(computedPipeline)
     #expect(result.findings == [])
     let definition = try #require(result.pipeline)
     #expect(
@@ -152,14 +153,14 @@ private let pipeline = """
       ),
     ] as [(String, String, String)])
   func `what does not fit is said with its place`(_ old: String, _ new: String, _ expected: String) throws {
-    try #require(pipeline.contains(old))
+    try #require(computedPipeline.contains(old))
     #expect(
-      readPipeline(pipeline.replacingOccurrences(of: old, with: new)).findings.contains(expected),
-      "\(readPipeline(pipeline.replacingOccurrences(of: old, with: new)).findings)")
+      readPipeline(computedPipeline.replacingOccurrences(of: old, with: new)).findings.contains(expected),
+      "\(readPipeline(computedPipeline.replacingOccurrences(of: old, with: new)).findings)")
   }
 
   @Test func `a key that is an expression needs its topic repartitioned`() throws {
-    let text = pipeline.replacingOccurrences(
+    let text = computedPipeline.replacingOccurrences(
       of: "    event_time:", with: "    kafka: { brokers: \"localhost:9092\", topic: clicks, group: g }\n    event_time:")
     #expect(
       readPipeline(text, checksKafkaKeys: true).findings == [
@@ -168,7 +169,7 @@ private let pipeline = """
   }
 
   @Test func `an expression that is a field is that field`() throws {
-    let text = pipeline.replacingOccurrences(of: "key: userId", with: "key: { expr: userId }")
+    let text = computedPipeline.replacingOccurrences(of: "key: userId", with: "key: { expr: userId }")
       .replacingOccurrences(of: "sum, field: gross", with: "sum, field: { expr: properties.price }")
     let definition = try #require(readPipeline(text).pipeline)
     #expect(definition.entities[0].keyPath == FieldPath(["userId"]) && definition.entities[0].keyFieldName == "userId")

@@ -1,4 +1,4 @@
-// The shipped pipeline with lines and characters deleted, doubled, swapped and replaced: whatever comes of it, reading ends with findings.
+// The shipped pipeline, and one full of expressions, with lines and characters deleted, doubled, swapped and replaced: whatever comes of it, reading ends with findings.
 
 import Configuration
 import Foundation
@@ -7,14 +7,17 @@ import Testing
 @testable import Features
 
 @Suite struct PipelineFuzzTests {
-  @Test func `no mutation of a shipped pipeline stops the reader`() throws {
-    let text = try String(contentsOfFile: "\(packageDirectory)/Pipelines/shop_features.yaml", encoding: .utf8)
+  @Test(arguments: [true, false]) func `no mutation of a pipeline stops the reader`(isShipped: Bool) throws {
+    let text =
+      isShipped
+      ? try String(contentsOfFile: "\(packageDirectory)/Pipelines/shop_features.yaml", encoding: .utf8) : computedPipeline
     let seed: UInt64 = 20_260_102
     var generator = SplitMix(state: seed)
     for round in 0..<400 {
       let diagnostics = Diagnostics(file: "p")
       let pipeline = PipelineReader.read(
-        text: mutated(text, using: &generator), directory: "\(packageDirectory)/Pipelines", checksKafkaKeys: true,
+        text: mutated(text, using: &generator), directory: "\(packageDirectory)/\(isShipped ? "Pipelines" : "Schemas")",
+        checksKafkaKeys: true,
         diagnostics: diagnostics)
       #expect((pipeline == nil) == diagnostics.hasErrors, "seed \(seed), round \(round)")
     }
