@@ -150,8 +150,8 @@ private final class Evaluation {
     malformedCount += 1
     guard malformedCount <= Self.shownErrorCountMax else { return }
     let line = lineCount + batch.bytes.bytes[..<Int(batch.slots[row].valueStart)].count { $0 == 10 } + 1
-    Terminal.print(
-      toError: "stdin:\(line): \(reader.explanation(ofRow: row, in: batch)): \(reader.excerpt(ofRow: row, in: batch))")
+    let excerpt = reader.excerpt(ofRow: row, in: batch).map { ": \($0)" } ?? ""
+    Terminal.print(toError: "stdin:\(line): \(reader.explanation(ofRow: row, in: batch))\(excerpt)")
   }
 
   func printCounts() {
