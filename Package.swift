@@ -49,7 +49,7 @@ let package = Package(
       dependencies: [
         "Base", "Codec", "Configuration", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: dataPath),
-    .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema"]),
+    .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
       name: "Monitoring", dependencies: ["Base", .product(name: "Histogram", package: "hdrhistogram-swift")]),
     .executableTarget(

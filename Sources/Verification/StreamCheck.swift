@@ -18,9 +18,12 @@ public struct StreamReport: Sendable {
   public struct Finding: Sendable {
     public var count = 0
     public var examples: [String] = []
+    private let exampleLimit: Int
+
+    init(exampleLimit: Int = StreamReport.exampleCount) { self.exampleLimit = exampleLimit }
 
     /// Whether another example is wanted: most are not, and cost time to describe.
-    var wantsExample: Bool { examples.count < StreamReport.exampleCount }
+    var wantsExample: Bool { examples.count < exampleLimit }
 
     mutating func add(_ example: String) {
       count += 1

@@ -1,6 +1,7 @@
 // `freshet generate --truth` and `freshet verify` as a user runs them: through files, pipes, a broker, and the processor.
 
 import Foundation
+import RedisStore
 import TestSupport
 import Testing
 
@@ -170,6 +171,77 @@ private struct FaultyClicks {
     #expect(views == clean.reduce(0, +))
   }
 
+  private func processed(_ clicks: FaultyClicks, to sink: String) throws -> String {
+    let outcome = try Program.run("freshet", ["process", clicks.pipeline, "--from", "file:\(clicks.events)", "--to", sink])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    return outcome.text
+  }
+
+  @Test func `all rows of a pipeline agree by its own definition, and each changed one does not`() throws {
+    let clicks = try FaultyClicks()
+    try clicks.generate(Self.simulated)
+    let rows = try processed(clicks, to: "stdout")
+    func verify(_ text: String) throws -> [String: Any] {
+      let path = try clicks.folder.write(text, as: "rows.ndjson")
+      let outcome = try Program.run(
+        "freshet", ["verify", clicks.pipeline, "--truth", clicks.truth, "--rows", path, "--output", "json"])
+      let report = try JSONSerialization.jsonObject(with: outcome.output) as! [String: Any]
+      #expect(outcome.status == (report["agrees"] as! Bool ? 0 : 3), "\(outcome.errors)")
+      return report
+    }
+    func count(_ report: [String: Any], _ view: String, _ name: String) -> Int {
+      let found = (report["views"] as! [[String: Any]]).first { $0["view"] as? String == view }!
+      return found[name] as? Int ?? (found[name] as! [String: Any])["count"] as! Int
+    }
+    let right = try verify(rows)
+    #expect(right["agrees"] as? Bool == true, "\(right)")
+    for view in ["user_activity", "user_windows"] {
+      #expect(count(right, view, "rows") > 1000 && count(right, view, "explained") > 10)
+      #expect(count(right, view, "right") > 9 * count(right, view, "explained"))
+    }
+    // The last row of a user is what a reader sees.
+    let user = try #require(rows.matches(of: #/"view":"user_activity","userId":"([^"]+)"[^\n]*"views_5m":2,/#).last?.output)
+    let window = "\"view\":\"user_windows\",\"userId\":\""
+    let changed = rows.replacing(user.0, with: user.0.replacing("\"views_5m\":2", with: "\"views_5m\":77"))
+      .replacing("\"revenue\":null", with: "\"revenue\":1.5", maxReplacements: 200)
+      .replacing(window, with: window + "x", maxReplacements: 1)
+    let line = rows.split(separator: "\n").last { $0.contains(window) }!
+    let wrong = try verify(changed + line + "\n")
+    #expect(wrong["agrees"] as? Bool == false)
+    #expect(count(wrong, "user_activity", "wrong") == 1)
+    for finding in ["wrong", "unexpected", "missing", "repeated"] {
+      #expect(count(wrong, "user_windows", finding) > 0, "\(finding)")
+    }
+  }
+
+  @Test func `without faults every row is right, printed and in Redis`() throws {
+    let clicks = try FaultyClicks()
+    try clicks.folder.write(
+      String(contentsOfFile: clicks.schema, encoding: .utf8).replacing(faults, with: ""), as: "Schemas/clickstream.yaml")
+    try clicks.generate(Self.simulated)
+    let redis = try TestRedis()
+    let text = try String(contentsOfFile: clicks.pipeline, encoding: .utf8)
+    try clicks.folder.write(
+      text.replacing("prefix: fv", with: "prefix: \(redis.prefix)").replacing("lateness: 30s", with: "lateness: 5s"),
+      as: "Pipelines/shop_features.yaml")
+    let rows = try clicks.folder.write(processed(clicks, to: "stdout"), as: "rows.ndjson")
+    _ = try processed(clicks, to: "\(redis.address)")
+    for place in [rows, "\(redis.address)"] {
+      let outcome = try Program.run("freshet", ["verify", clicks.pipeline, "--truth", clicks.truth, "--rows", place])
+      #expect(outcome.status == 0, "\(outcome.text)")
+      #expect(outcome.text.contains(/view user_windows: (\d+) rows, \1 expected, \1 right\n?/), "\(outcome.text)")
+      #expect(outcome.text.contains(/view user_activity: (\d+) rows, \1 right\n/), "\(outcome.text)")
+      #expect(!outcome.text.contains("differ as"))
+    }
+    // All rows of the first window are lost: those of users who were seen long after it are missed, others may still be open.
+    let connection = RedisReader(try redis.connection())
+    try connection.removeKeys(matching: "\(redis.prefix):user_windows:*:1767225600000")
+    let outcome = try Program.run("freshet", ["verify", clicks.pipeline, "--truth", clicks.truth, "--rows", "\(redis.address)"])
+    #expect(outcome.status == 3)
+    #expect(outcome.text.contains(/\n    \d+ are missing\n      '/), "\(outcome.text)")
+    #expect(outcome.text.contains("no row; the window may still be open"))
+  }
+
   @Test func `a truth that cannot be written ends the run`() throws {
     let outcome = try Program.run(
       "freshet", ["generate", "Schemas/clickstream.yaml", "--count", "10", "--from", "0", "--to", "null", "--truth", "/dev/full"])
@@ -193,6 +265,19 @@ private struct FaultyClicks {
     ("verify", 64, "--truth: expected the file that 'generate --truth' has written"),
     ("verify --truth nowhere", 64, "expected --stream, to compare records, or --expect, to tell or compare windows"),
     ("verify --truth nowhere --stream x", 66, "cannot open 'nowhere': No such file or directory"),
+    (
+      "verify p.yaml --truth nowhere", 64,
+      "expected --rows FILE, for rows that were printed, or --redis, for those in the pipeline's Redis"
+    ),
+    (
+      "verify p.yaml --truth nowhere --rows x --key userId", 64,
+      "--key: with a pipeline, it is the pipeline that says what its rows hold"
+    ),
+    ("verify --truth nowhere --redis --stream x", 64, "--redis: expected a pipeline with it, whose rows are compared"),
+    (
+      "verify Pipelines/shop_features.yaml --truth nowhere --rows x --view v", 64,
+      "--view: pipeline 'shop_features' has no view 'v'; it has 'user_activity', 'user_windows'"
+    ),
     ("verify --truth nowhere --expect x", 64, "--expect: expected --key and --window with it"),
     (
       "verify --truth Schemas/clickstream.yaml --stream x", 65,

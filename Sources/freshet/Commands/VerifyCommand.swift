@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Base
+import Features
 import Foundation
 import Generation
 import KafkaTransport
@@ -27,6 +28,12 @@ struct VerifyCommand: ParsableCommand {
         freshet verify --truth truth.ndjson --key userId --window 10s --expect "views = count where event == 'Product Viewed'" \
       --expect "revenue = sum properties.price where event == 'Order Completed'" --rows rows.ndjson --view user_windows
 
+      With a pipeline it compares all rows of its views, printed or in Redis, with what the pipeline's own definition gives over the clean stream, \
+      computed without the processor's windows.
+
+        freshet verify shop_features.yaml --truth truth.ndjson --rows rows.ndjson
+        freshet verify shop_features.yaml --truth truth.ndjson --redis
+
       Ends with 0 where everything agrees, and with 3 where it does not. A clock that goes ahead may make any other record late, so with such \
       faults a row may hold less than expected. Each option can also be set by the environment: FRESHET_VERIFY_TRUTH=FILE for --truth.
       """)
@@ -35,6 +42,9 @@ struct VerifyCommand: ParsableCommand {
     case text
     case json
   }
+
+  @Argument(help: "A pipeline, whose rows are compared.")
+  var pipeline: String?
 
   @Option(help: "The file that 'generate --truth' has written.")
   var truth: String?
@@ -64,8 +74,13 @@ struct VerifyCommand: ParsableCommand {
     help: "What windows hold: 'NAME = count [FIELD] [where ...]' or 'NAME = sum FIELD [where ...]'; may be given several times.")
   var expect: [String] = []
 
-  @Option(help: "Rows of closed windows, as 'process --to stdout' prints them: a file, or - for standard input.")
+  @Option(
+    help:
+      "Rows, as 'process --to stdout' prints them: a file, or - for standard input; with a pipeline also redis://HOST:PORT[/DB].")
   var rows: String?
+
+  @Flag(help: "With a pipeline: the rows that its Redis holds.")
+  var redis = false
 
   @Option(help: "Only the rows of this view.")
   var view: String?
@@ -80,6 +95,8 @@ struct VerifyCommand: ParsableCommand {
     guard let path = given(truth, "truth") else {
       throw Failure(.usage, "--truth: expected the file that 'generate --truth' has written")
     }
+    if let pipeline { return try verifyPipeline(pipeline, path) }
+    guard !redis else { throw Failure(.usage, "--redis: expected a pipeline with it, whose rows are compared") }
     guard (given(stream, "stream") == nil) != expect.isEmpty else {
       throw Failure(.usage, "expected --stream, to compare records, or --expect, to tell or compare windows")
     }
@@ -171,6 +188,60 @@ struct VerifyCommand: ParsableCommand {
       }
     }
     try writer.write(UnsafeRawBufferPointer(text.bytes))
+  }
+
+  // MARK: - A pipeline's rows
+
+  private func verifyPipeline(_ path: String, _ truthPath: String) throws {
+    for (name, isGiven) in [
+      ("--stream", stream != nil), ("--expect", !expect.isEmpty), ("--key", key != nil), ("--window", window != nil),
+      ("--where", predicate != nil),
+    ] where isGiven {
+      throw Failure(.usage, "\(name): with a pipeline, it is the pipeline that says what its rows hold")
+    }
+    let rows = given(rows, "rows")
+    guard redis != (rows != nil) else {
+      throw Failure(.usage, "expected --rows FILE, for rows that were printed, or --redis, for those in the pipeline's Redis")
+    }
+    let definition = try PipelineReader.load(path: path) { Terminal.print(toError: $0.description) }
+    let view = given(view, "view")
+    let source = try sourceOfViews(definition, view)
+    let truth = try TruthFile(LineSource(path: truthPath))
+    let isStored = redis || rows!.hasPrefix("redis")
+    let check = try PipelineCheck(
+      definition, source: source, viewName: view, isDeduplicated: definition.sources[source].deduplication != nil, truth: truth,
+      plan: plan(of: truth, to: "null", as: .json), origin: isStored ? .store : .print)
+    let subject: String
+    if isStored {
+      let stored = try StoredRows(rows ?? "redis", of: definition)
+      try stored.read(source: source, viewName: view, check.take)
+      subject = stored.name
+    } else {
+      let printed = try lines(rows!)
+      try PrintedRows(definition).read(printed, check.take)
+      subject = printed.name
+    }
+    let report = PipelineVerificationReport(subject: subject, views: check.finish())
+    try Terminal.print(toOutput: output == .json ? report.json : report.text)
+    if !report.agrees { throw Failure(.checkFailed, "\(subject) does not agree with the truth") }
+  }
+
+  /// The one source that the truth is about.
+  private func sourceOfViews(_ definition: PipelineDefinition, _ name: String?) throws(Failure) -> Int {
+    if let name {
+      guard let view = definition.views.first(where: { $0.name == name }) else {
+        throw Failure(
+          .usage,
+          "--view: pipeline '\(definition.name)' has no view '\(name)'; it has "
+            + definition.views.map { "'\($0.name)'" }.joined(separator: ", "))
+      }
+      return view.source
+    }
+    let used = Set(definition.views.map(\.source))
+    guard used.count == 1 else {
+      throw Failure(.usage, "the views read \(used.count) sources, and a truth is about one; choose a view with --view")
+    }
+    return used.first!
   }
 
   private func finish(_ report: VerificationReport, agrees: Bool) throws {
