@@ -37,7 +37,7 @@ public final class MemoryRowStore: FeatureStore {
   public func write(_ batch: FeatureRowBatch) throws {
     for row in batch.rows {
       let view = Int(row.view)
-      let values = views[view].featureNames.indices.map { value(batch.values[Int(row.firstValue) + $0], batch) }
+      let values = views[view].featureNames.indices.map { ExpectedValue(batch.values[Int(row.firstValue) + $0], in: batch.bytes) }
       let read = Row(
         view: view, key: batch.key(of: row).map { String(decoding: $0, as: UTF8.self) },
         windowStart: row.isWindow ? row.windowStart : nil, windowEnd: row.isWindow ? row.windowEnd : nil, asOf: row.asOf,
@@ -53,16 +53,4 @@ public final class MemoryRowStore: FeatureStore {
   }
 
   public func close() throws {}
-
-  private func value(_ value: FeatureValue, _ batch: FeatureRowBatch) -> ExpectedValue {
-    switch value.kind {
-    case .missing, .null: .null
-    case .bool: .bool(value.bits != 0)
-    case .integer: .integer(Int64(bitPattern: value.bits))
-    case .double: .double(Double(bitPattern: value.bits))
-    case .string: .string(String(decoding: batch.text(of: value), as: UTF8.self))
-    case .composite:
-      ExpectedValue(json: batch.text(of: value)) ?? .string(String(decoding: batch.text(of: value), as: UTF8.self))
-    }
-  }
 }

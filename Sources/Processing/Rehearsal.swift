@@ -36,6 +36,11 @@ public final class Rehearsal {
     worker.partitions[0].flatMap { $0.engine.watermark.streamTime == .min ? nil : $0.engine.watermark.streamTime }
   }
 
+  /// What a feature of one key is made of now; nil where nothing of the key is held.
+  func finding(_ inquiry: Inquiry) -> InquiryAnswer.Finding? {
+    worker.plan.place(of: inquiry).flatMap { worker.partitions[0]?.finding($0, key: inquiry.key, partition: 0) }
+  }
+
   /// Applies one record.
   public func give(_ record: TestRecord) throws {
     source.next = record
@@ -50,7 +55,10 @@ public final class Rehearsal {
   }
 
   /// Writes every row that has changed.
-  public func emit() throws { try worker.emitAll() }
+  public func emit() throws {
+    try worker.emitAll()
+    worker.publish()
+  }
 
   /// The input ends: every window closes.
   public func finish() throws {

@@ -83,14 +83,21 @@ public final class Worker {
   /// Per view of the plan: drained since the last visible records were noted (`close` views count as drained).
   var drainedViews: [Bool]
 
+  /// Questions to this processor, and those of them that have been answered.
+  let inquiries: (any InquiryBox)?
+  var inquiryDue: Int64 = 0
+  var answeredInquiries: Set<String> = []
+
   /// - Parameters:
   ///   - checkpoints: Where state is kept for the next owner; nil starts every owner with empty windows.
   ///   - sideOutputs: Where records go that do not count.
+  ///   - inquiries: Where questions about values are left; looked at once a second.
   ///   - isStopRequested: Looked at once per poll; true drains and ends.
   ///   - observeVisible: Called after each confirmed write with how long after their event times records became visible.
   public init(
     plan: ProcessingPlan, source: any Source, store: any FeatureStore, checkpoints: (any CheckpointStore)?,
-    sideOutputs: SideOutputs = SideOutputs(), clock: any Clock, settings: WorkerSettings, status: ProcessingStatus, logger: Logger,
+    sideOutputs: SideOutputs = SideOutputs(), inquiries: (any InquiryBox)? = nil, clock: any Clock, settings: WorkerSettings,
+    status: ProcessingStatus, logger: Logger,
     isStopRequested: @escaping @Sendable () -> Bool,
     observeVisible: ((_ delayMilliseconds: Int64, _ count: Int) -> Void)? = nil
   ) {
@@ -99,6 +106,7 @@ public final class Worker {
     self.store = store
     self.checkpoints = source.isBounded ? nil : checkpoints
     self.sideOutputs = sideOutputs
+    self.inquiries = inquiries
     self.clock = clock
     self.settings = settings
     self.status = status
@@ -159,6 +167,7 @@ public final class Worker {
     case .endOfInput: return try finish()
     }
     try emitDueChanges()
+    answerInquiries()
     if now - publishedAt >= Self.publishEveryMilliseconds { publish() }
     return true
   }

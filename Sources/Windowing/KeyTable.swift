@@ -25,9 +25,14 @@ struct KeyTable: ~Copyable {
   private var indexMask: Int
   let text = BlockPool()
 
+  /// Bytes of one key's entry.
+  static func entryByteCount(groupCount: Int) -> Int { (headsOffset + 4 * groupCount + 7) & ~7 }
+  /// Bytes of the index per entry: two cells.
+  static let indexByteCountPerEntry = 16
+
   init(groupCount: Int, entryCapacity: Int = KeyTable.leastCapacity) {
     self.groupCount = groupCount
-    stride = (Self.headsOffset + 4 * groupCount + 7) & ~7
+    stride = Self.entryByteCount(groupCount: groupCount)
     self.entryCapacity = entryCapacity
     entries = .allocate(byteCount: entryCapacity * stride, alignment: 8)
     indexMask = entryCapacity * 2 - 1

@@ -58,13 +58,7 @@ import Testing
     #expect(text.contains("    traffic_source                 visitor.traffic_source, 7 values\n"))
   }
 
-  @Test func `a pipeline is refused, a broken schema named, a missing one too`() throws {
-    let pipeline = try explain("Pipelines/shop_features.yaml")
-    #expect(pipeline.status == 64)
-    #expect(
-      pipeline.errors
-        == "freshet: error: Pipelines/shop_features.yaml: is a pipeline; this version explains event schemas only, and freshet validate "
-        + "Pipelines/shop_features.yaml checks it\n")
+  @Test func `a broken schema is named, a missing one too`() throws {
     #expect(try explain("no.yaml").status == 66)
     let folder = TestFolder()
     let broken = try explain(try folder.write("kind: stream\nname: x\nfields: { a: { cons: 1 } }\n", as: "x.yaml"))

@@ -128,6 +128,47 @@ struct ProcessingEndpoints: Sendable {
     }
   }
 
+  /// Where questions to the processor are left, beside its checkpoints; nil where it has none.
+  func inquiries(_ pipeline: PipelineDefinition) throws -> (any InquiryBox)? {
+    switch (pipeline.checkpoint.store, output) {
+    case (.directory(let path), _): return try DirectoryInquiryBox(directory: path, pipeline: pipeline.name)
+    case (.redis, .redis(let address, let prefix)):
+      return RedisInquiryBox(try connect(address), prefix: prefix, pipeline: pipeline.name)
+    case (.redis, _): return nil
+    }
+  }
+
+  /// The checkpoints of a source.
+  func savedPartitions(_ pipeline: PipelineDefinition, _ source: SourceDefinition, _ input: ProcessingInput) throws
+    -> [(partition: PartitionIndex, snapshot: ByteBuffer)]
+  {
+    guard let store = try checkpoints(pipeline, source, input) else { return [] }
+    var found: [(partition: PartitionIndex, snapshot: ByteBuffer)] = []
+    // Partitions are numbered without gaps, but one that has never had a record may have no checkpoint.
+    var misses = 0
+    var partition: PartitionIndex = 0
+    while misses < Self.missingCheckpointsMax {
+      if let snapshot = try store.load(partition) {
+        found.append((partition, snapshot))
+        misses = 0
+      } else {
+        misses += 1
+      }
+      partition += 1
+    }
+    return found
+  }
+
+  private static let missingCheckpointsMax = 64
+
+  /// The row of a key as the pipeline's Redis holds it, with the ms until it expires; nil where rows do not go to Redis.
+  func storedRow(_ view: FeatureView, key: String?) throws -> (key: String, fields: [String: String], expiresIn: Int64?)? {
+    guard case .redis(let address, let prefix) = output, view.trigger == .change else { return nil }
+    let name = "\(prefix):\(view.name)" + (key.map { ":\($0)" } ?? "")
+    let reader = RedisReader(try connect(address))
+    return (name, try reader.hash(name), try reader.timeToLiveMilliseconds(of: name))
+  }
+
   /// Where one worker passes on what did not count.
   func sideOutputs(of source: SourceDefinition, _ input: ProcessingInput) throws -> SideOutputs {
     try sideOutputs.open(source, input)

@@ -94,8 +94,10 @@ final class ProcessingRun: Sendable {
     let store = try endpoints.store(pipeline)
     settings.topic = input.topic
     let checkpoints = input.isPartitioned ? try endpoints.checkpoints(pipeline, plan.source, input) : nil
+    let inquiries = input.isPartitioned ? try endpoints.inquiries(pipeline) : nil
     nonisolated(unsafe) let worker = Worker(
-      plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, clock: SystemClock(),
+      plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, inquiries: inquiries,
+      clock: SystemClock(),
       settings: settings, status: status,
       logger: Logger(label: "freshet.process"),
       isStopRequested: { [self] in isStopRequested() || hasFailed.load(ordering: .relaxed) },
