@@ -167,10 +167,12 @@ extension PipelineReader {
     let key = readKey(reader, view)
     var counts: [(count: TestCount, expected: Int64)] = []
     for count in TestCount.allCases where !view.features.contains(where: { $0.name == count.rawValue }) {
-      if count == .duplicates, reader.node(count.rawValue) != nil {
-        values.reportNotBuilt(reader.what(count.rawValue), at: reader.keyLocation(count.rawValue))
-      } else if let expected = reader.integer(count.rawValue, in: 0 ... .max) {
-        counts.append((count, expected))
+      guard let expected = reader.integer(count.rawValue, in: 0 ... .max) else { continue }
+      counts.append((count, expected))
+      if count == .duplicates, sources[view.source].deduplication == nil {
+        diagnostics.error(
+          "wrong-value", at: reader.keyLocation(count.rawValue),
+          "\(reader.what(count.rawValue)): source '\(sources[view.source].name)' has no 'dedup', so every record counts")
       }
     }
     var found: [TestExpectation.Value] = []

@@ -82,6 +82,9 @@ public struct PipelineTestRun {
         if after.count(of: .keyless, view: view) > before.count(of: .keyless, view: view) {
           refusals.append((index, view, "without a key"))
         }
+        if after.count(of: .typeMismatch, view: view) > before.count(of: .typeMismatch, view: view) {
+          refusals.append((index, view, "a value of a type that its aggregate does not take"))
+        }
       }
       before = after
     }
@@ -169,10 +172,38 @@ public struct PipelineTestRun {
     expectation.values.compactMap { value in
       let found = row.values[value.feature]
       guard !value.expected.accepts(found) else { return nil }
+      let feature = pipeline.views[expectation.view].features[value.feature]
       return Difference(
-        subject: pipeline.views[expectation.view].features[value.feature].name, expected: value.expected.text, found: found.text)
+        subject: feature.name, expected: value.expected.text, found: found.text,
+        reasons: feature.derivation.map { operands($0, row) } ?? parts(expectation, feature.name, rehearsal))
     }
   }
+
+  /// What the features are that another one is made of.
+  private func operands(_ derivation: FeatureDerivation, _ row: MemoryRowStore.Row) -> [String] {
+    let features = pipeline.views[row.view].features
+    let operands = derivation.expression.fieldPaths.compactMap { path in
+      features.firstIndex { $0.name == path.description }.map { "\(features[$0].name) \(row.values[$0].text)" }
+    }
+    return ["\(derivation.text), of \(Self.list(operands))"]
+  }
+
+  /// The panes that a current value is made of; those of a closed window are gone.
+  private func parts(_ expectation: TestExpectation, _ feature: String, _ rehearsal: Rehearsal) -> [String] {
+    let view = pipeline.views[expectation.view]
+    guard view.trigger == .change, expectation.key != nil || view.entity == nil else { return [] }
+    let finding = rehearsal.finding(Inquiry(view: view.name, feature: feature, key: expectation.key))
+    let parts = (finding?.parts ?? []).filter(\.counts)
+    guard !parts.isEmpty else { return ["made of nothing: no record is in the window"] }
+    let shown = parts.suffix(Self.shownPartCount).map { part in
+      guard let start = part.start, let end = part.end else { return "\(part.value) of all time" }
+      return "\(part.value) from \(TimeText.rfc3339(start)) to \(TimeText.rfc3339(end))"
+    }
+    let rest = parts.count - shown.count
+    return ["made of \(shown.joined(separator: ", "))" + (rest > 0 ? ", and \(rest) older" : "")]
+  }
+
+  private static let shownPartCount = 4
 
   private func number(
     _ count: TestCount, _ expectation: TestExpectation, _ rehearsal: Rehearsal, rowCount: Int
@@ -182,7 +213,7 @@ public struct PipelineTestRun {
     case .late: return counts.ledger.count(of: .late, view: expectation.view)
     case .keyless: return counts.ledger.count(of: .keyless, view: expectation.view)
     case .rejected: return counts.rejectedCount
-    case .duplicates: return 0
+    case .duplicates: return counts.ledger.count(of: .duplicate)
     case .rows: return Int64(rowCount)
     }
   }

@@ -29,7 +29,9 @@ import Testing
         FAIL  \(Self.name)
               \(shop.path):\(line):9: view 'user_activity', key 'u1', at 2026-01-05T10:31:00.000Z
                 purchases_1h  expected 3, found 2
+                                made of 1 from 2026-01-05T10:00:00.000Z to 2026-01-05T10:01:00.000Z, 1 from 2026-01-05T10:30:00.000Z to 2026-01-05T10:31:00.000Z
                 spend_1h      expected 25.5, found 25.0
+                                made of 20.0 from 2026-01-05T10:00:00.000Z to 2026-01-05T10:01:00.000Z, 5.0 from 2026-01-05T10:30:00.000Z to 2026-01-05T10:31:00.000Z
         1 test, 4 expectations: 0 passed, 1 failed
 
         """)

@@ -123,6 +123,12 @@ import Testing
           "34:20: error[wrong-unit]: 'advance' of an item in 'given' of test 't': expected a duration like 250ms, 10s, 5m, 1h or 1d, found '5', which has no unit; did you mean '5s'?"
         ]
       ),
+      (
+        "key: u1, views: 0", "duplicates: 0",
+        [
+          "35:11: error[wrong-value]: 'duplicates' of an item in 'expect' of test 't': source 'clicks' has no 'dedup', so every record counts"
+        ]
+      ),
     ])
   func `what is wrong is said`(old: String, new: String, findings: [String]) {
     precondition(Self.tests.contains(old))

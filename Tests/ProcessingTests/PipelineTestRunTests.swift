@@ -202,6 +202,21 @@ private func differences(_ pipeline: PipelineDefinition) throws -> [String] {
     #expect(differences == [])
   }
 
+  @Test func `copies are counted and named`() throws {
+    let differences = try differences(
+      pipeline(
+        """
+        - name: a
+          view: now
+          given: [{ ts: 1000, k: a, id: x }, { ts: 2000, k: a, id: y }, { ts: 1000, k: a, id: x }]
+          expect:
+            - { key: a, n: 2, duplicates: 1 }
+            - { at: 1500, key: a, n: 1, duplicates: 0 }
+            - { key: a, n: 3 }
+        """, extra: "    dedup: { key: id, window: 1m }"))
+    #expect(differences == ["now: n: expected 3, found 2", "record 3, line 31: a copy of one that counted"])
+  }
+
   @Test func `a record that stops the source fails the test`() throws {
     let differences = try differences(
       pipeline("- { name: a, view: now, given: [{ k: a }], expect: [{ key: a, n: 1 }] }", extra: "    on_error: { action: stop }"))
