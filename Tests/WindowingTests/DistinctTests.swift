@@ -120,7 +120,8 @@ private func value(_ number: Int) -> FoldedValue {
   func `errors are as promised`(promise: (error: Double, count: Int), kind: String) {
     let (error, count) = promise
     var squares = 0.0
-    let runs = seeds(count > 20_000 ? 4 : 30, deep: count > 20_000 ? 100 : 1000)
+    // As many runs as a number of values allows.
+    let runs = seeds(UInt64(max(4, min(30, 200_000 / count))), deep: UInt64(max(10, min(1000, 1_000_000 / count))))
     for seed in runs {
       let bench = AccumulatorBench(.approxDistinct) { $0.error = error }
       let state = bench.make()
