@@ -9,8 +9,7 @@ import Logging
 import Processing
 import Records
 
-/// A file of `count` flat clicks of 12 fields and about 280 bytes by `userCount` users, 20 000 a second of event time, up to 1.5 s out of
-/// order. Gone with its owner.
+/// A file of `count` flat clicks of 12 fields and about 280 bytes by `userCount` users in 100 s of event time, up to 1.5 s out of order. Gone with its owner.
 final class ClickFile {
   let path: String
   let count: Int
@@ -22,7 +21,7 @@ final class ClickFile {
     let buffer = ByteBuffer(capacity: 1 << 20)
     var random = Random(seed: 1, 2, 3)
     for index in 0..<count {
-      buffer.append(Self.click(index, userCount, &random))
+      buffer.append(Self.click(1_767_225_600_000 + Int64(index) * 100_000 / Int64(count), userCount, &random))
       if buffer.count > 1 << 19 || index == count - 1 {
         try writer.write(UnsafeRawBufferPointer(buffer.bytes))
         buffer.removeAll()
@@ -32,8 +31,8 @@ final class ClickFile {
 
   deinit { unlink(path) }
 
-  private static func click(_ index: Int, _ userCount: UInt64, _ random: inout Random) -> String {
-    let time = 1_767_225_600_000 + Int64(index) / 20 - Int64(random.below(1500))
+  private static func click(_ latest: Int64, _ userCount: UInt64, _ random: inout Random) -> String {
+    let time = latest - Int64(random.below(1500))
     let user = String(random.below(userCount))
     let page = ["/home", "/search", "/product", "/cart", "/checkout"][Int(random.below(5))]
     let device = ["ios", "android", "web"][Int(random.below(3))]

@@ -23,8 +23,8 @@ struct BenchmarkScale {
 @main
 enum FreshetBench {
   static let all: [Benchmark] = [
-    generateBenchmark, parseBenchmark, avroBenchmark, processBenchmark, windowsBenchmark, deduplicationBenchmark, filesBenchmark,
-    kafkaBenchmark, redisBenchmark,
+    generateBenchmark, parseBenchmark, avroBenchmark, processBenchmark, slidingBenchmark, viewsBenchmark, windowsBenchmark,
+    deduplicationBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
   ]
 
   static func main() throws {

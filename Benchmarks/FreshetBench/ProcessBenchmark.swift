@@ -35,21 +35,21 @@ let processBenchmark = Benchmark(name: "process") { scale in
   } else {
     print("  no reference in C++: .build/window-reference is not there; `make bench` builds it")
   }
-  try runSliding(file, scale)
-  try runManyViews(file, scale)
 }
 
-private func runSliding(_ file: ClickFile, _ scale: BenchmarkScale) throws {
+let slidingBenchmark = Benchmark(name: "sliding") { scale in
+  let file = try ClickFile(count: scale.events(2_000_000), userCount: 100_000)
   for (name, trigger) in [("closed windows", "close"), ("current values", "change")] {
     let pipeline = try clickPipeline(slidingView(trigger: trigger))
     let least = try leastSeconds(rounds: scale.rounds, [{ try file.process(pipeline) }])[0]
-    printFigure("process, 60 s sliding by 10 s, 4 aggregates, \(name)", seconds: least, events: file.count)
+    printFigure("60 s sliding by 10 s, 4 aggregates, \(name)", seconds: least, events: file.count)
     printRatio("  M events/s per core", Double(file.count) / least / 1e6, target: "2 or more")
   }
 }
 
 /// Twenty views over one source, each with its own condition, against one of them.
-private func runManyViews(_ file: ClickFile, _ scale: BenchmarkScale) throws {
+let viewsBenchmark = Benchmark(name: "views") { scale in
+  let file = try ClickFile(count: scale.events(2_000_000), userCount: 100_000)
   let one = try clickPipeline(manyViews(1))
   let twenty = try clickPipeline(manyViews(20))
   let least = try leastSeconds(rounds: scale.rounds, [{ try file.process(one) }, { try file.process(twenty) }])

@@ -1,5 +1,5 @@
-// Where the value of several panes is merged to be read; one per engine, used again for every value, so that reading allocates nothing. The
-// first state is only referred to: a value of one pane is read where it stands.
+// Where the value of several panes is merged to be read; one per engine, used again for every value, so that reading allocates nothing. A
+// value of one pane is read where it stands.
 
 import Base
 import Records
@@ -8,8 +8,6 @@ final class AccumulatorScratch {
   private let state: UnsafeMutableRawPointer
   /// Blocks of the merged state; texts stay in the pool of the states that were merged.
   private let pool = BlockPool()
-  private var first: UnsafeRawPointer?
-  private var isMerged = false
 
   init() { state = .allocate(byteCount: Accumulator.byteCountMax, alignment: 16) }
 
@@ -18,35 +16,34 @@ final class AccumulatorScratch {
     pool.deallocate()
   }
 
-  /// Adds a state that is alive in `live`; from the newest pane to the oldest. No state may change before `take`.
+  /// The value of an accumulator over the first `count` of the gathered nodes, whose states stand at `offset` and have their blocks in
+  /// `live`, read as `reading` says.
   @inline(__always)
-  func add(_ accumulator: Accumulator, _ other: UnsafeRawPointer, _ live: BlockPool, counts: inout FoldCounts) {
-    guard let first else {
-      first = other
-      return
+  func value(
+    of accumulator: Accumulator, at offset: Int, in nodes: RowGathering, _ count: Int, isNewestFirst: Bool, reading: Accumulator,
+    _ live: BlockPool, bytes: ByteBuffer, counts: inout FoldCounts
+  ) -> FeatureValue {
+    if accumulator.function == .count {
+      var sum: Int64 = 0
+      for index in 0..<count { sum &+= (nodes[index] + offset).load(as: Int64.self) }
+      return FeatureValue(kind: .integer, bits: UInt64(bitPattern: sum))
     }
-    if !isMerged { begin(accumulator, first, live, &counts) }
-    accumulator.merge(into: state, pool, from: other, live, counts: &counts)
+    if count == 1 { return reading.result(at: nodes[0] + offset, live, texts: live, bytes: bytes) }
+    return merged(accumulator, offset, nodes, count, isNewestFirst, reading, live, bytes, &counts)
   }
 
-  /// The value of what was added since the last call, read as `accumulator` says.
-  func take(_ accumulator: Accumulator, _ live: BlockPool, bytes: ByteBuffer) -> FeatureValue {
-    defer {
-      first = nil
-      isMerged = false
-    }
-    if isMerged {
-      defer { pool.removeAll() }
-      return accumulator.result(at: state, pool, texts: live, bytes: bytes)
-    }
-    if let first { return accumulator.result(at: first, live, texts: live, bytes: bytes) }
+  private func merged(
+    _ accumulator: Accumulator, _ offset: Int, _ nodes: RowGathering, _ count: Int, _ isNewestFirst: Bool, _ reading: Accumulator,
+    _ live: BlockPool, _ bytes: ByteBuffer, _ counts: inout FoldCounts
+  ) -> FeatureValue {
     state.initializeMemory(as: UInt8.self, repeating: 0, count: Accumulator.byteCountMax)
-    return accumulator.result(at: state, pool, texts: live, bytes: bytes)
-  }
-
-  private func begin(_ accumulator: Accumulator, _ first: UnsafeRawPointer, _ live: BlockPool, _ counts: inout FoldCounts) {
-    state.initializeMemory(as: UInt8.self, repeating: 0, count: Accumulator.byteCountMax)
-    accumulator.merge(into: state, pool, from: first, live, counts: &counts)
-    isMerged = true
+    // From the newest to the oldest, so that equal state gives equal bits.
+    for index in 0..<count {
+      let node = nodes[isNewestFirst ? index : count &- 1 &- index]
+      accumulator.merge(into: state, pool, from: node + offset, live, counts: &counts)
+    }
+    let value = reading.result(at: state, pool, texts: live, bytes: bytes)
+    if accumulator.holdsBlocks { pool.removeAll() }
+    return value
   }
 }

@@ -6,10 +6,14 @@ import Records
 final class KeySpace {
   let plan: KeySpacePlan
   var table: KeyTable
+  /// What the table's long keys and the groups' accumulators have in blocks.
+  let pool: BlockPool
   let groups: [PaneGroup]
   /// The same, for loops that must not pay for reference counts; sound as long as `groups` holds them, which it always does.
   let groupPointers: UnsafeMutablePointer<Unmanaged<PaneGroup>>
   let groupCount: Int
+  /// One per view of `plan`.
+  let rowLayouts: UnsafeMutablePointer<RowLayout>
   /// The views of `plan` that are drained, a bit each.
   let changeViews: UInt64
   /// See `warm`.
@@ -29,10 +33,18 @@ final class KeySpace {
     self.eventTime = eventTime
     changeViews = plan.views.enumerated().reduce(0) { $1.element.trigger == .change ? $0 | 1 << UInt64($1.offset) : $0 }
     table = KeyTable(groupCount: plan.groups.count)
+    pool = table.text
     groups = plan.groups.map { PaneGroup($0, eventTime: eventTime) }
     groupCount = groups.count
     groupPointers = .allocate(capacity: max(1, groupCount))
     groupPointers.initialize(from: groups.map { Unmanaged.passUnretained($0) }, count: groupCount)
+    rowLayouts = .allocate(capacity: max(1, plan.views.count))
+    for (index, view) in plan.views.enumerated() {
+      let aggregates = UnsafeMutablePointer<ViewAggregate>.allocate(capacity: max(1, view.aggregates.count))
+      aggregates.initialize(from: view.aggregates, count: view.aggregates.count)
+      rowLayouts[index] = RowLayout(
+        identifier: view.identifier, position: view.position, aggregates: aggregates, aggregateCount: view.aggregates.count)
+    }
     warmedEntries = .allocate(capacity: Self.blockCount)
     warmedEntries.initialize(repeating: 0, count: Self.blockCount)
     dirtyKeys = plan.views.map { _ in [] }
@@ -40,6 +52,8 @@ final class KeySpace {
   }
 
   deinit {
+    for index in plan.views.indices { rowLayouts[index].aggregates.deallocate() }
+    rowLayouts.deallocate()
     groupPointers.deallocate()
     warmedEntries.deallocate()
   }
@@ -67,21 +81,21 @@ final class KeySpace {
   func removeIfEmpty(_ key: UInt32) {
     let entry = table.entry(key)
     guard entry.load(fromByteOffset: 40, as: UInt64.self) == 0 else { return }
-    for group in groups.indices where head(entry, group).pointee != 0 { return }
+    for group in 0..<groupCount where head(entry, group).pointee != 0 { return }
     table.remove(key)
   }
 
   /// Frees a node of `group` and forgets its key with its last one.
   func free(_ node: UInt32, of group: Int) {
     let key = PaneGroup.key(of: groups[group].node(node))
-    groups[group].free(node, head: head(table.entry(key), group), pool: table.text)
+    groups[group].free(node, head: head(table.entry(key), group), pool: pool)
     removeIfEmpty(key)
   }
 
   /// Frees a session of `group` and forgets its key with its last one.
   func free(session node: UInt32, of group: Int) {
     let key = PaneGroup.key(of: groups[group].node(node))
-    groups[group].free(session: node, head: head(table.entry(key), group), pool: table.text)
+    groups[group].free(session: node, head: head(table.entry(key), group), pool: pool)
     removeIfEmpty(key)
   }
 
@@ -150,7 +164,7 @@ final class KeySpace {
         guard entry.load(fromByteOffset: 32, as: Int64.self) + timeToLive <= time else { continue }
         let first = head(entry, index).pointee
         guard first != 0 else { continue }
-        group.free(first - 1, head: head(entry, index), pool: table.text)
+        group.free(first - 1, head: head(entry, index), pool: pool)
         freed.insert(first - 1)
         removeIfEmpty(key)
       }

@@ -6,6 +6,13 @@ extension PaneGroup {
   /// Removes the first pane and returns its nodes.
   func removeFirstPane() -> ContiguousArray<UInt32> { panes.removeFirst().nodes }
 
+  /// Takes the nodes out of the first pane, which stays in its place.
+  func takeNodesOfFirstPane() -> ContiguousArray<UInt32> {
+    var nodes = ContiguousArray<UInt32>()
+    swap(&nodes, &panes[0].nodes)
+    return nodes
+  }
+
   /// Keeps in pane 0 of an unbounded group only the nodes for which `isKept` holds.
   func filterUnboundedPane(_ isKept: (UInt32) -> Bool) {
     guard !panes.isEmpty else { return }

@@ -30,6 +30,8 @@ final class PaneGroup {
   /// `close` views: panes per window, or per longest window of those that cumulate; else 1.
   let panesPerWindow: Int64
   let isCumulating: Bool
+  /// `change` views: how long a pane stays in some value; see `PaneReach`.
+  let longestReach: Int64
   let accumulators: UnsafeMutablePointer<AccumulatorPlan>
   let accumulatorCount: Int
   let hitTests: UnsafeMutablePointer<HitTest>
@@ -82,6 +84,7 @@ final class PaneGroup {
     }
     isCumulating = if case .cumulating = plan.closing { true } else { false }
     recentStart = offset
+    longestReach = plan.reaches.last?.reach ?? 0
     leftThrough = plan.reaches.map { _ in .min }
     accumulators = Self.copy(plan.accumulators)
     accumulatorCount = plan.accumulators.count

@@ -3,33 +3,29 @@
 import Base
 
 final class RowGathering {
-  /// The nodes of one group, in the order of the chain or against it, with the panes they are of.
-  private var nodes: ContiguousArray<UnsafeRawPointer> = []
+  /// The nodes of one group, in the order of the chain or against it.
+  private var nodes = UnsafeMutablePointer<UnsafeRawPointer>.allocate(capacity: 64)
+  private var capacity = 64
+  private(set) var count = 0
   private var group = -1
 
-  /// Forgets the nodes of the row before.
-  @inline(__always)
-  func begin() {
-    nodes.removeAll(keepingCapacity: true)
-    group = -1
-  }
+  deinit { nodes.deallocate() }
 
+  /// Forgets the nodes of the row before; those that come are of `group`, of none where it is -1.
   @inline(__always)
-  func append(_ node: UnsafeRawPointer, of group: Int) {
-    nodes.append(node)
+  func begin(_ group: Int = -1) {
+    count = 0
     self.group = group
   }
 
-  /// Collects the nodes of a chain, newest first, down to pane `least`.
+  /// Collects the nodes of a chain, newest first.
   @inline(__always)
-  func collect(_ group: PaneGroup, _ index: Int, head: UInt32, downTo least: Int64) {
-    nodes.removeAll(keepingCapacity: true)
-    self.group = index
+  func collect(_ group: PaneGroup, _ index: Int, head: UInt32) {
+    begin(index)
     var current = head
     while current != 0 {
       let node = group.node(current &- 1)
-      guard PaneGroup.pane(of: node) >= least else { break }
-      nodes.append(node)
+      append(node)
       current = PaneGroup.next(of: node)
     }
   }
@@ -37,8 +33,22 @@ final class RowGathering {
   @inline(__always)
   func holds(_ group: Int) -> Bool { self.group == group }
 
-  var count: Int { nodes.count }
-
   @inline(__always)
   subscript(_ index: Int) -> UnsafeRawPointer { nodes[index] }
+
+  @inline(__always)
+  func append(_ node: UnsafeRawPointer) {
+    if count == capacity { grow() }
+    nodes[count] = node
+    count &+= 1
+  }
+
+  @inline(never)
+  private func grow() {
+    let more = UnsafeMutablePointer<UnsafeRawPointer>.allocate(capacity: capacity * 2)
+    more.update(from: nodes, count: count)
+    nodes.deallocate()
+    nodes = more
+    capacity *= 2
+  }
 }

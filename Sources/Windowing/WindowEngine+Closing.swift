@@ -42,8 +42,8 @@ extension WindowEngine {
     let start = PaneGroup.pane(of: session)
     let end = group.end(ofSession: session)
     let key = PaneGroup.key(of: session)
-    gathering.begin()
-    gathering.append(session, of: groupIndex)
+    gathering.begin(groupIndex)
+    gathering.append(session)
     appendWindowRows(group, key: key, in: space, marks: group.gates[0].mark, start: start, end: end, into: output)
     space.free(session: number, of: groupIndex)
   }
@@ -52,65 +52,103 @@ extension WindowEngine {
   private func closeNextWindow(of space: KeySpace, group groupIndex: Int, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
     let group = space.groups[groupIndex]
     let window = group.nextWindow!
-    let (start, end) = group.bounds(ofWindow: window)
-    if group.closingPosition == nil {
-      if group.isCumulating { cumulate(through: window, space, groupIndex) }
-      group.closingPosition = 0
-    }
-    let first = window
-    let last = group.isCumulating ? window : window + group.panesPerWindow - 1
-    var base = 0
-    for pane in group.panes where pane.number >= first {
-      guard pane.number <= last else { break }
-      var position = group.closingPosition! - base
-      base += pane.nodes.count
-      while position < pane.nodes.count {
-        guard output.rows.count < rowLimit else {
-          group.closingPosition = base - pane.nodes.count + position
-          return false
-        }
-        if position % KeySpace.blockCount == 0 { space.warm(nodes: pane.nodes[position...].prefix(KeySpace.blockCount), of: group) }
-        appendRows(ofKeyAt: pane.nodes[position], from: first, through: last, space, groupIndex, start, end, into: output)
-        position += 1
-      }
-      group.closingPosition = max(group.closingPosition!, base)
+    let bounds = group.bounds(ofWindow: window)
+    if group.isCumulating, group.closingPosition == nil { cumulate(through: window, space, groupIndex) }
+    let panes = group.isCumulating ? window...window : window...(window + group.panesPerWindow - 1)
+    // The window's first pane goes with it; closed steps stay until the longest window has closed.
+    let takesFirstPane = !group.isCumulating || floorMod(window + 1, group.panesPerWindow) == 0
+    if takesFirstPane, panes.count == 1 {
+      guard closeOnlyPane(window, bounds, space, groupIndex, into: output, rowLimit: rowLimit) else { return false }
+    } else {
+      guard closePanes(panes, bounds, space, groupIndex, into: output, rowLimit: rowLimit) else { return false }
+      if takesFirstPane { freeFirstPane(through: window, space, groupIndex) }
     }
     group.closingPosition = nil
     group.closedThrough = window
-    // Closed steps stay until the longest window has closed.
-    let isPeriodOver = !group.isCumulating || floorMod(window + 1, group.panesPerWindow) == 0
-    while isPeriodOver, let oldest = group.panes.first, oldest.number <= first {
+    group.updateDeadline()
+    return true
+  }
+
+  /// Appends the rows of a window of one pane, and frees its nodes as it goes, while they are near; false where `output` is full before its end.
+  private func closeOnlyPane(
+    _ number: Int64, _ bounds: (start: Int64, end: Int64), _ space: KeySpace, _ groupIndex: Int, into output: FeatureRowBatch,
+    rowLimit: Int
+  ) -> Bool {
+    let group = space.groups[groupIndex]
+    guard let pane = group.panes.first, pane.number == number else { return true }
+    // Taken out of the pane, so that neither is copied.
+    var nodes = group.takeNodesOfFirstPane()
+    for position in nodes.indices {
+      guard output.rows.count < rowLimit else {
+        nodes.removeFirst(position)
+        group.panes[0].nodes = nodes
+        return false
+      }
+      if position % KeySpace.blockCount == 0 { space.warm(nodes: nodes[position...].prefix(KeySpace.blockCount), of: group) }
+      appendRows(ofKeyAt: nodes[position], number...number, space, groupIndex, bounds, into: output)
+      space.free(nodes[position], of: groupIndex)
+    }
+    group.panes.removeFirst()
+    return true
+  }
+
+  /// Appends the rows of a window; false where `output` is full before its end.
+  private func closePanes(
+    _ panes: ClosedRange<Int64>, _ bounds: (start: Int64, end: Int64), _ space: KeySpace, _ groupIndex: Int,
+    into output: FeatureRowBatch, rowLimit: Int
+  ) -> Bool {
+    let group = space.groups[groupIndex]
+    let begin = group.closingPosition ?? 0
+    var base = 0
+    for pane in group.panes where pane.number >= panes.lowerBound {
+      guard pane.number <= panes.upperBound else { break }
+      for position in max(0, begin - base)..<max(pane.nodes.count, begin - base) {
+        guard output.rows.count < rowLimit else {
+          group.closingPosition = base + position
+          return false
+        }
+        if position % KeySpace.blockCount == 0 { space.warm(nodes: pane.nodes[position...].prefix(KeySpace.blockCount), of: group) }
+        appendRows(ofKeyAt: pane.nodes[position], panes, space, groupIndex, bounds, into: output)
+      }
+      base += pane.nodes.count
+    }
+    return true
+  }
+
+  /// Frees the pane that was only in windows up to `window`.
+  private func freeFirstPane(through window: Int64, _ space: KeySpace, _ groupIndex: Int) {
+    let group = space.groups[groupIndex]
+    while let oldest = group.panes.first, oldest.number <= window {
       let nodes = group.removeFirstPane()
       for (position, node) in nodes.enumerated() {
         if position % KeySpace.blockCount == 0 { space.warm(nodes: nodes[position...].prefix(KeySpace.blockCount), of: group) }
         space.free(node, of: groupIndex)
       }
     }
-    group.updateDeadline()
-    return true
   }
 
-  /// Appends the rows of a key for the window of panes `first` to `last`, at the oldest of its panes in the window, so that each key comes once.
+  /// Appends the rows of a key for the window of `panes`, at the oldest of its panes in the window, so that each key comes once.
   private func appendRows(
-    ofKeyAt number: UInt32, from first: Int64, through last: Int64, _ space: KeySpace, _ groupIndex: Int, _ start: Int64,
-    _ end: Int64, into output: FeatureRowBatch
+    ofKeyAt number: UInt32, _ panes: ClosedRange<Int64>, _ space: KeySpace, _ groupIndex: Int, _ bounds: (start: Int64, end: Int64),
+    into output: FeatureRowBatch
   ) {
     let group = space.groups[groupIndex]
     var node = group.node(number)
     // The next of the chain is older.
     let older = PaneGroup.next(of: node)
-    if older != 0, PaneGroup.pane(of: group.node(older - 1)) >= first { return }
+    if older != 0, PaneGroup.pane(of: group.node(older - 1)) >= panes.lowerBound { return }
     var marks: UInt32 = 0
-    gathering.begin()
+    gathering.begin(groupIndex)
     while true {
-      gathering.append(node, of: groupIndex)
+      gathering.append(node)
       marks |= PaneGroup.marks(of: node)
       let newer = PaneGroup.previous(of: node)
       guard newer != 0 else { break }
       node = group.node(newer - 1)
-      guard PaneGroup.pane(of: node) <= last else { break }
+      guard PaneGroup.pane(of: node) <= panes.upperBound else { break }
     }
-    appendWindowRows(group, key: PaneGroup.key(of: node), in: space, marks: marks, start: start, end: end, into: output)
+    appendWindowRows(
+      group, key: PaneGroup.key(of: node), in: space, marks: marks, start: bounds.start, end: bounds.end, into: output)
   }
 
   /// Appends a row for each view whose records are in the window.
@@ -120,9 +158,9 @@ extension WindowEngine {
     for index in 0..<group.gateCount where group.gates[index].mark & marks != 0 {
       var views = group.gates[index].views
       while views != 0 {
-        let view = space.plan.views[views.trailingZeroBitCount]
+        let layout = space.rowLayouts[views.trailingZeroBitCount]
         views &= views &- 1
-        appendRow(of: view, key: key, in: space, asOf: end - 1, windowStart: start, windowEnd: end, into: output)
+        appendRow(of: layout, key: key, in: space, asOf: end - 1, windowStart: start, windowEnd: end, into: output)
       }
     }
   }
@@ -137,7 +175,7 @@ extension WindowEngine {
       for node in nodes {
         let newer = PaneGroup.previous(of: group.node(node))
         guard newer != 0, PaneGroup.pane(of: group.node(newer - 1)) == window else { continue }
-        group.absorb(group.node(newer - 1), into: group.node(node), pool: space.table.text, counts: &foldCounts)
+        group.absorb(group.node(newer - 1), into: group.node(node), pool: space.pool, counts: &foldCounts)
         let marks = PaneGroup.marks(of: group.node(newer - 1)) | PaneGroup.marks(of: group.node(node))
         PaneGroup.setMarks(group.node(node), marks)
         PaneGroup.setKey(group.node(newer - 1), PaneGroup.deadKey)

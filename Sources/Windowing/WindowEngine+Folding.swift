@@ -71,7 +71,7 @@ extension WindowEngine {
         if group.isUnbounded, let timeToLive = space.plan.timeToLive {
           let last = entry.load(fromByteOffset: 32, as: Int64.self)
           // What the key had before has outlived its time, whether a sweep has come by or not.
-          if last != .min, last + timeToLive <= time { group.clear(node, pool: space.table.text) }
+          if last != .min, last + timeToLive <= time { group.clear(node, pool: space.pool) }
         }
       }
       var rest = hits
@@ -82,7 +82,7 @@ extension WindowEngine {
         let before = foldCounts
         let hasChanged = accumulator.accumulator.fold(
           at: node + Int(accumulator.offset), hasColumn ? columns[Int(accumulator.column)][row] : .null, hasColumn: hasColumn,
-          time: time, pool: space.table.text, counts: &foldCounts)
+          time: time, pool: space.pool, counts: &foldCounts)
         if foldCounts != before { countFoldFailures(since: before, row: row, accumulator, in: space) }
         if hasChanged { changed |= accumulator.views & shown }
       }
@@ -137,7 +137,7 @@ extension WindowEngine {
     let head = space.head(space.table.entry(entryNumber), groupIndex)
     let place = group.place(of: time, head: head.pointee)
     if mayBeLate, !place.touchesAny { return nil }
-    return group.session(at: time, in: place, key: entryNumber, head: head, pool: space.table.text, counts: &foldCounts)
+    return group.session(at: time, in: place, key: entryNumber, head: head, pool: space.pool, counts: &foldCounts)
   }
 
   /// The views in whose values a record of `pane` that hits these accumulators can show at the present stream time.

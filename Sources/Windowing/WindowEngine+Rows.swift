@@ -30,20 +30,21 @@ extension WindowEngine {
       guard let index = space.plan.views.firstIndex(where: { $0.position == position }), !space.dirtyKeys[index].isEmpty else {
         continue
       }
-      let view = space.plan.views[index]
+      let layout = space.rowLayouts[index]
       let keys = space.dirtyKeys[index]
-      while space.drainedCounts[index] < keys.count {
-        guard output.rows.count < rowLimit else { return false }
-        let position = space.drainedCounts[index]
+      for position in space.drainedCounts[index]..<keys.count {
+        guard output.rows.count < rowLimit else {
+          space.drainedCounts[index] = position
+          return false
+        }
         if position % KeySpace.blockCount == 0 {
           keys.withUnsafeBufferPointer {
             space.warm(keys: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)))
           }
         }
-        space.drainedCounts[index] = position + 1
         let key = keys[position]
         gathering.begin()
-        appendRow(of: view, key: key, in: space, asOf: asOf, into: output)
+        appendRow(of: layout, key: key, in: space, asOf: asOf, into: output)
         let entry = space.table.entry(key)
         let dirty = entry.load(fromByteOffset: 40, as: UInt64.self) & ~(1 << UInt64(index))
         entry.storeBytes(of: dirty, toByteOffset: 40, as: UInt64.self)
@@ -59,60 +60,59 @@ extension WindowEngine {
 
   /// Appends a row: of a closing window out of the nodes that have been gathered, else the current values, out of what the chains hold.
   func appendRow(
-    of view: KeySpaceView, key: UInt32, in space: KeySpace, asOf: Int64, windowStart: Int64 = .min, windowEnd: Int64 = .min,
+    of layout: RowLayout, key: UInt32, in space: KeySpace, asOf: Int64, windowStart: Int64 = .min, windowEnd: Int64 = .min,
     into output: FeatureRowBatch
   ) {
     let entry = space.table.entry(key)
     let (keyStart, keyCount) = space.plan.keyColumn == nil ? (0, -1) : space.table.appendKey(of: key, to: output.bytes)
     output.rows.append(
       FeatureRow(
-        view: view.identifier, keyStart: keyStart, keyCount: keyCount, firstValue: UInt32(output.values.count), partition: 0,
+        view: layout.identifier, keyStart: keyStart, keyCount: keyCount, firstValue: UInt32(output.values.count), partition: 0,
         windowStart: windowStart, windowEnd: windowEnd, asOf: asOf, lastEvent: entry.load(fromByteOffset: 32, as: Int64.self)))
-    let time = eventTime.watermark.streamTime
     let before = foldCounts
-    for aggregate in view.aggregates {
-      unowned(unsafe) let group = space.groupPointers[aggregate.group]._withUnsafeGuaranteedRef { $0 }
-      var count: Int
-      if group.isClosing {
-        count = gathering.count
-      } else {
-        if !gathering.holds(aggregate.group) {
-          gather(aggregate.group, of: group, head: space.head(entry, aggregate.group).pointee, at: time)
-        }
-        count = gathering.count
-        if !group.isUnbounded, !group.isSession {
-          // The oldest pane p with end(p) + reach > time.
-          let least = floorDivide(time - aggregate.reach - group.offset, group.paneLength)
-          while count > 0, PaneGroup.pane(of: gathering[count - 1]) < least { count -= 1 }
-        }
-      }
-      output.values.append(value(aggregate, of: group, count, pool: space.table.text, bytes: output.bytes))
+    for index in 0..<layout.aggregateCount {
+      let aggregate = layout.aggregates + index
+      // Not retained: the space holds its groups.
+      unowned(unsafe) let group = space.groupPointers[aggregate.pointee.group]._withUnsafeGuaranteedRef { $0 }
+      let count = group.isClosing ? gathering.count : gather(aggregate, of: group, space, entry)
+      let plan = group.accumulators[aggregate.pointee.accumulator]
+      rowValues[index] = values.value(
+        of: plan.accumulator, at: Int(plan.offset), in: gathering, count, isNewestFirst: !group.isClosing,
+        reading: aggregate.pointee.reading, space.pool, bytes: output.bytes, counts: &foldCounts)
     }
-    recordCounts.overflowsOfView[view.position] += foldCounts.overflows - before.overflows
-    recordCounts.limitsOfView[view.position] += foldCounts.limits - before.limits
+    output.values.append(contentsOf: UnsafeBufferPointer(start: rowValues, count: layout.aggregateCount))
+    if foldCounts != before {
+      recordCounts.overflowsOfView[layout.position] += foldCounts.overflows - before.overflows
+      recordCounts.limitsOfView[layout.position] += foldCounts.limits - before.limits
+    }
+  }
+
+  /// Sees to it that the nodes which the current value of `aggregate` may show are gathered; returns how many of them it does.
+  @inline(__always)
+  private func gather(
+    _ aggregate: UnsafeMutablePointer<ViewAggregate>, of group: PaneGroup, _ space: KeySpace, _ entry: UnsafeMutableRawPointer
+  ) -> Int {
+    let time = eventTime.watermark.streamTime
+    let index = aggregate.pointee.group
+    if !gathering.holds(index) { gather(index, of: group, head: space.head(entry, index).pointee, at: time) }
+    if group.isUnbounded || group.isSession { return gathering.count }
+    if aggregate.pointee.leastPaneTime != time {
+      // The oldest pane p with end(p) + reach > time.
+      aggregate.pointee.leastPane = floorDivide(time - aggregate.pointee.reach - group.offset, group.paneLength)
+      aggregate.pointee.leastPaneTime = time
+    }
+    var count = gathering.count
+    while count > 0, PaneGroup.pane(of: gathering[count - 1]) < aggregate.pointee.leastPane { count -= 1 }
+    return count
   }
 
   /// Collects the nodes of a chain that may show in some value at stream time `time`.
   private func gather(_ index: Int, of group: PaneGroup, head: UInt32, at time: Int64) {
     guard group.isSession else {
-      let least = group.isUnbounded ? 0 : floorDivide(time - group.plan.reaches.last!.reach - group.offset, group.paneLength)
-      return gathering.collect(group, index, head: head, downTo: least)
+      // A pane that is longer gone has been freed, or is about to be.
+      return gathering.collect(group, index, head: head)
     }
-    gathering.collect(group, index, head: 0, downTo: 0)
-    if head != 0, group.isVisible(group.node(head - 1), at: time) { gathering.append(group.node(head - 1), of: index) }
-  }
-
-  /// Merges an accumulator over the first `count` of the gathered nodes.
-  @inline(__always)
-  private func value(
-    _ aggregate: ViewAggregate, of group: PaneGroup, _ count: Int, pool: BlockPool, bytes: ByteBuffer
-  ) -> FeatureValue {
-    let plan = group.accumulators[aggregate.accumulator]
-    for index in 0..<count {
-      // From the newest to the oldest.
-      let node = gathering[group.isClosing ? count - 1 - index : index]
-      values.add(plan.accumulator, node + Int(plan.offset), pool, counts: &foldCounts)
-    }
-    return values.take(aggregate.reading, pool, bytes: bytes)
+    gathering.begin(index)
+    if head != 0, group.isVisible(group.node(head - 1), at: time) { gathering.append(group.node(head - 1)) }
   }
 }

@@ -86,6 +86,8 @@ public final class WindowEngine {
   private let scratch: KeyScratch
   /// Where values of several panes are merged.
   let values = AccumulatorScratch()
+  /// The values of the row that is being made.
+  let rowValues: UnsafeMutablePointer<FeatureValue>
 
   /// - Parameters:
   ///   - emitEvery: Per view, emit changed values whenever the stream time passes a multiple of this many ms; empty leaves it to `drainChanges`.
@@ -101,7 +103,10 @@ public final class WindowEngine {
     keySpaces = plan.keySpaces.map { KeySpace($0, eventTime: eventTime) }
     recordCounts = WindowCounts(viewCount: plan.viewCount)
     scratch = KeyScratch(spaceCount: keySpaces.count)
+    rowValues = .allocate(capacity: max(1, plan.keySpaces.flatMap(\.views).map(\.aggregates.count).max() ?? 0))
   }
+
+  deinit { rowValues.deallocate() }
 
   public var watermark: Watermark { eventTime.watermark }
 

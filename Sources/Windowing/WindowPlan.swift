@@ -96,7 +96,7 @@ struct PaneGroupPlan: Sendable {
 }
 
 /// Where a view's value comes from.
-struct ViewAggregate: Sendable {
+struct ViewAggregate: BitwiseCopyable, Sendable {
   var group: Int
   /// The place of the state among the group's accumulators.
   var accumulator: Int
@@ -104,6 +104,18 @@ struct ViewAggregate: Sendable {
   var reading: Accumulator
   /// See `PaneReach`; `Int64.max` for `.unbounded`, sessions and `close` views.
   var reach: Int64
+  /// The oldest pane that shows at stream time `leastPaneTime`: most rows of a batch are of one time.
+  var leastPane: Int64 = 0
+  var leastPaneTime: Int64 = .min
+}
+
+/// A view as the loop over its rows reads it, without reference counts. The aggregates belong to the key space.
+struct RowLayout: BitwiseCopyable {
+  var identifier: Int32
+  /// The view's place in the engine's specification.
+  var position: Int
+  var aggregates: UnsafeMutablePointer<ViewAggregate>
+  var aggregateCount: Int
 }
 
 struct KeySpaceView: Sendable {

@@ -81,9 +81,12 @@ final class AccumulatorBench {
   func value(_ states: UnsafeMutableRawPointer...) -> FoldedValue { value(of: states) }
 
   func value(of states: [UnsafeMutableRawPointer], as reading: Accumulator? = nil) -> FoldedValue {
-    for state in states { scratch.add(accumulator, state, pool, counts: &counts) }
+    let nodes = RowGathering()
+    for state in states { nodes.append(state) }
     let bytes = ByteBuffer()
-    let value = scratch.take(reading ?? accumulator, pool, bytes: bytes)
+    let value = scratch.value(
+      of: accumulator, at: 0, in: nodes, states.count, isNewestFirst: true, reading: reading ?? accumulator, pool, bytes: bytes,
+      counts: &counts)
     let text = String(
       decoding: UnsafeBufferPointer(
         start: bytes.base + Int(value.kind.rawValue >= 5 ? value.bits : 0), count: Int(value.byteCount)),
