@@ -66,16 +66,18 @@ extension WindowEngine {
       current = PaneGroup.next(of: node)
     }
     let window = nodes.last.flatMap { closingWindow(group, oldest: $0) }
-    let parts = nodes.map { node in
-      scratch.add(plan.accumulator, node + Int(plan.offset), pool, counts: &counts)
-      return AggregateExplanation.Part(
-        window: self.window(of: node, in: group), value: scratch.take(place.reading, pool, bytes: bytes),
-        counts: isIn(node, place, group, window))
+    func value(of nodes: [UnsafeRawPointer]) -> FeatureValue {
+      let gathered = RowGathering()
+      for node in nodes { gathered.append(node) }
+      return scratch.value(
+        of: plan.accumulator, at: Int(plan.offset), in: gathered, nodes.count, isNewestFirst: true, reading: place.reading, pool,
+        bytes: bytes, counts: &counts)
     }
-    for (node, part) in zip(nodes, parts) where part.counts {
-      scratch.add(plan.accumulator, node + Int(plan.offset), pool, counts: &counts)
+    let parts: [AggregateExplanation.Part] = nodes.map { node in
+      AggregateExplanation.Part(
+        window: self.window(of: node, in: group), value: value(of: [node]), counts: isIn(node, place, group, window))
     }
-    let value = scratch.take(place.reading, pool, bytes: bytes)
+    let value = value(of: zip(nodes, parts).filter { $1.counts }.map(\.0))
     var next: Int64?
     if let window {
       next = window.upperBound - 1 + eventTime.watermark.lateness
