@@ -88,15 +88,20 @@ extension PaneGroup {
       isOther = true
     }
     let session = node(number)
+    let wasVisible = isVisible(session, at: eventTime.watermark.streamTime)
     if time < Self.pane(of: session) {
       session.storeBytes(of: time, as: Int64.self)
       isOther = true
     }
     if time > Self.lastTime(of: session) { setLast(session, time) }
-    if !isClosing, Self.hasLeft(session), isVisible(session, at: max(time, eventTime.watermark.streamTime)) {
-      Self.setMarks(session, Self.marks(of: session) & ~Self.hasLeftBit)
-      look(at: number, due: end(ofSession: session))
-      isOther = true
+    if !isClosing, isVisible(session, at: max(time, eventTime.watermark.streamTime)) {
+      // One that came late has been behind the stream time from the start, and its timer need not have come yet.
+      if !wasVisible { isOther = true }
+      if Self.hasLeft(session) {
+        Self.setMarks(session, Self.marks(of: session) & ~Self.hasLeftBit)
+        look(at: number, due: end(ofSession: session))
+        isOther = true
+      }
     }
     return (session, isOther)
   }

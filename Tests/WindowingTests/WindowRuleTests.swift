@@ -73,6 +73,17 @@ private func count(_ window: WindowSpecification) -> AggregateSpecification {
     #expect(drain(engine).contains { $0.key == "a" && $0.values == [.integer(0)] })
   }
 
+  @Test func `a session that was behind the stream time shows as soon as a record brings it back`() {
+    //  late: [5 .. 15)    then, with a record at 14: [5 .. 24)    stream time 20
+    let sum = AggregateSpecification(function: .sum, column: 1, predicate: 0, window: .session(gap: 10))
+    let engine = WindowEngine(WindowPlan(views: [changeView([sum])], lateness: 100))
+    var rows: [TestRow] = []
+    feed(engine, [TestEvent(time: 20, key: "b"), TestEvent(time: 5, key: "a", value: .integer(7))], into: &rows)
+    #expect(drain(engine).map(\.key) == ["b"])
+    feed(engine, [TestEvent(time: 14, key: "a", passes: false)], into: &rows)
+    #expect(drain(engine).map(\.values) == [[.integer(7)]])
+  }
+
   @Test func `a record that changes no value owes no row`() {
     let aggregates = [AggregateFunction.max, .last].map {
       AggregateSpecification(function: $0, column: 1, predicate: nil, window: .sliding(size: 20, hop: 10))
