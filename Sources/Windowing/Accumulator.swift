@@ -171,7 +171,7 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
   @inline(__always)
   private var distinct: DistinctSet { DistinctSet(limit: Int(size)) }
   @inline(__always)
-  private var hyperLogLog: HyperLogLog { HyperLogLog(precision: Int(size)) }
+  var hyperLogLog: HyperLogLog { HyperLogLog(precision: Int(size)) }
   @inline(__always)
   private var quantile: QuantileSketch { QuantileSketch(multiplier: multiplier) }
   @inline(__always)

@@ -8,11 +8,13 @@ final class AccumulatorScratch {
   private let state: UnsafeMutableRawPointer
   /// Blocks of the merged state; texts stay in the pool of the states that were merged.
   private let pool = BlockPool()
+  private let entries = UnsafeMutablePointer<UInt32>.allocate(capacity: HyperLogLog.fewMax + 1)
 
   init() { state = .allocate(byteCount: Accumulator.byteCountMax, alignment: 16) }
 
   deinit {
     state.deallocate()
+    entries.deallocate()
     pool.deallocate()
   }
 
@@ -29,6 +31,11 @@ final class AccumulatorScratch {
       return FeatureValue(kind: .integer, bits: UInt64(bitPattern: sum))
     }
     if count == 1 { return reading.result(at: nodes[0] + offset, live, texts: live, bytes: bytes) }
+    if accumulator.function == .approxDistinct,
+      let few = accumulator.hyperLogLog.estimateOfFew(nodes, count, at: offset, live, entries)
+    {
+      return FeatureValue(kind: .integer, bits: UInt64(bitPattern: few))
+    }
     return merged(accumulator, offset, nodes, count, isNewestFirst, reading, live, bytes, &counts)
   }
 

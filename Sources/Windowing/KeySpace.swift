@@ -18,6 +18,9 @@ final class KeySpace {
   let changeViews: UInt64
   /// See `warm`.
   let warmedEntries: UnsafeMutablePointer<UInt32>
+  let warmedNodes: UnsafeMutablePointer<UInt32>
+  /// See `selectOldest`.
+  let shownPositions: UnsafeMutablePointer<UInt32>
   /// Keeps the loads of `warm` from being optimised away.
   var warmth: UInt64 = 0
   /// Per view: entries whose row must be written, each once (the entry's dirty word says which views already have it).
@@ -47,6 +50,10 @@ final class KeySpace {
     }
     warmedEntries = .allocate(capacity: Self.blockCount)
     warmedEntries.initialize(repeating: 0, count: Self.blockCount)
+    warmedNodes = .allocate(capacity: Self.blockCount)
+    warmedNodes.initialize(repeating: 0, count: Self.blockCount)
+    shownPositions = .allocate(capacity: Self.blockCount)
+    shownPositions.initialize(repeating: 0, count: Self.blockCount)
     dirtyKeys = plan.views.map { _ in [] }
     drainedCounts = plan.views.map { _ in 0 }
   }
@@ -56,6 +63,8 @@ final class KeySpace {
     rowLayouts.deallocate()
     groupPointers.deallocate()
     warmedEntries.deallocate()
+    warmedNodes.deallocate()
+    shownPositions.deallocate()
   }
 
   @inline(__always)

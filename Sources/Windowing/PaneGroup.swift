@@ -32,6 +32,8 @@ final class PaneGroup {
   let isCumulating: Bool
   /// `change` views: how long a pane stays in some value; see `PaneReach`.
   let longestReach: Int64
+  /// How many nodes of a chain a row is usually made of, up to 8; at least 1.
+  let nodesPerRow: Int
   let accumulators: UnsafeMutablePointer<AccumulatorPlan>
   let accumulatorCount: Int
   let hitTests: UnsafeMutablePointer<HitTest>
@@ -85,6 +87,8 @@ final class PaneGroup {
     isCumulating = if case .cumulating = plan.closing { true } else { false }
     recentStart = offset
     longestReach = plan.reaches.last?.reach ?? 0
+    let reached = isClosing ? (isCumulating ? 1 : panesPerWindow) : longestReach == .max ? 1 : longestReach / paneLength + 1
+    nodesPerRow = Int(max(1, min(8, reached)))
     leftThrough = plan.reaches.map { _ in .min }
     accumulators = Self.copy(plan.accumulators)
     accumulatorCount = plan.accumulators.count
@@ -132,6 +136,13 @@ final class PaneGroup {
   @inline(__always)
   static func setMarks(_ node: UnsafeMutableRawPointer, _ marks: UInt32) {
     node.storeBytes(of: marks, toByteOffset: 20, as: UInt32.self)
+  }
+
+  /// Reads a word of each line of a node, to have it near.
+  @inline(__always)
+  func touch(_ number: UInt32) -> UInt64 {
+    let node = node(number)
+    return node.load(as: UInt64.self) &+ node.load(fromByteOffset: nodeByteCount &- 8, as: UInt64.self)
   }
 
   /// The pane that holds `time`.

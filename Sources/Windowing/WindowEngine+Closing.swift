@@ -84,7 +84,11 @@ extension WindowEngine {
         group.panes[0].nodes = nodes
         return false
       }
-      if position % KeySpace.blockCount == 0 { space.warm(nodes: nodes[position...].prefix(KeySpace.blockCount), of: group) }
+      if position % KeySpace.blockCount == 0 {
+        nodes.withUnsafeBufferPointer {
+          space.warm(nodes: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)), of: group)
+        }
+      }
       appendRows(ofKeyAt: nodes[position], number...number, space, groupIndex, bounds, into: output)
       space.free(nodes[position], of: groupIndex)
     }
@@ -102,17 +106,39 @@ extension WindowEngine {
     var base = 0
     for pane in group.panes where pane.number >= panes.lowerBound {
       guard pane.number <= panes.upperBound else { break }
-      for position in max(0, begin - base)..<max(pane.nodes.count, begin - base) {
-        guard output.rows.count < rowLimit else {
-          group.closingPosition = base + position
+      let nextBase = base + pane.nodes.count
+      var start = max(base, begin)
+      while start < nextBase {
+        let end = min(start + KeySpace.blockCount, nextBase)
+        let stop = pane.nodes.withUnsafeBufferPointer { nodes in
+          appendRows(
+            of: UnsafeBufferPointer(rebasing: nodes[start - base..<end - base]), panes, bounds, space, groupIndex, into: output,
+            rowLimit: rowLimit)
+        }
+        if let stop {
+          group.closingPosition = start + stop
           return false
         }
-        if position % KeySpace.blockCount == 0 { space.warm(nodes: pane.nodes[position...].prefix(KeySpace.blockCount), of: group) }
-        appendRows(ofKeyAt: pane.nodes[position], panes, space, groupIndex, bounds, into: output)
+        start = end
       }
-      base += pane.nodes.count
+      base = nextBase
     }
     return true
+  }
+
+  /// Appends the rows of those keys whose oldest nodes in the window are among these, up to a block; returns the place of the first for which
+  /// `output` has no room.
+  private func appendRows(
+    of nodes: UnsafeBufferPointer<UInt32>, _ panes: ClosedRange<Int64>, _ bounds: (start: Int64, end: Int64), _ space: KeySpace,
+    _ groupIndex: Int, into output: FeatureRowBatch, rowLimit: Int
+  ) -> Int? {
+    let shownCount = space.selectOldest(nodes, from: panes.lowerBound, of: space.groups[groupIndex])
+    for index in 0..<shownCount {
+      let position = Int(space.shownPositions[index])
+      guard output.rows.count < rowLimit else { return position }
+      appendRows(ofKeyAt: nodes[position], panes, space, groupIndex, bounds, into: output)
+    }
+    return nil
   }
 
   /// Frees the pane that was only in windows up to `window`.
@@ -121,22 +147,23 @@ extension WindowEngine {
     while let oldest = group.panes.first, oldest.number <= window {
       let nodes = group.removeFirstPane()
       for (position, node) in nodes.enumerated() {
-        if position % KeySpace.blockCount == 0 { space.warm(nodes: nodes[position...].prefix(KeySpace.blockCount), of: group) }
+        if position % KeySpace.blockCount == 0 {
+          nodes.withUnsafeBufferPointer {
+            space.warm(nodes: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)), of: group)
+          }
+        }
         space.free(node, of: groupIndex)
       }
     }
   }
 
-  /// Appends the rows of a key for the window of `panes`, at the oldest of its panes in the window, so that each key comes once.
+  /// Appends the rows of a key for the window of `panes`; the node is its oldest in the window.
   private func appendRows(
     ofKeyAt number: UInt32, _ panes: ClosedRange<Int64>, _ space: KeySpace, _ groupIndex: Int, _ bounds: (start: Int64, end: Int64),
     into output: FeatureRowBatch
   ) {
     let group = space.groups[groupIndex]
     var node = group.node(number)
-    // The next of the chain is older.
-    let older = PaneGroup.next(of: node)
-    if older != 0, PaneGroup.pane(of: group.node(older - 1)) >= panes.lowerBound { return }
     var marks: UInt32 = 0
     gathering.begin(groupIndex)
     while true {

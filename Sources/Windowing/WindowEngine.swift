@@ -59,6 +59,9 @@ public final class WindowEngine {
   let plan: WindowPlan
   let eventTime: EventTime
   let keySpaces: [KeySpace]
+  /// The same, for loops that must not pay for reference counts; sound as long as `keySpaces` holds them, which it always does.
+  private let spacePointers: UnsafeMutablePointer<Unmanaged<KeySpace>>
+  private let spaceCount: Int
   /// Per view: how often its changes are emitted in event time, in ms; empty where the owner drains them by its own clock.
   let emitEvery: [Int64]
   /// Per view: the event time of its next emission, and the least of them.
@@ -101,12 +104,18 @@ public final class WindowEngine {
     let eventTime = EventTime(lateness: plan.lateness)
     self.eventTime = eventTime
     keySpaces = plan.keySpaces.map { KeySpace($0, eventTime: eventTime) }
+    spaceCount = keySpaces.count
+    spacePointers = .allocate(capacity: max(1, spaceCount))
+    spacePointers.initialize(from: keySpaces.map { Unmanaged.passUnretained($0) }, count: spaceCount)
     recordCounts = WindowCounts(viewCount: plan.viewCount)
     scratch = KeyScratch(spaceCount: keySpaces.count)
     rowValues = .allocate(capacity: max(1, plan.keySpaces.flatMap(\.views).map(\.aggregates.count).max() ?? 0))
   }
 
-  deinit { rowValues.deallocate() }
+  deinit {
+    rowValues.deallocate()
+    spacePointers.deallocate()
+  }
 
   public var watermark: Watermark { eventTime.watermark }
 
@@ -157,17 +166,20 @@ public final class WindowEngine {
     _ columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,
     _ predicates: UnsafeBufferPointer<UnsafePointer<UInt8>>, into output: FeatureRowBatch, rowLimit: Int
   ) -> Int {
-    let spaceCount = keySpaces.count
     for space in 0..<spaceCount {
-      keySpaces[space].warm(UnsafeBufferPointer(start: scratch.hashes(space) + positions.lowerBound, count: positions.count))
+      spacePointers[space]._withUnsafeGuaranteedRef {
+        $0.warm(UnsafeBufferPointer(start: scratch.hashes(space) + positions.lowerBound, count: positions.count))
+      }
     }
     for position in positions {
       let row = Int(rows[position])
       let time = times[row]
       if time >= emitAt, !emitDueChanges(at: time, into: output, rowLimit: rowLimit) { return position - positions.lowerBound }
       for space in 0..<spaceCount {
+        // Not retained: the engine holds its spaces.
+        unowned(unsafe) let keySpace = spacePointers[space]._withUnsafeGuaranteedRef { $0 }
         fold(
-          row, time: time, in: keySpaces[space], key: scratch.keys(space)[position], hash: scratch.hashes(space)[position],
+          row, time: time, in: keySpace, key: scratch.keys(space)[position], hash: scratch.hashes(space)[position],
           columns: columns, predicates: predicates)
       }
       if eventTime.watermark.advance(streamTimeTo: time), !serveDeadlines(into: output, rowLimit: rowLimit) {

@@ -14,6 +14,42 @@ extension HyperLogLog {
     }
   }
 
+  /// The estimate over several states together, where they hold so few values that it is their number; nil where they hold more than
+  /// `fewMax` entries, equal ones counted as often as they come. Nothing is merged.
+  @inline(__always)
+  func estimateOfFew(
+    _ nodes: RowGathering, _ nodeCount: Int, at offset: Int, _ pool: BlockPool, _ seen: UnsafeMutablePointer<UInt32>
+  )
+    -> Int64?
+  {
+    guard nodeCount <= Self.fewMax / 2, registerCount >= 512 else { return nil }
+    var count = 0
+    for index in 0..<nodeCount {
+      let state = nodes[index] + offset
+      var entries = state
+      var entryCount = 2
+      switch state.load(fromByteOffset: Self.formOffset, as: UInt8.self) {
+      case Form.inPlace: break
+      case Form.sparse:
+        entryCount = self.count(state)
+        guard entryCount <= Self.linearCount, count + entryCount <= Self.fewMax else { return nil }
+        entries = UnsafeRawPointer(pool.start(block(state)))
+      default: return nil
+      }
+      guard count + entryCount <= Self.fewMax else { return nil }
+      for place in 0..<entryCount {
+        let entry = entries.load(fromByteOffset: 4 * place, as: UInt32.self)
+        guard entry != 0 else { continue }
+        var isNew = true
+        // Equal above the six bits of the rank.
+        for other in 0..<count where (seen[other] ^ entry) < 64 { isNew = false }
+        seen[count] = entry
+        if isNew { count &+= 1 }
+      }
+    }
+    return Int64(count)
+  }
+
   /// Ertl, algorithm 6.
   private func denseEstimate(_ registers: UnsafePointer<UInt8>) -> Double {
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 4 * 64) { histograms in

@@ -18,7 +18,9 @@ import Records
 
 struct HyperLogLog: BitwiseCopyable {
   private static let indexBits = 26
-  private static let linearCount = 16
+  static let linearCount = 16
+  /// See `estimateOfFew`.
+  static let fewMax = 32
   private static let blockOffset = 8
   private static let countOffset = 12
   static let formOffset = 14
