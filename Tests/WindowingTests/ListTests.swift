@@ -162,6 +162,21 @@ private func top(_ values: [FoldedValue], _ k: Int) -> FoldedValue {
     }
   }
 
+  @Test(arguments: [0, 1, 2, 3, 5], [0, 1, 2, 3, 5])
+  func `of two states become one, and every other block is free again`(count: Int, otherCount: Int) {
+    let bench = AccumulatorBench(.collect) { $0.count = 3 }
+    func state(_ times: Range<Int>) -> UnsafeMutableRawPointer {
+      bench.state([.null] + times.map { .text("a text of more than eight bytes, \($0)") }, times: [-1] + times.map(Int64.init))
+    }
+    let (one, other) = (state(0..<count), state(count..<count + otherCount))
+    bench.absorb(one, other)
+    let kept = (0..<count + otherCount).suffix(3).map { FoldedValue.text("a text of more than eight bytes, \($0)") }
+    #expect(bench.value(one) == (kept.isEmpty ? .null : list(kept)))
+    bench.release(one)
+    bench.release(other)
+    #expect(bench.pool.liveByteCount == 0)
+  }
+
   @Test func `give everything back, and say when nothing has changed`() {
     let bench = AccumulatorBench(.collect) { $0.count = 3 }
     let state = bench.make()

@@ -77,29 +77,28 @@ struct CollectedValues: BitwiseCopyable {
     }
     let (count, otherCount) = (Self.count(state), Self.count(other))
     let kept = min(limit, count + otherCount)
-    withUnsafeTemporaryAllocation(of: Entry.self, capacity: kept) { merged in
-      var (index, otherIndex) = (count - 1, otherCount - 1)
-      for place in stride(from: kept - 1, through: 0, by: -1) {
-        let mine = index >= 0 ? entry(index, state, pool) : nil
-        let theirs = otherIndex >= 0 ? entry(otherIndex, other, otherPool) : nil
-        if let mine, theirs.map({ mine.time >= $0.time }) ?? true {
-          merged.initializeElement(at: place, to: mine)
-          index -= 1
-        } else {
-          merged.initializeElement(at: place, to: theirs!)
-          otherIndex -= 1
-        }
+    // In a block of its own rather than in a `withUnsafeTemporaryAllocation`: optimized, a closure of that which ends with a copy of memory
+    // jumps to `memmove` without restoring the error register (Swift 6.3.1, x86-64), and the caller traps.
+    let block = pool.allocate(24 * capacity(kept))
+    let merged = pool.start(block).assumingMemoryBound(to: Entry.self)
+    var (index, otherIndex) = (count - 1, otherCount - 1)
+    for place in stride(from: kept - 1, through: 0, by: -1) {
+      let mine = index >= 0 ? entry(index, state, pool) : nil
+      let theirs = otherIndex >= 0 ? entry(otherIndex, other, otherPool) : nil
+      if let mine, theirs.map({ mine.time >= $0.time }) ?? true {
+        (merged + place).initialize(to: mine)
+        index -= 1
+      } else {
+        (merged + place).initialize(to: theirs!)
+        otherIndex -= 1
       }
-      if owning {
-        for dropped in 0..<(index + 1) { entry(dropped, state, pool).value.release(pool) }
-        for dropped in 0..<(otherIndex + 1) { entry(dropped, other, otherPool).value.release(pool) }
-      }
-      if count == 0 || capacity(count) != capacity(kept) {
-        if count > 0 { pool.release(Self.block(state), 24 * capacity(count)) }
-        Self.setBlock(pool.allocate(24 * capacity(kept)), state)
-      }
-      entries(state, pool).update(from: merged.baseAddress!, count: kept)
     }
+    if owning {
+      for dropped in 0..<(index + 1) { entry(dropped, state, pool).value.release(pool) }
+      for dropped in 0..<(otherIndex + 1) { entry(dropped, other, otherPool).value.release(pool) }
+    }
+    if count > 0 { pool.release(Self.block(state), 24 * capacity(count)) }
+    Self.setBlock(block, state)
     Self.setHead(0, state)
     Self.setCount(kept, state)
     StateKind.store(.composite, state, at: Self.kindOffset)
