@@ -23,6 +23,8 @@ public struct ViewReport: Sendable {
   public var keylessCount = 0
   /// Features that are not compared, with their aggregate.
   public var notCompared: [String] = []
+  /// Why nothing of it is compared; nil where something is. Its rows are counted all the same.
+  public var obstacle: String?
 
   public var agrees: Bool { [wrong, missing, unexpected, repeated].allSatisfy { $0.count == 0 } }
 }
@@ -68,14 +70,16 @@ public final class PipelineCheck {
       var report = ViewReport(name: history.name)
       report.keylessCount = history.keylessCount
       report.notCompared = history.notCompared
+      report.obstacle = history.obstacle
       reports[history.name] = report
     }
   }
 
   /// Takes a row; those of other views are passed over.
   public func take(_ row: FoundRow) {
-    guard let history = histories.first(where: { $0.name == row.view }), history.isCompared else { return }
+    guard let history = histories.first(where: { $0.name == row.view }) else { return }
     if let window = row.window {
+      guard history.isCompared else { return reports[row.view]!.rowCount += 1 }
       take(row, window, history)
     } else {
       if current[row.view]?[row.key] == nil { reports[row.view]!.rowCount += 1 }

@@ -65,8 +65,10 @@ struct ViewHistory {
   var hasForeignKeys = false
   var keylessCount = 0
 
-  /// Whether anything of the view can be told: its records by fields of the schema, and the value of some feature.
-  let isCompared: Bool
+  /// Why nothing of the view can be told; nil where its records can, by fields of the schema, and the value of some feature.
+  let obstacle: String?
+
+  var isCompared: Bool { obstacle == nil }
 
   /// - Parameter knownPaths: The fields of the stream's schema; what reads others, such as a record's headers, is not compared.
   init(_ view: FeatureView, of pipeline: PipelineDefinition, knownPaths: Set<String>) {
@@ -77,11 +79,13 @@ struct ViewHistory {
     latenessMilliseconds = pipeline.sources[view.source].latenessMilliseconds
     var compared: [ComparedFeature] = []
     var others: [String] = []
-    func isKnown(_ paths: [FieldPath]) -> Bool { paths.allSatisfy { knownPaths.contains($0.description) } }
-    let isViewKnown = isKnown([keyPath].compactMap { $0 } + (view.predicate?.fieldPaths ?? []))
+    func unknown(_ paths: [FieldPath]) -> FieldPath? { paths.first { !knownPaths.contains($0.description) } }
+    let unknownKey = unknown([keyPath].compactMap { $0 })
+    let unknownCondition = unknown(view.predicate?.fieldPaths ?? [])
     for (index, feature) in view.features.enumerated() {
-      let paths = [feature.field].compactMap { $0 } + (feature.predicate?.fieldPaths ?? [])
-      if feature.derivation == nil, isViewKnown, isKnown(paths), let shape = WindowShape(feature.window),
+      let unknownField = unknown([feature.field].compactMap { $0 } + (feature.predicate?.fieldPaths ?? []))
+      let shape = WindowShape(feature.window)
+      if feature.derivation == nil, unknownKey == nil, unknownCondition == nil, unknownField == nil, let shape,
         ComparedFeature.functions.contains(feature.function)
       {
         compared.append(
@@ -89,12 +93,21 @@ struct ViewHistory {
             index: index, name: feature.name, function: feature.function, field: feature.field, predicate: feature.predicate,
             shape: shape, defaultValue: feature.defaultValue))
       } else {
-        others.append("\(feature.name) (\(feature.derivation == nil ? feature.function.rawValue : "expr"))")
+        let what = feature.derivation == nil ? feature.function.rawValue : "expr"
+        let why = shape == nil ? " of a session" : unknownField.map { ", which reads '\($0)'" } ?? ""
+        others.append("\(feature.name) (\(what)\(feature.derivation == nil ? why : ""))")
       }
     }
     features = compared
     notCompared = others
-    isCompared = !compared.isEmpty
+    obstacle =
+      if let unknownKey {
+        "its key '\(unknownKey)' is no field of the truth's schema"
+      } else if let unknownCondition {
+        "its 'where' reads '\(unknownCondition)', no field of the truth's schema"
+      } else {
+        compared.isEmpty ? "none of its features can be" : nil
+      }
   }
 
   mutating func sort() {

@@ -242,6 +242,63 @@ private struct FaultyClicks {
     #expect(outcome.text.contains("no row; the window may still be open"))
   }
 
+  @Test func `rows of which nothing can be compared do not pass for right`() throws {
+    let clicks = try FaultyClicks()
+    try clicks.generate(Self.simulated)
+    let pipeline = try clicks.folder.write(
+      """
+      version: 1
+      kind: pipeline
+      name: visits
+      sources:
+        clicks: { event_time: { field: timestamp }, fields: { hour: "hour(timestamp)" } }
+      entities:
+        user: { key: userId }
+        event: { key: { expr: "lower(event)" } }
+      views:
+        visits: { entity: user, source: clicks, emit: { trigger: close }, features: { n: { agg: count, window: { session: 20s } } } }
+        kinds: { entity: event, source: clicks, emit: { trigger: close }, features: { n: { agg: count, window: { tumbling: 10s } } } }
+        night: { entity: user, source: clicks, where: "hour < 6", features: { n: { agg: count } } }
+        hours:
+          entity: user
+          source: clicks
+          emit: { trigger: close }
+          features:
+            n: { agg: count, window: { tumbling: 1d } }
+            last: { agg: max, field: hour, window: { tumbling: 1d } }
+      """, as: "visits.yaml")
+    let rows = [
+      #"{"view":"visits","userId":"u","window_start":0,"window_end":20000,"n":99}"#,
+      #"{"view":"kinds","event":"page","window_start":0,"window_end":10000,"n":99}"#,
+      #"{"view":"night","userId":"u","as_of":0,"n":99}"#,
+    ]
+    let file = try clicks.folder.write(rows.joined(separator: "\n") + "\n", as: "rows.ndjson")
+    let reasons = [
+      "visits": ("none of its features can be", "n (count of a session)"),
+      "kinds": ("its key '(lower(event))' is no field of the truth's schema", "n (count)"),
+      "night": ("its 'where' reads 'hour', no field of the truth's schema", "n (count)"),
+    ]
+    for (view, (reason, feature)) in reasons {
+      let outcome = try clicks.verify(pipeline, "--rows", file, "--view", view)
+      #expect(outcome.status == 3)
+      #expect(
+        outcome.text == """
+          nothing of file:\(file) can be compared with the truth
+            view \(view): 1 rows, not compared: \(reason)
+              not compared: \(feature)
+
+          """)
+      #expect(outcome.errors == "freshet: error: nothing of file:\(file) can be compared with the truth\n")
+    }
+    let all = try clicks.verify(pipeline, "--rows", file)
+    #expect(all.text.hasPrefix("file:\(file) does not agree with the truth, 1 of 4 views compared\n"), "\(all.text)")
+    #expect(all.text.contains("\n    not compared: last (max, which reads 'hour')\n"), "\(all.text)")
+    let report = try clicks.verify(pipeline, "--rows", file, "--view", "visits", "--output", "json")
+    #expect(report.text.hasPrefix(#"{"agrees":false,"#))
+    #expect(report.text.contains(#""view":"visits","agrees":null,"rows":1,"#))
+    #expect(report.text.contains(#""not_compared_because":"none of its features can be"}"#), "\(report.text)")
+  }
+
   @Test func `a truth that cannot be written ends the run`() throws {
     let outcome = try Program.run(
       "freshet", ["generate", "Schemas/clickstream.yaml", "--count", "10", "--from", "0", "--to", "null", "--truth", "/dev/full"])

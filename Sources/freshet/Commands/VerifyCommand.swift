@@ -223,7 +223,7 @@ struct VerifyCommand: ParsableCommand {
     }
     let report = PipelineVerificationReport(subject: subject, views: check.finish())
     try Terminal.print(toOutput: output == .json ? report.json : report.text)
-    if !report.agrees { throw Failure(.checkFailed, "\(subject) does not agree with the truth") }
+    if !report.agrees { throw Failure(.checkFailed, report.verdict) }
   }
 
   /// The one source that the truth is about.

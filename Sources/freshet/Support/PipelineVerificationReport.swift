@@ -9,7 +9,17 @@ struct PipelineVerificationReport {
   /// Of what faults explain a person needs no long list.
   private static let explainedExampleCount = 3
 
-  var agrees: Bool { views.allSatisfy(\.agrees) }
+  /// Views of which anything is compared.
+  private var comparedCount: Int { views.count { $0.obstacle == nil } }
+  /// What was not compared agrees with nothing.
+  var agrees: Bool { comparedCount > 0 && views.allSatisfy(\.agrees) }
+
+  /// What came of it, in a sentence.
+  var verdict: String {
+    guard comparedCount > 0 else { return "nothing of \(subject) can be compared with the truth" }
+    let part = comparedCount < views.count ? ", \(comparedCount) of \(views.count) views compared" : ""
+    return "\(subject) \(agrees ? "agrees" : "does not agree") with the truth\(part)"
+  }
 
   private func findings(_ view: ViewReport) -> [(name: String, text: String, finding: StreamReport.Finding)] {
     [
@@ -20,8 +30,13 @@ struct PipelineVerificationReport {
   }
 
   var text: String {
-    var lines = ["\(subject) \(agrees ? "agrees" : "does not agree") with the truth"]
+    var lines = [verdict]
     for view in views {
+      if let obstacle = view.obstacle {
+        lines.append("  view \(view.name): \(view.rowCount) rows, not compared: \(obstacle)")
+        lines.append("    not compared: \(view.notCompared.joined(separator: ", "))")
+        continue
+      }
       var facts = ["\(view.rowCount) rows"]
       // Features that are not compared give rows of their own.
       if view.notCompared.isEmpty { facts.append("\(view.expectedCount) expected") }
@@ -42,14 +57,18 @@ struct PipelineVerificationReport {
   var json: String {
     let views = views.map { view in
       let counts = [
-        "\"view\":\(JSONText.quoted(view.name))", "\"agrees\":\(view.agrees)", "\"rows\":\(view.rowCount)",
-        "\"expected\":\(view.expectedCount)", "\"right\":\(view.rightCount)", "\"keyless\":\(view.keylessCount)",
+        "\"view\":\(JSONText.quoted(view.name))", "\"agrees\":\(view.obstacle == nil ? "\(view.agrees)" : "null")",
+        "\"rows\":\(view.rowCount)", "\"expected\":\(view.expectedCount)", "\"right\":\(view.rightCount)",
+        "\"keyless\":\(view.keylessCount)",
       ]
       let findings = findings(view).map { name, _, finding in
         "\"\(name)\":{\"count\":\(finding.count),\"examples\":[\(finding.examples.map(JSONText.quoted).joined(separator: ","))]}"
       }
-      let others = "\"not_compared\":[\(view.notCompared.map(JSONText.quoted).joined(separator: ","))]"
-      return "{\((counts + findings + [others]).joined(separator: ","))}"
+      let others = [
+        "\"not_compared\":[\(view.notCompared.map(JSONText.quoted).joined(separator: ","))]",
+        "\"not_compared_because\":\(view.obstacle.map(JSONText.quoted) ?? "null")",
+      ]
+      return "{\((counts + findings + others).joined(separator: ","))}"
     }
     return "{\"agrees\":\(agrees),\"subject\":\(JSONText.quoted(subject)),\"views\":[\(views.joined(separator: ","))]}"
   }
