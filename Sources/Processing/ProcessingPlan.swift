@@ -78,7 +78,8 @@ public struct ProcessingPlan: Sendable {
               function: feature.function, parameters: feature.parameters, column: feature.field.map { columns.index(of: $0) },
               predicate: Self.conjunction(definition.predicate, feature.predicate).map { predicates.index(of: $0) },
               window: feature.window)
-          }, timeToLive: definition.entity.flatMap { pipeline.entities[$0].timeToLiveMilliseconds }))
+          }, timeToLive: definition.entity.flatMap { pipeline.entities[$0].timeToLiveMilliseconds },
+          rhythm: definition.emitEveryMilliseconds))
     }
     for predicate in predicates.values {
       for path in predicate.fieldPaths { _ = columns.index(of: path) }

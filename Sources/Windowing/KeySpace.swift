@@ -23,9 +23,11 @@ final class KeySpace {
   let shownPositions: UnsafeMutablePointer<UInt32>
   /// Keeps the loads of `warm` from being optimised away.
   var warmth: UInt64 = 0
-  /// Per view: entries whose row must be written, each once (the entry's dirty word says which views already have it).
+  /// The views of each drain, a bit each.
+  private let drainViews: UnsafeMutablePointer<UInt64>
+  /// Per drain: entries of which rows must be written, each once (the entry's dirty word says for which views).
   var dirtyKeys: [ContiguousArray<UInt32>]
-  /// Per view: how many of `dirtyKeys` have been written already, while the rest waits for room.
+  /// Per drain: how many of `dirtyKeys` have been written already, while the rest waits for room.
   var drainedCounts: [Int]
   /// The stream time at which idle keys are next looked for; `Int64.max` where nothing has to be swept.
   private(set) var sweepAt: Int64 = .max
@@ -54,13 +56,16 @@ final class KeySpace {
     warmedNodes.initialize(repeating: 0, count: Self.blockCount)
     shownPositions = .allocate(capacity: Self.blockCount)
     shownPositions.initialize(repeating: 0, count: Self.blockCount)
-    dirtyKeys = plan.views.map { _ in [] }
-    drainedCounts = plan.views.map { _ in 0 }
+    drainViews = .allocate(capacity: max(1, plan.drains.count))
+    drainViews.initialize(from: plan.drains.map(\.views), count: plan.drains.count)
+    dirtyKeys = plan.drains.map { _ in [] }
+    drainedCounts = plan.drains.map { _ in 0 }
   }
 
   deinit {
     for index in plan.views.indices { rowLayouts[index].aggregates.deallocate() }
     rowLayouts.deallocate()
+    drainViews.deallocate()
     groupPointers.deallocate()
     warmedEntries.deallocate()
     warmedNodes.deallocate()
@@ -77,12 +82,10 @@ final class KeySpace {
   @inline(__always)
   func markDirty(_ key: UInt32, _ entry: UnsafeMutableRawPointer, views: UInt64) {
     let old = entry.load(fromByteOffset: 40, as: UInt64.self)
-    var new = views & ~old
-    guard new != 0 else { return }
-    entry.storeBytes(of: old | new, toByteOffset: 40, as: UInt64.self)
-    while new != 0 {
-      dirtyKeys[new.trailingZeroBitCount].append(key)
-      new &= new &- 1
+    guard views & ~old != 0 else { return }
+    entry.storeBytes(of: old | views, toByteOffset: 40, as: UInt64.self)
+    for drain in 0..<dirtyKeys.count where old & drainViews[drain] == 0 && views & drainViews[drain] != 0 {
+      dirtyKeys[drain].append(key)
     }
   }
 
@@ -186,7 +189,11 @@ final class KeySpace {
 extension KeySpace {
   func save(to out: inout SnapshotWriter) {
     out.write(UInt64(bitPattern: sweepAt))
-    for (view, keys) in dirtyKeys.enumerated() { out.write(ContiguousArray(keys[drainedCounts[view]...])) }
+    out.write(UInt64(dirtyKeys.count))
+    for drain in dirtyKeys.indices {
+      out.write(drainViews[drain])
+      out.write(ContiguousArray(dirtyKeys[drain][drainedCounts[drain]...]))
+    }
     table.save(to: &out)
     for group in groups { group.save(to: &out) }
   }
@@ -194,8 +201,22 @@ extension KeySpace {
   func load(from input: inout SnapshotReader) throws(SnapshotError) {
     sweepAt = Int64(bitPattern: try input.word())
     eventTime.nextLeave = min(eventTime.nextLeave, sweepAt)
-    for view in dirtyKeys.indices { dirtyKeys[view] = try input.entryNumbers() }
+    var saved: [(views: UInt64, keys: ContiguousArray<UInt32>)] = []
+    for _ in 0..<(try input.count(of: 16)) { saved.append((try input.word(), try input.entryNumbers())) }
     try table.load(from: &input)
+    for drain in saved { try addWaiting(drain.keys, of: drain.views) }
     for group in groups { try group.load(from: &input) }
+  }
+
+  /// Takes over the keys that waited in a saved drain. How views are divided into drains may be another now.
+  private func addWaiting(_ keys: ContiguousArray<UInt32>, of views: UInt64) throws(SnapshotError) {
+    guard keys.allSatisfy({ $0 < table.entryCount }) else { throw .damaged }
+    for drain in dirtyKeys.indices where drainViews[drain] & views != 0 {
+      let known = Set(dirtyKeys[drain])
+      for key in keys where !known.contains(key) {
+        let dirty = table.entry(key).load(fromByteOffset: 40, as: UInt64.self)
+        if dirty & drainViews[drain] != 0 { dirtyKeys[drain].append(key) }
+      }
+    }
   }
 }

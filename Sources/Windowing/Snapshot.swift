@@ -72,7 +72,7 @@ struct SnapshotReader {
 
 extension WindowEngine {
   private static let magic: UInt64 = 0x3154_5348_5352_4654  // "TFRSHST1", little endian
-  private static let formatVersion: UInt64 = 2
+  private static let formatVersion: UInt64 = 3
   private static let headerByteCount = 40
 
   /// Appends the whole state to `buffer`, with the owner's `position` in the input. Rows that are due but not drained stay due in the copy;

@@ -17,9 +17,10 @@ extension WindowEngine {
     }
   }
 
-  /// Appends the current row of every key whose row in this `change` view may have changed since the last call, in the order in which
-  /// they first changed. `view` is the view's place in the engine's specification; `close` views have nothing to drain. False where `output`
-  /// holds `rowLimit` rows before all are out; the next call goes on.
+  /// Appends the current row of every key whose row in this `change` view, or in another of its rhythm, may have changed since the last call:
+  /// key by key in the order in which they first changed, for each key the rows of the views in their order. `view` is the view's place in
+  /// the engine's specification; `close` views have nothing to drain. False where `output` holds `rowLimit` rows before all are out; the next
+  /// call goes on.
   @discardableResult
   public func drainChanges(ofView view: Int, into output: FeatureRowBatch, rowLimit: Int = .max) -> Bool {
     drainChanges(ofView: view, asOf: eventTime.watermark.value, into: output, rowLimit: rowLimit)
@@ -27,32 +28,39 @@ extension WindowEngine {
 
   func drainChanges(ofView position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
     for space in keySpaces {
-      guard let index = space.plan.views.firstIndex(where: { $0.position == position }), !space.dirtyKeys[index].isEmpty else {
-        continue
-      }
-      let layout = space.rowLayouts[index]
-      let keys = space.dirtyKeys[index]
-      for position in space.drainedCounts[index]..<keys.count {
-        guard output.rows.count < rowLimit else {
-          space.drainedCounts[index] = position
-          return false
-        }
-        if position % KeySpace.blockCount == 0 {
-          keys.withUnsafeBufferPointer {
-            space.warm(keys: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)))
-          }
-        }
-        let key = keys[position]
-        gathering.begin()
-        appendRow(of: layout, key: key, in: space, asOf: asOf, into: output)
-        let entry = space.table.entry(key)
-        let dirty = entry.load(fromByteOffset: 40, as: UInt64.self) & ~(1 << UInt64(index))
-        entry.storeBytes(of: dirty, toByteOffset: 40, as: UInt64.self)
-        space.removeIfEmpty(key)
-      }
-      space.dirtyKeys[index].removeAll(keepingCapacity: true)
-      space.drainedCounts[index] = 0
+      guard let view = space.plan.views.first(where: { $0.position == position }) else { continue }
+      return view.trigger == .close || drain(view.drain, of: space, asOf: asOf, into: output, rowLimit: rowLimit)
     }
+    return true
+  }
+
+  private func drain(_ drain: Int, of space: KeySpace, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
+    let keys = space.dirtyKeys[drain]
+    let views = space.plan.drains[drain].views
+    for position in space.drainedCounts[drain]..<keys.count {
+      guard output.rows.count < rowLimit else {
+        space.drainedCounts[drain] = position
+        return false
+      }
+      if position % KeySpace.blockCount == 0 {
+        keys.withUnsafeBufferPointer {
+          space.warm(keys: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)))
+        }
+      }
+      let key = keys[position]
+      let entry = space.table.entry(key)
+      let dirty = entry.load(fromByteOffset: 40, as: UInt64.self)
+      gathering.begin()
+      var changed = dirty & views
+      while changed != 0 {
+        appendRow(of: space.rowLayouts[changed.trailingZeroBitCount], key: key, in: space, asOf: asOf, into: output)
+        changed &= changed &- 1
+      }
+      entry.storeBytes(of: dirty & ~views, toByteOffset: 40, as: UInt64.self)
+      space.removeIfEmpty(key)
+    }
+    space.dirtyKeys[drain].removeAll(keepingCapacity: true)
+    space.drainedCounts[drain] = 0
     return true
   }
 

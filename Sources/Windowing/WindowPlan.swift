@@ -124,12 +124,22 @@ struct KeySpaceView: Sendable {
   var position: Int
   var trigger: Trigger
   var aggregates: [ViewAggregate] = []
+  /// Which of the key space's drains it belongs to; of no meaning for `close`.
+  var drain = 0
+}
+
+/// `change` views whose rows go out together.
+struct DrainPlan: Sendable {
+  var rhythm: Int64?
+  /// A bit each.
+  var views: UInt64
 }
 
 struct KeySpacePlan: Sendable {
   var keyColumn: Int?
   var groups: [PaneGroupPlan] = []
   var views: [KeySpaceView] = []
+  var drains: [DrainPlan] = []
   /// The longest `timeToLive` of its views; nil where one of them keeps keys for ever.
   var timeToLive: Int64?
 }
@@ -179,6 +189,10 @@ extension KeySpacePlan {
       }
     } else {
       planned.aggregates = view.aggregates.map { changing($0, of: view) }
+      let found = view.rhythm.flatMap { rhythm in drains.firstIndex { $0.rhythm == rhythm } }
+      if found == nil { drains.append(DrainPlan(rhythm: view.rhythm, views: 0)) }
+      planned.drain = found ?? drains.count - 1
+      drains[planned.drain].views |= 1 << UInt64(views.count)
     }
     views.append(planned)
   }

@@ -85,9 +85,13 @@ public struct ViewSpecification: Hashable, Sendable {
   public var aggregates: [AggregateSpecification]
   /// How long values without a window are kept after their key's last record, in ms of event time; nil keeps them for ever.
   public var timeToLive: Int64?
+  /// `change` views with the same rhythm are drained together, key by key, which spares most of the way to what a key holds; nil for a view that
+  /// is drained by itself.
+  public var rhythm: Int64?
 
   public init(
-    identifier: Int32, keyColumn: Int?, trigger: Trigger, predicate: Int?, aggregates: [AggregateSpecification], timeToLive: Int64?
+    identifier: Int32, keyColumn: Int?, trigger: Trigger, predicate: Int?, aggregates: [AggregateSpecification], timeToLive: Int64?,
+    rhythm: Int64? = nil
   ) {
     self.identifier = identifier
     self.keyColumn = keyColumn
@@ -95,5 +99,6 @@ public struct ViewSpecification: Hashable, Sendable {
     self.predicate = predicate
     self.aggregates = aggregates
     self.timeToLive = timeToLive
+    self.rhythm = rhythm
   }
 }
