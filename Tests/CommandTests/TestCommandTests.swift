@@ -7,6 +7,12 @@ import Testing
 @Suite struct TestCommandTests {
   private static let name = "a purchase leaves the window after an hour"
 
+  @Test func `the pipeline of sketches and visits passes its tests`() throws {
+    let outcome = try Program.run("freshet", ["test", "Pipelines/shop_insights.yaml"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.lines.last == "2 tests, 5 expectations: 2 passed, 0 failed")
+  }
+
   @Test func `the shipped pipeline passes its own tests`() throws {
     let outcome = try Program.run("freshet", ["test", "Pipelines/shop_features.yaml"])
     #expect(outcome.status == 0)
