@@ -12,6 +12,8 @@ final class KeySpace {
   /// The same, for loops that must not pay for reference counts; sound as long as `groups` holds them, which it always does.
   let groupPointers: UnsafeMutablePointer<Unmanaged<PaneGroup>>
   let groupCount: Int
+  /// One key stands for everything.
+  let isKeyless: Bool
   /// One per view of `plan`.
   let rowLayouts: UnsafeMutablePointer<RowLayout>
   /// The views of `plan` that are drained, a bit each.
@@ -41,6 +43,7 @@ final class KeySpace {
     pool = table.text
     groups = plan.groups.map { PaneGroup($0, eventTime: eventTime) }
     groupCount = groups.count
+    isKeyless = plan.keyColumn == nil
     groupPointers = .allocate(capacity: max(1, groupCount))
     groupPointers.initialize(from: groups.map { Unmanaged.passUnretained($0) }, count: groupCount)
     rowLayouts = .allocate(capacity: max(1, plan.views.count))

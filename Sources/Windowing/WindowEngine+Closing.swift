@@ -182,12 +182,13 @@ extension WindowEngine {
   private func appendWindowRows(
     _ group: PaneGroup, key: UInt32, in space: KeySpace, marks: UInt32, start: Int64, end: Int64, into output: FeatureRowBatch
   ) {
+    let keyText = appendKey(key, of: space, to: output)
     for index in 0..<group.gateCount where group.gates[index].mark & marks != 0 {
       var views = group.gates[index].views
       while views != 0 {
         let layout = space.rowLayouts[views.trailingZeroBitCount]
         views &= views &- 1
-        appendRow(of: layout, key: key, in: space, asOf: end - 1, windowStart: start, windowEnd: end, into: output)
+        appendRow(of: layout, key: key, keyText, in: space, asOf: end - 1, windowStart: start, windowEnd: end, into: output)
       }
     }
   }

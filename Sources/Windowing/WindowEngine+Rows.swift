@@ -51,9 +51,10 @@ extension WindowEngine {
       let entry = space.table.entry(key)
       let dirty = entry.load(fromByteOffset: 40, as: UInt64.self)
       gathering.begin()
+      let keyText = appendKey(key, of: space, to: output)
       var changed = dirty & views
       while changed != 0 {
-        appendRow(of: space.rowLayouts[changed.trailingZeroBitCount], key: key, in: space, asOf: asOf, into: output)
+        appendRow(of: space.rowLayouts[changed.trailingZeroBitCount], key: key, keyText, in: space, asOf: asOf, into: output)
         changed &= changed &- 1
       }
       entry.storeBytes(of: dirty & ~views, toByteOffset: 40, as: UInt64.self)
@@ -66,16 +67,24 @@ extension WindowEngine {
 
   // MARK: One row
 
+  /// Where a key's text stands in an output; the rows of one key may share it.
+  typealias KeyText = (start: UInt32, count: Int32)
+
+  @inline(__always)
+  func appendKey(_ key: UInt32, of space: KeySpace, to output: FeatureRowBatch) -> KeyText {
+    space.isKeyless ? (0, -1) : space.table.appendKey(of: key, to: output.bytes)
+  }
+
   /// Appends a row: of a closing window out of the nodes that have been gathered, else the current values, out of what the chains hold.
   func appendRow(
-    of layout: RowLayout, key: UInt32, in space: KeySpace, asOf: Int64, windowStart: Int64 = .min, windowEnd: Int64 = .min,
-    into output: FeatureRowBatch
+    of layout: RowLayout, key: UInt32, _ keyText: KeyText, in space: KeySpace, asOf: Int64, windowStart: Int64 = .min,
+    windowEnd: Int64 = .min, into output: FeatureRowBatch
   ) {
     let entry = space.table.entry(key)
-    let (keyStart, keyCount) = space.plan.keyColumn == nil ? (0, -1) : space.table.appendKey(of: key, to: output.bytes)
     output.rows.append(
       FeatureRow(
-        view: layout.identifier, keyStart: keyStart, keyCount: keyCount, firstValue: UInt32(output.values.count), partition: 0,
+        view: layout.identifier, keyStart: keyText.start, keyCount: keyText.count, firstValue: UInt32(output.values.count),
+        partition: 0,
         windowStart: windowStart, windowEnd: windowEnd, asOf: asOf, lastEvent: entry.load(fromByteOffset: 32, as: Int64.self)))
     let before = foldCounts
     for index in 0..<layout.aggregateCount {
