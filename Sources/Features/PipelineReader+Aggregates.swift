@@ -139,6 +139,24 @@ extension PipelineReader {
     )
   }
 
+  /// What an aggregate takes, against what is known of a field of the Avro schema or of a record's metadata.
+  func checkReadInput(_ field: FieldPath, _ node: ConfigurationNode, _ aggregate: ReadAggregate?, _ reader: MappingReader) {
+    let type = fieldType(of: field, nil)
+    guard let aggregate, let expected = aggregate.fieldKinds, !type.isEmpty, type.isDisjoint(with: ExpressionType(expected)) else {
+      return
+    }
+    let needed = expected.contains(.string) ? "a text" : "a number"
+    let isExtreme = aggregate.function == .min || aggregate.function == .max
+    let hint =
+      isExtreme && type == .string
+      ? "; 'type: text' compares texts" : isExtreme && expected.contains(.string) ? "; leave 'type: text' out" : ""
+    let owner = field.isMetadata ? "" : " of the Avro schema"
+    diagnostics.error(
+      "wrong-type", at: node.location,
+      "\(reader.what("field")): '\(aggregate.function.rawValue)' needs \(needed), and '\(field)'\(owner) is \(type == .string ? "a text" : type.phrase)\(hint)"
+    )
+  }
+
   private static func text(of kinds: Set<GeneratedKind>) -> String {
     if kinds.contains(.object) { return "an object" }
     if kinds.contains(.string) { return "a text" }

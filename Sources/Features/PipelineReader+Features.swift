@@ -96,8 +96,12 @@ extension PipelineReader {
     // Settings of an aggregate that is not understood need no finding of their own.
     reader.finish(
       notBuilt: Self.settingsNotBuilt, ignoring: reader.has("agg") && aggregate == nil ? Self.aggregateSettings : [])
-    if let field, let fieldNode, checkComputedInput(field, fieldNode, aggregate, reader) == nil, let schema = context.schema {
-      checkField(field, fieldNode, aggregate, schema, reader)
+    if let field, let fieldNode, checkComputedInput(field, fieldNode, aggregate, reader) == nil {
+      if let schema = context.schema, !field.isMetadata {
+        checkField(field, fieldNode, aggregate, schema, reader)
+      } else {
+        checkReadInput(field, fieldNode, aggregate, reader)
+      }
     }
     guard let aggregate else { return (nil, window) }
     let defaultValue = defaultNode.flatMap { self.defaultValue($0, aggregate, reader) }

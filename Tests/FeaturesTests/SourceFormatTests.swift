@@ -197,6 +197,20 @@ private let click = """
         "user", "price", "price > 1",
         ["7:16: error[unknown-reference]: 'key' of entity 'user': the Avro schema has no field 'user'"]
       ),
+      (
+        "userId", "iso", "price > 1",
+        ["13:33: error[wrong-type]: 'field' of feature 'total': 'sum' needs a number, and 'iso' of the Avro schema is a text"]
+      ),
+      (
+        "userId", "flags", "price > 1",
+        [
+          "13:33: error[wrong-type]: 'field' of feature 'total': 'sum' needs a number, and 'flags' of the Avro schema is an object or a list"
+        ]
+      ),
+      (
+        "userId", "$topic", "price > 1",
+        ["13:33: error[wrong-type]: 'field' of feature 'total': 'sum' needs a number, and '$topic' is a text"]
+      ),
       ("userId", "labels.any", "properties.sku == 'a'", []),
       ("$key", "$offset", "price > 1", []),
       (
