@@ -88,8 +88,8 @@ public final class MappingReader {
   // MARK: - The rest
 
   /// Reports every field that was not asked for, and every one that is missing. Those in `notBuilt` belong to the language; those in
-  /// `ignoring` have been dealt with.
-  public func finish(notBuilt: [String] = [], ignoring: [String] = []) {
+  /// `ignoring` have been dealt with; `meant` says what is meant by names from elsewhere.
+  public func finish(notBuilt: [String] = [], ignoring: [String] = [], meant others: [String: String] = [:]) {
     let place = subject.map { " in \($0)" } ?? ""
     var misspelt: Set<String> = []
     for pair in pairs where !known.contains(pair.name) && !ignoring.contains(pair.name) {
@@ -97,7 +97,9 @@ public final class MappingReader {
         values.reportNotBuilt("'\(pair.name)'\(place)", at: pair.key.location)
         continue
       }
-      let meant = Suggestion.nearest(to: pair.name, among: known.filter { !has($0) } + known.filter { has($0) } + notBuilt)
+      let meant =
+        others[pair.name]
+        ?? Suggestion.nearest(to: pair.name, among: known.filter { !has($0) } + known.filter { has($0) } + notBuilt)
       if let meant { misspelt.insert(meant) }
       let hint = meant.map { "; did you mean '\($0)'?" } ?? ""
       diagnostics.error("unknown-field", at: pair.key.location, "unknown field '\(pair.name)'\(place)\(hint)")

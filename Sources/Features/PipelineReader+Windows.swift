@@ -23,6 +23,11 @@ extension PipelineReader {
   /// More panes than this in one window cost more memory per key than anyone has.
   private static let paneCountMax: Int64 = 100_000
 
+  /// What other programs call them.
+  private static let otherNames = [
+    "tumble": "tumbling", "fixed": "tumbling", "hopping": "sliding", "slide": "hop", "gap": "session", "cumulative": "cumulate",
+  ]
+
   /// A window length beyond the range of event times says nothing more.
   private static let lengthMax: Int64 = 8_640_000_000_000_000
 
@@ -55,7 +60,7 @@ extension PipelineReader {
         : "a cumulating window grows by it, as in { cumulate: 1d, step: 1m }"
       reader.reportMissing(partner, hint: "; \(example)")
     }
-    reader.finish(notBuilt: ["rows", "since"])
+    reader.finish(notBuilt: ["rows", "since"], meant: Self.otherNames)
     guard let kind = kinds.first, let lengthNode = nodes.lazy.compactMap(\.self).first else { return nil }
     let strangers = kinds.dropFirst().map(\.rawValue) + partners.filter { $0 != kind.partner }
     if let stranger = strangers.first {
@@ -97,7 +102,9 @@ extension PipelineReader {
     default:
       let kinds = WindowKind.allCases.map(\.rawValue)
       // A misspelt kind is reported as that.
-      if reader.pairs.contains(where: { Suggestion.nearest(to: $0.name, among: kinds) != nil }) { return }
+      if reader.pairs.contains(where: { Self.otherNames[$0.name] != nil || Suggestion.nearest(to: $0.name, among: kinds) != nil }) {
+        return
+      }
       reader.reportMissing("tumbling", hint: "; expected it, or 'sliding' with 'hop', 'cumulate' with 'step', or 'session'")
     }
   }

@@ -50,6 +50,17 @@ import Windowing
         "19:59: error[missing-field]: missing field 'sliding' in 'window' of feature 'spend'; 'hop' belongs to it, as in { sliding: 5m, hop: 10s }"
       ),
       (
+        "{ tumble: 10s }",
+        "19:61: error[unknown-field]: unknown field 'tumble' in 'window' of feature 'spend'; did you mean 'tumbling'?"
+      ),
+      (
+        "{ gap: 10s }", "19:61: error[unknown-field]: unknown field 'gap' in 'window' of feature 'spend'; did you mean 'session'?"
+      ),
+      (
+        "{ sliding: 1h, slide: 1m }",
+        "19:74: error[unknown-field]: unknown field 'slide' in 'window' of feature 'spend'; did you mean 'hop'?"
+      ),
+      (
         "{ offset: 1m }",
         "19:59: error[missing-field]: missing field 'tumbling' in 'window' of feature 'spend'; expected it, or 'sliding' with 'hop', 'cumulate' with 'step', or 'session'"
       ),
