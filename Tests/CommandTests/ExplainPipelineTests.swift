@@ -48,6 +48,16 @@ import Testing
     #expect(!outcome.text.contains("total"))
   }
 
+  @Test func `sessions go by the watermark, also where values are current`() throws {
+    let text = Self.small.replacing("{ agg: last, field: kind }", with: "{ agg: last, field: kind, window: { session: 30s } }")
+    let folder = TestFolder()
+    let outcome = try explain([folder.write(text, as: "small.yaml"), "now"])
+    for line in [
+      "  freshness                 a record shows within 200ms of being read; what leaves a window does so at its hop or its session's end, and the watermark's lateness costs nothing",
+      "  late                      a record that no feature can show any more and whose session the watermark has passed: those 5s behind may be",
+    ] { #expect(outcome.text.contains(line + "\n"), "\(outcome.text)") }
+  }
+
   @Test func `the same as numbers`() throws {
     let folder = TestFolder()
     let path = try folder.write(Self.small, as: "small.yaml")

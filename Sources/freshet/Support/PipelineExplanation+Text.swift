@@ -104,7 +104,7 @@ extension PipelineExplanation {
         ),
         row(
           "  freshness",
-          "a record shows within \(duration(view.emitEveryMilliseconds)) of being read; what leaves a window does so at its hop, and the "
+          "a record shows within \(duration(view.emitEveryMilliseconds)) of being read; what leaves a window does so at its hop\(Self.hasSessions(view) ? " or its session's end" : ""), and the "
             + "watermark's lateness costs nothing"),
       ]
     case .close:
@@ -126,10 +126,16 @@ extension PipelineExplanation {
     return "; a record waits \(Units.durationText(milliseconds: delay)) to \(Units.durationText(milliseconds: delay + size))"
   }
 
+  private static func hasSessions(_ view: FeatureView) -> Bool {
+    view.features.contains { if case .session = $0.window { true } else { false } }
+  }
+
   private func lateness(_ index: Int) -> String {
     let view = pipeline.views[index]
     let bound = duration(pipeline.sources[view.source].latenessMilliseconds)
     switch view.trigger {
+    case .change where Self.hasSessions(view):
+      return "a record that no feature can show any more and whose session the watermark has passed: those \(bound) behind may be"
     case .change: return "a record that no feature can show any more; the watermark plays no part"
     case .close: return "a record all of whose windows the watermark has passed: those \(bound) behind may be, others are not"
     }
