@@ -114,7 +114,9 @@ extension Worker {
       keepExample(.duplicate, partition, view: -1, Int(row), batch) { "'\(path)' has been seen within the window" }
     }
     if let row = deduplicated.keyless.first {
-      keepExample(.withoutDedupKey, partition, view: -1, Int(row), batch) { "'\(path)' is neither a text nor an integer" }
+      keepExample(.withoutDedupKey, partition, view: -1, Int(row), batch) {
+        "'\(path)' is missing, null, or neither a text nor an integer"
+      }
     }
   }
 
@@ -158,7 +160,7 @@ extension Worker {
     case .late:
       let needed = refusal.latenessNeeded < 0 ? "" : ", a lateness of \(refusal.latenessNeeded)ms would have admitted it"
       return "came \(refusal.lateBy)ms behind the newest event\(needed)"
-    case .keyless: return "the view's key is neither a text nor an integer"
+    case .keyless: return "the view's key is missing, null, or neither a text nor an integer"
     case .typeMismatch: return "a value of a type that its aggregate does not take"
     case .overflow: return "the sum leaves the range of its numbers"
     case .limit: return "one more distinct value than 'limit' allows"

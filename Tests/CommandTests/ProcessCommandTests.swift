@@ -93,7 +93,7 @@ private let pipeline = "Pipelines/shop_features.yaml"
       "  rejected 1: not an object; first: stdin, byte 107: expected a JSON object: [1]\n",
       "  rejected 1: no event time; first: stdin, byte 112: no event time in 'timestamp': {\"userId\":\"u1\"}\n",
       "  rejected 2: invalid event time; first: stdin, byte 128: 'timestamp' is no rfc3339 time: {\"timestamp\":\"yes",
-      "  view 'user_activity': 1 without a key; first: stdin, byte 198: the view's key is neither a text nor an integer: {\"timestamp\"",
+      "  view 'user_activity': 1 without a key; first: stdin, byte 198: the view's key is missing, null, or neither a text nor an integer: {\"timestamp\"",
       "  view 'user_windows': 1 without a key; first: stdin, byte 198: ",
       "  view 'user_windows': 1 late, all their windows had closed; first: stdin, byte ",
       ": came 60000ms behind the newest event, a lateness of 52002ms would have admitted it: {\"timestamp\":\"2026-01-01T00:00:02Z\",",

@@ -81,8 +81,8 @@ private func duplicates(_ ledger: Ledger, _ partition: PartitionIndex) -> Int64 
           + #"have admitted it: {"ts":1000,"k":"b"}"#,
         "late partition 1 view 1: 2; memory, partition 1, offset 1: came 89000ms behind the newest event, a lateness of 30002ms would "
           + #"have admitted it: {"ts":1000,"k":"b"}"#,
-        "keyless partition 1 view 0: 1; memory, partition 1, offset 4: the view's key is neither a text nor an integer: {\"ts\":95000}",
-        "keyless partition 1 view 1: 1; memory, partition 1, offset 4: the view's key is neither a text nor an integer: {\"ts\":95000}",
+        "keyless partition 1 view 0: 1; memory, partition 1, offset 4: the view's key is missing, null, or neither a text nor an integer: {\"ts\":95000}",
+        "keyless partition 1 view 1: 1; memory, partition 1, offset 4: the view's key is missing, null, or neither a text nor an integer: {\"ts\":95000}",
       ])
   }
 
