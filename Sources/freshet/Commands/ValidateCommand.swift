@@ -119,14 +119,11 @@ struct ValidateCommand: ParsableCommand {
   }
 
   private static func json(_ findings: [Diagnostic]) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let data = try encoder.encode(
-      findings.map {
+    try JSONDocument.text(
+      of: findings.map {
         Finding(
           file: $0.file, line: $0.location.line, column: $0.location.column, severity: $0.severity.rawValue, code: $0.code,
           message: $0.message)
       })
-    return String(decoding: data, as: UTF8.self)
   }
 }

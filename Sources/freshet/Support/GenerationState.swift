@@ -56,9 +56,7 @@ struct GenerationState: Codable {
   /// Replaces the file in one step.
   func write(_ path: String) throws(Failure) {
     do {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      try (encoder.encode(self) + Data("\n".utf8)).write(to: URL(fileURLWithPath: path), options: .atomic)
+      try Data((JSONDocument.text(of: self) + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
       throw Failure(.inputOutput, "--resume: cannot write '\(path)': \(error.localizedDescription)")
     }

@@ -6,11 +6,7 @@ import Schema
 
 extension SchemaExplanation {
   var json: String {
-    get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      return String(decoding: try encoder.encode(document), as: UTF8.self)
-    }
+    get throws { try JSONDocument.text(of: document) }
   }
 
   private struct Document: Encodable {

@@ -152,11 +152,7 @@ struct StatisticsReport {
 
 extension StatisticsReport {
   var json: String {
-    get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      return String(decoding: try encoder.encode(document), as: UTF8.self)
-    }
+    get throws { try JSONDocument.text(of: document) }
   }
 
   private struct Document: Encodable {

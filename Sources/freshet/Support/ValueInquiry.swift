@@ -183,8 +183,6 @@ struct ValueInquiry {
 
   var json: String {
     get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
       let from: String? =
         switch origin {
         case .worker: "worker"
@@ -193,7 +191,7 @@ struct ValueInquiry {
         }
       let document = Document(
         view: inquiry.view, feature: inquiry.feature, key: inquiry.key, origin: from, finding: finding, redis: stored?.fields)
-      return String(decoding: try encoder.encode(document), as: UTF8.self)
+      return try JSONDocument.text(of: document)
     }
   }
 }
