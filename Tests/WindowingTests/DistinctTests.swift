@@ -37,6 +37,39 @@ private func value(_ number: Int) -> FoldedValue {
     }
   }
 
+  @Test func `one table goes into another evenly, whatever part of it has gone`() {
+    for bits in 4...20 {
+      let count = 1 << bits
+      var seen = [Bool](repeating: false, count: count)
+      var sections = [Int](repeating: 0, count: 8)
+      for step in 0..<count {
+        let index = TableOrder.scattered(step, mask: count - 1)
+        if seen[index] { Issue.record("\(bits) bits: cell \(index) comes twice") }
+        seen[index] = true
+        sections[index * 8 / count] += 1
+        // One after the other would fill the first section before the second is begun.
+        if step % (1 << 10) == 0 { #expect(sections.max()! - sections.min()! <= 32, "\(bits) bits, \(step + 1) cells") }
+      }
+      #expect(seen.allSatisfy { $0 })
+    }
+  }
+
+  @Test(arguments: [AggregateFunction.distinct, .approxDistinct])
+  func `two large sets become their union`(function: AggregateFunction) {
+    let bench = AccumulatorBench(function) {
+      $0.count = 100_000
+      $0.error = 0.003
+    }
+    // Both fill five eighths of their tables, in which the union has no room.
+    let count: Int64 = function == .distinct ? 10_000 : 5000
+    let (one, other) = (bench.state((0..<count).map { .integer($0) }), bench.state((count..<2 * count).map { .integer($0) }))
+    let union = bench.value(bench.state((0..<2 * count).map { .integer($0) }))
+    #expect(function == .approxDistinct || union == .integer(2 * count))
+    #expect(bench.value(one, other) == union)
+    bench.absorb(one, other)
+    #expect(bench.value(one) == union)
+  }
+
   @Test func `a set that outgrew its limit gives its memory back and is counted once`() {
     let bench = AccumulatorBench(.distinct) { $0.count = 100 }
     let state = bench.state((0..<100).map { .integer($0) })

@@ -118,6 +118,7 @@ struct DistinctSet: BitwiseCopyable {
         return Self.setCount(count, at: state)
       }
       for index in 0..<(count <= Self.linearCount ? count : capacity) {
+        let index = count <= Self.linearCount ? index : TableOrder.scattered(index, mask: capacity - 1)
         // Looked up each time: an insertion may move the pool.
         let identity = Self.cells(other, otherPool)[index]
         if !Self.isFree(identity) { _ = insert(identity, at: state, pool, &counts) }

@@ -235,6 +235,7 @@ struct HyperLogLog: BitwiseCopyable {
         return setBlock(new, at: state)
       }
       for index in 0..<capacity {
+        let index = capacity <= Self.linearCount ? index : TableOrder.scattered(index, mask: capacity - 1)
         // Looked up each time: an insertion may move the pool.
         let entry = otherPool.start(block(other)).load(fromByteOffset: 4 * index, as: UInt32.self)
         if entry != 0 { _ = insert(entry, at: state, pool) }

@@ -8,6 +8,14 @@
 import Base
 import Records
 
+/// In which order the cells of an open-addressed table are put into another one. One after the other would fill the other from its front, because
+/// both go by the same hashes: there it would overflow before it is full enough to grow, and every search would walk through all of that.
+enum TableOrder {
+  /// A number below `mask + 1`, a power of two, for each `index` below it, each once, and neighbours far apart.
+  @inline(__always)
+  static func scattered(_ index: Int, mask: Int) -> Int { index &* 0x9e37_79b1 & mask }
+}
+
 /// A value as two words that are equal for equal values. For texts of more than 15 bytes they are 120 bits of hashes: among a million of them two
 /// different ones are taken for one with a probability below 1e-24. Never both zero.
 struct ValueIdentity: BitwiseCopyable, Equatable {
