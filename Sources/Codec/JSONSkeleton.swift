@@ -23,6 +23,8 @@ final class JSONSkeleton {
   /// Records that may be learned at first, and how many more by each review.
   static let learnCountMax = 128
   static let learnCountPerReview = 4
+  /// Places that may be known before no more is learned: records whose keys are data would name new ones for ever.
+  static let placeCountMax = 16_384
 
   let steps: UnsafeMutablePointer<JSONStep>
   private(set) var stepCount = 0
@@ -56,6 +58,9 @@ final class JSONSkeleton {
   }
 
   deinit { steps.deallocate() }
+
+  /// Places that have been named.
+  var placeCount: Int { places.count }
 
   // MARK: - Whether it pays
 
@@ -99,7 +104,7 @@ final class JSONSkeleton {
 
   /// Adds the steps of a valid record, if there is room for them and it is not unusual.
   func learn(_ record: UnsafeBufferPointer<UInt8>) {
-    guard learnCount > 0 else { return }
+    guard learnCount > 0, places.count < Self.placeCountMax else { return }
     learnCount -= 1
     var walk = JSONRecordWalk(record, skeleton: self)
     guard walk.run(), stepCount + 2 * walk.tokens.count <= Self.stepCountMax else { return }

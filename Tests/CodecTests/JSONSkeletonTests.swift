@@ -1,10 +1,11 @@
 // What is read along learned steps is what the general scanner reads, and what it refuses is refused at the same byte; and streams of a
 // few shapes are indeed read along them.
 
-import Codec
 import Foundation
 import Records
 import Testing
+
+@testable import Codec
 
 @Suite struct JSONSkeletonTests {
   private static let fields = ["a", "b", "ts", "n.a", "n.b", "n.n.a", "user_id"]
@@ -123,6 +124,24 @@ import Testing
     // Many keys in one record, at one place.
     let long = Array(("{\"x\":[" + (0..<100).map { "{\"k\($0)\":1,\"z\":1}" }.joined(separator: ",") + "],\"a\":1}").utf8)
     #expect(followed([long, record("key7"), long], after: [long, record("key7"), long]) == 1)
+  }
+
+  @Test func `keys that are data fill no more places than there may be, however long the stream`() {
+    let tree = JSONPathTree([FieldPath(["a"])])
+    let skeleton = JSONSkeleton(nodes: tree.nodes)
+    var keyCount = 0
+    for _ in 0..<1000 {
+      for _ in 0..<JSONSkeleton.learnCountPerReview {
+        let keys = (keyCount..<keyCount + 100).map { #""k\#($0)":1"# }.joined(separator: ",")
+        keyCount += 100
+        Array("{\(keys)}".utf8).withUnsafeBufferPointer { skeleton.learn($0) }
+      }
+      // All the others are of a known shape.
+      skeleton.note(recordCount: JSONSkeleton.reviewRecordCount, followedCount: JSONSkeleton.reviewRecordCount)
+    }
+    #expect(keyCount > 10 * JSONSkeleton.placeCountMax)
+    #expect(skeleton.placeCount < JSONSkeleton.placeCountMax + 2 * JSONRecordWalk.tokenCountMax)
+    withExtendedLifetime(tree) {}
   }
 
   @Test func `every truncation and every changed byte of a known shape is judged as by the general scanner`() {
