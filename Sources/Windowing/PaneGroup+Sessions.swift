@@ -2,8 +2,9 @@
 // into one, or begins one of its own. As in Flink, lateness is judged on the merged window, and a session that has closed is gone: what comes
 // later begins anew or is late.
 //
-// Ends move while timers wait, so a timer is a moment to look, never earlier than needed: a session whose end has moved gets another. A session
-// that was merged away stays allocated until the last timer that names it has come.
+// Ends move while timers wait, so a timer is a moment to look, never later than needed: a session whose end has moved gets another. Only the
+// earliest timer of a session counts, the others pass; so however often it leaves and comes back, there is one that begets another. A
+// session that was merged away stays allocated until the last timer that names it has come.
 //
 //   `close`   due at end - 1, by the watermark: the row, then gone
 //   `change`  due at end, by the stream time: leaves the value; then, once no record can join it any more, gone
@@ -19,6 +20,13 @@ extension PaneGroup {
 
   @inline(__always)
   static func lastTime(of node: UnsafeRawPointer) -> Int64 { node.load(fromByteOffset: 24, as: Int64.self) }
+
+  /// When the timer comes that counts; `Int64.max` for none.
+  private static func nextLook(at node: UnsafeRawPointer) -> Int64 { node.load(fromByteOffset: 32, as: Int64.self) }
+
+  private static func setNextLook(at node: UnsafeMutableRawPointer, _ due: Int64) {
+    node.storeBytes(of: due, toByteOffset: 32, as: Int64.self)
+  }
 
   static func hasLeft(_ node: UnsafeRawPointer) -> Bool { marks(of: node) & hasLeftBit != 0 }
 
@@ -67,12 +75,12 @@ extension PaneGroup {
 
   /// The session that holds a record which is not late, begun or merged as needed. Says whether there is another session than before.
   func session(
-    at time: Int64, in place: SessionPlace, key: UInt32, head: UnsafeMutablePointer<UInt32>, pool: BlockPool,
-    counts: inout FoldCounts
+    at time: Int64, in place: SessionPlace, key: UInt32, head: UnsafeMutablePointer<UInt32>, pool: BlockPool
   ) -> (node: UnsafeMutableRawPointer, isOther: Bool) {
     guard place.touchesAny else {
       let number = insert(time, key: key, after: place.previous, head: head)
       node(number).storeBytes(of: time, toByteOffset: 24, as: Int64.self)
+      Self.setNextLook(at: node(number), .max)
       look(at: number, due: isClosing ? time + gap - 1 : time + gap)
       return (node(number), true)
     }
@@ -81,7 +89,7 @@ extension PaneGroup {
     if place.older != 0 {
       let merged = number
       number = place.older - 1
-      absorb(node(merged), into: node(number), pool: pool, counts: &counts)
+      absorb(node(merged), into: node(number), pool: pool)
       setLast(node(number), Self.lastTime(of: node(merged)))
       unlink(merged, head: head)
       bury(merged)
@@ -115,7 +123,10 @@ extension PaneGroup {
 
   // MARK: Timers
 
+  /// Sees to it that a session is looked at no later than `due`.
   private func look(at number: UInt32, due: Int64) {
+    guard due < Self.nextLook(at: node(number)) else { return }
+    Self.setNextLook(at: node(number), due)
     Self.setMarks(node(number), Self.marks(of: node(number)) + Self.oneTimer)
     timers.push(due: due, node: number)
     guard due < deadline else { return }
@@ -133,14 +144,18 @@ extension PaneGroup {
     Self.setKey(node(number), Self.deadKey)
   }
 
-  /// Takes the next timer; nil where its session is dead.
+  /// Takes the next timer; nil where its session is dead, or is looked at by another timer.
   private func nextSession() -> UInt32? {
-    let number = timers.pop().node
-    let session = node(number)
+    let timer = timers.pop()
+    let session = node(timer.node)
     Self.setMarks(session, Self.marks(of: session) - Self.oneTimer)
-    guard Self.key(of: session) == Self.deadKey else { return number }
-    if Self.marks(of: session) < Self.oneTimer { recycle(number) }
-    return nil
+    guard Self.key(of: session) != Self.deadKey else {
+      if Self.marks(of: session) < Self.oneTimer { recycle(timer.node) }
+      return nil
+    }
+    guard Self.nextLook(at: session) == timer.due else { return nil }
+    Self.setNextLook(at: session, .max)
+    return timer.node
   }
 
   func free(session number: UInt32, head: UnsafeMutablePointer<UInt32>, pool: BlockPool) {

@@ -3,7 +3,7 @@
 // its session, which is what closes or leaves.
 //
 //   node  [ pane, or a session's first event time 8 | next in chain + 1  4 | previous + 1  4 | key entry 4 | marks 4 | accumulators ... ]
-//   of a session, before the accumulators  [ last event time 8 ]
+//   of a session, before the accumulators  [ last event time 8 | when to look at it next 8 ]
 
 import Base
 import Records
@@ -52,6 +52,8 @@ final class PaneGroup {
   var panes: [Pane] = []
   /// Sessions: when to look at which.
   var timers = TimerQueue()
+  /// What merging sessions or steps could not do, by accumulator, until the engine has counted it: nearly always empty.
+  var mergeFailures: [(accumulator: Int, counts: FoldCounts)] = []
   /// `close` views: the last window that has closed, by the number of its first pane; of those that cumulate, by the number of its last.
   var closedThrough: Int64 = .min
   /// Where the rows of the window that is just closing go on; nil where none has been written.
@@ -113,7 +115,7 @@ final class PaneGroup {
     return copy
   }
 
-  static func headerByteCount(of cut: PaneCut) -> Int { if case .sessions = cut { 32 } else { 24 } }
+  static func headerByteCount(of cut: PaneCut) -> Int { if case .sessions = cut { 40 } else { 24 } }
 
   // MARK: Nodes
 
@@ -241,10 +243,12 @@ final class PaneGroup {
   }
 
   /// Merges the accumulators of `source` into those of `target`; what the source held in the pool is taken over or released.
-  func absorb(_ source: UnsafeMutableRawPointer, into target: UnsafeMutableRawPointer, pool: BlockPool, counts: inout FoldCounts) {
+  func absorb(_ source: UnsafeMutableRawPointer, into target: UnsafeMutableRawPointer, pool: BlockPool) {
     for index in 0..<accumulatorCount {
       let offset = Int(accumulators[index].offset)
+      var counts = FoldCounts()
       accumulators[index].accumulator.absorb(into: target + offset, from: source + offset, pool: pool, counts: &counts)
+      if counts != FoldCounts() { mergeFailures.append((index, counts)) }
     }
   }
 

@@ -203,7 +203,7 @@ extension WindowEngine {
       for node in nodes {
         let newer = PaneGroup.previous(of: group.node(node))
         guard newer != 0, PaneGroup.pane(of: group.node(newer - 1)) == window else { continue }
-        group.absorb(group.node(newer - 1), into: group.node(node), pool: space.pool, counts: &foldCounts)
+        group.absorb(group.node(newer - 1), into: group.node(node), pool: space.pool)
         let marks = PaneGroup.marks(of: group.node(newer - 1)) | PaneGroup.marks(of: group.node(node))
         PaneGroup.setMarks(group.node(node), marks)
         PaneGroup.setKey(group.node(newer - 1), PaneGroup.deadKey)
@@ -219,6 +219,7 @@ extension WindowEngine {
         }
       }
     }
+    if !group.mergeFailures.isEmpty { countMergeFailures(of: group, row: nil, in: space) }
     for node in nodes { group.node(node).storeBytes(of: window, as: Int64.self) }
     group.panes.insert(PaneGroup.Pane(number: window, nodes: nodes), at: 0)
   }

@@ -43,6 +43,7 @@ extension WindowEngine {
         wanted |= gated
         guard key.kind == .string else { continue }
         guard let session = session(of: group, groupIndex, at: time, in: space, key, hash, &entryNumber) else { continue }
+        if !group.mergeFailures.isEmpty { countMergeFailures(of: group, row: row, in: space) }
         accepted |= gated
         node = session.node
         // A session that the stream time has passed shows in no value.
@@ -137,7 +138,7 @@ extension WindowEngine {
     let head = space.head(space.table.entry(entryNumber), groupIndex)
     let place = group.place(of: time, head: head.pointee)
     if mayBeLate, !place.touchesAny { return nil }
-    return group.session(at: time, in: place, key: entryNumber, head: head, pool: space.pool, counts: &foldCounts)
+    return group.session(at: time, in: place, key: entryNumber, head: head, pool: space.pool)
   }
 
   /// The views in whose values a record of `pane` that hits these accumulators can show at the present stream time.

@@ -63,10 +63,23 @@ extension WindowEngine {
     }
   }
 
+  /// Counts what merging the sessions or steps of `group` could not do; `row` is the record that merged them, nil where time did.
+  @inline(never)
+  func countMergeFailures(of group: PaneGroup, row: Int?, in space: KeySpace) {
+    for failure in group.mergeFailures {
+      let before = foldCounts
+      foldCounts.typeMismatches += failure.counts.typeMismatches
+      foldCounts.overflows += failure.counts.overflows
+      foldCounts.limits += failure.counts.limits
+      countFoldFailures(since: before, row: row, group.accumulators[failure.accumulator], in: space)
+    }
+    group.mergeFailures.removeAll()
+  }
+
   /// Counts what folding a value has just added to `foldCounts`, for each view that shows the accumulator.
   @inline(never)
   func countFoldFailures(
-    since before: FoldCounts, row: Int, _ accumulator: AccumulatorPlan, in space: KeySpace
+    since before: FoldCounts, row: Int?, _ accumulator: AccumulatorPlan, in space: KeySpace
   ) {
     var rest = accumulator.views
     while rest != 0 {
@@ -87,7 +100,8 @@ extension WindowEngine {
     }
   }
 
-  private func note(_ reason: Refusal.Reason, _ row: Int, _ view: KeySpaceView, lateBy: Int64 = 0, latenessNeeded: Int64 = 0) {
+  private func note(_ reason: Refusal.Reason, _ row: Int?, _ view: KeySpaceView, lateBy: Int64 = 0, latenessNeeded: Int64 = 0) {
+    guard let row else { return }
     refusals.append(
       Refusal(row: Int32(row), view: Int32(view.position), reason: reason, lateBy: lateBy, latenessNeeded: latenessNeeded))
   }

@@ -74,6 +74,28 @@ private func engine(_ views: [ViewSpecification], lateness: Int64, keepsLateReco
     #expect(engine.counts.overflowsOfView == [1] && engine.counts.overflows == 1)
   }
 
+  @Test(arguments: [WindowSpecification.session(gap: 10), .cumulating(max: 40, step: 10)])
+  func `what only fails when sessions are joined or steps added up is counted`(window: WindowSpecification) {
+    let engine = engine([closeView(window, [.sum])], lateness: 100)
+    var view = closeView(window, [.distinct])
+    view.aggregates[0].parameters.count = 1
+    let limited = WindowEngine(WindowPlan(views: [view], lateness: 100))
+    let events = [
+      TestEvent(time: 0, key: "a", value: .integer(.max)), TestEvent(time: 15, key: "a", value: .integer(1)),
+      TestEvent(time: 8, key: "a"), TestEvent(time: 1000, key: "a"),
+    ]
+    var rows: [TestRow] = []
+    feed(engine, events[...], into: &rows)
+    #expect(rows.contains { $0.values[0] == .null })
+    #expect(engine.counts.overflowsOfView == [1] && engine.counts.overflows == 1)
+    feed(limited, events[...], into: &rows)
+    #expect(limited.counts.limitsOfView == [1] && limited.counts.limits == 1)
+    // The record at 8 joins the sessions; steps are added up as time goes on.
+    let isSession = window.paneLength == nil
+    #expect(engine.refusals.map(\.reason) == (isSession ? [.overflow] : []))
+    #expect(engine.refusals.map(\.row) == (isSession ? [2] : []))
+  }
+
   @Test func `what two views share counts for both, and once in all`() {
     let shared = aggregate(.sum, .tumbling(size: 10))
     let engine = engine([changeView([shared]), changeView([shared], identifier: 1)], lateness: 0)

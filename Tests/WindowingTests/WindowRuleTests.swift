@@ -73,6 +73,26 @@ private func count(_ window: WindowSpecification) -> AggregateSpecification {
     #expect(drain(engine).contains { $0.key == "a" && $0.values == [.integer(0)] })
   }
 
+  @Test func `a session that leaves and comes back over and over waits for no more timers than its lateness holds`() {
+    // Each record of "b" comes when its session has just left the values, and takes it on for another second.
+    let engine = WindowEngine(WindowPlan(views: [changeView([count(.session(gap: 1000))])], lateness: 10_000))
+    var rows: [TestRow] = []
+    func feed(_ seconds: Range<Int64>) {
+      let events = seconds.flatMap { [TestEvent(time: $0 * 1000 + 500, key: "clock"), TestEvent(time: $0 * 1000, key: "b")] }
+      WindowingTests.feed(engine, events[...], into: &rows)
+    }
+    feed(0..<100)
+    let byteCount = engine.stateByteCount
+    feed(100..<2000)
+    #expect(engine.stateByteCount == byteCount && engine.keyCount == 2)
+    #expect(drain(engine).first { $0.key == "b" }?.values == [.integer(2000)])
+    // Without further records it leaves once more, and goes with its last timer.
+    feed(2100..<2101)
+    #expect(drain(engine).map(\.key) == ["clock", "b"])
+    WindowingTests.feed(engine, [TestEvent(time: 2_200_000, key: "clock")], into: &rows)
+    #expect(drain(engine).map(\.key).contains("clock") && engine.keyCount == 1 && engine.paneCount == 1)
+  }
+
   @Test func `a session that was behind the stream time shows as soon as a record brings it back`() {
     //  late: [5 .. 15)    then, with a record at 14: [5 .. 24)    stream time 20
     let sum = AggregateSpecification(function: .sum, column: 1, predicate: 0, window: .session(gap: 10))
