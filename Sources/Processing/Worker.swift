@@ -210,7 +210,7 @@ public final class Worker {
       state.nextOffset = rowsOfPartition.nextOffset
       state.lastRecordAt = lastRecordAt
     }
-    if rows.rows.count >= Self.rowLimit / 2 { try flush() }
+    if rows.isFull(rowLimit: Self.rowLimit / 2) { try flush() }
   }
 
   /// Offsets that no record had: compaction and transaction markers leave them, and so does a topic that forgot records before they were read.

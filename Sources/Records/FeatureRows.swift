@@ -69,6 +69,15 @@ public final class FeatureRowBatch {
 
   public var isEmpty: Bool { rows.isEmpty }
 
+  /// How many bytes of keys and texts may come together where the number of rows is bounded, too: rows can be lists of a thousand texts.
+  public static let byteLimit = 64 << 20
+
+  /// Whether the rows are to be written before more are made; never where `rowLimit` is `Int.max`.
+  @inlinable
+  public func isFull(rowLimit: Int) -> Bool {
+    rows.count >= rowLimit || bytes.count >= Self.byteLimit && rowLimit < .max
+  }
+
   public func removeAll() {
     rows.removeAll(keepingCapacity: true)
     values.removeAll(keepingCapacity: true)

@@ -24,7 +24,7 @@ extension WindowEngine {
         for space in keySpaces { space.giveBackIfEmpty() }
         return true
       }
-      guard output.rows.count < rowLimit else { return false }
+      guard !output.isFull(rowLimit: rowLimit) else { return false }
       let space = keySpaces[next.space]
       if space.groups[next.group].isSession {
         closeSessions(of: space, group: next.group, into: output)
@@ -79,7 +79,7 @@ extension WindowEngine {
     // Taken out of the pane, so that neither is copied.
     var nodes = group.takeNodesOfFirstPane()
     for position in nodes.indices {
-      guard output.rows.count < rowLimit else {
+      guard !output.isFull(rowLimit: rowLimit) else {
         nodes.removeFirst(position)
         group.panes[0].nodes = nodes
         return false
@@ -135,7 +135,7 @@ extension WindowEngine {
     let shownCount = space.selectOldest(nodes, from: panes.lowerBound, of: space.groups[groupIndex])
     for index in 0..<shownCount {
       let position = Int(space.shownPositions[index])
-      guard output.rows.count < rowLimit else { return position }
+      guard !output.isFull(rowLimit: rowLimit) else { return position }
       appendRows(ofKeyAt: nodes[position], panes, space, groupIndex, bounds, into: output)
     }
     return nil

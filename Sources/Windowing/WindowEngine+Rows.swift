@@ -38,7 +38,7 @@ extension WindowEngine {
     let keys = space.dirtyKeys[drain]
     let views = space.plan.drains[drain].views
     for position in space.drainedCounts[drain]..<keys.count {
-      guard output.rows.count < rowLimit else {
+      guard !output.isFull(rowLimit: rowLimit) else {
         space.drainedCounts[drain] = position
         return false
       }

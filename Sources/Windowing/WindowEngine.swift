@@ -2,8 +2,8 @@
 // the records: no clock, no I/O, and the same rows whatever the sizes of the batches.
 //
 // For each record, in this order: late check against the old watermark, fold, the watermark moves, windows close and panes leave.
-// Whatever makes rows stops when the output holds `rowLimit` of them and goes on from there in the next call: the rows and their order are
-// the same for every limit.
+// Whatever makes rows stops when the output holds `rowLimit` of them, or 64 MiB of texts, and goes on from there in the next call: the rows
+// and their order are the same for every limit.
 
 import Base
 import Records

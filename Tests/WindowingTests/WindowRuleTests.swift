@@ -93,6 +93,23 @@ private func count(_ window: WindowSpecification) -> AggregateSpecification {
     #expect(drain(engine).map(\.key).contains("clock") && engine.keyCount == 1 && engine.paneCount == 1)
   }
 
+  @Test func `rows stop at so many bytes, too, and go on from there`() {
+    let engine = WindowEngine(WindowPlan(views: [closeView(.sliding(size: 100, hop: 1), [.count])], lateness: 0))
+    var rows: [TestRow] = []
+    feed(engine, [TestEvent(time: 0, key: String(repeating: "k", count: 1 << 20))], into: &rows)
+    let output = FeatureRowBatch()
+    var ends: [Int64] = []
+    var stepCount = 1
+    while !engine.finish(into: output, rowLimit: 16_384) {
+      #expect(output.bytes.count == FeatureRowBatch.byteLimit)
+      ends += output.rows.map(\.windowEnd)
+      output.removeAll()
+      stepCount += 1
+    }
+    ends += output.rows.map(\.windowEnd)
+    #expect(rows.map { $0.end! } + ends == Array(1...100) && stepCount == 2)
+  }
+
   @Test func `a session that was behind the stream time shows as soon as a record brings it back`() {
     //  late: [5 .. 15)    then, with a record at 14: [5 .. 24)    stream time 20
     let sum = AggregateSpecification(function: .sum, column: 1, predicate: 0, window: .session(gap: 10))
