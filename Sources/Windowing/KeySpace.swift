@@ -85,7 +85,12 @@ final class KeySpace {
   @inline(__always)
   func markDirty(_ key: UInt32, _ entry: UnsafeMutableRawPointer, views: UInt64) {
     let old = entry.load(fromByteOffset: 40, as: UInt64.self)
-    guard views & ~old != 0 else { return }
+    if views & ~old != 0 { noteDirty(key, entry, old, views) }
+  }
+
+  /// Apart, so that the fold stays small enough to be one piece with its loop.
+  @inline(never)
+  private func noteDirty(_ key: UInt32, _ entry: UnsafeMutableRawPointer, _ old: UInt64, _ views: UInt64) {
     entry.storeBytes(of: old | views, toByteOffset: 40, as: UInt64.self)
     for drain in 0..<dirtyKeys.count where old & drainViews[drain] == 0 && views & drainViews[drain] != 0 {
       dirtyKeys[drain].append(key)

@@ -42,8 +42,7 @@ extension WindowEngine {
         guard marks != 0 else { continue }
         wanted |= gated
         guard key.kind == .string else { continue }
-        guard let session = session(of: group, groupIndex, at: time, in: space, key, hash, &entryNumber) else { continue }
-        if !group.mergeFailures.isEmpty { countMergeFailures(of: group, row: row, in: space) }
+        guard let session = session(of: group, groupIndex, row, at: time, in: space, key, hash, &entryNumber) else { continue }
         accepted |= gated
         node = session.node
         // A session that the stream time has passed shows in no value.
@@ -122,7 +121,7 @@ extension WindowEngine {
   /// The session of a record; nil where the record is late. Finds the key's entry, or makes it.
   @inline(never)
   private func session(
-    of group: PaneGroup, _ groupIndex: Int, at time: Int64, in space: KeySpace, _ key: ColumnValue, _ hash: UInt64,
+    of group: PaneGroup, _ groupIndex: Int, _ row: Int, at time: Int64, in space: KeySpace, _ key: ColumnValue, _ hash: UInt64,
     _ entryNumber: inout UInt32
   ) -> (node: UnsafeMutableRawPointer, isOther: Bool)? {
     let mayBeLate = group.isTooLateToBegin(time)
@@ -138,7 +137,9 @@ extension WindowEngine {
     let head = space.head(space.table.entry(entryNumber), groupIndex)
     let place = group.place(of: time, head: head.pointee)
     if mayBeLate, !place.touchesAny { return nil }
-    return group.session(at: time, in: place, key: entryNumber, head: head, pool: space.pool)
+    let session = group.session(at: time, in: place, key: entryNumber, head: head, pool: space.pool)
+    if !group.mergeFailures.isEmpty { countMergeFailures(of: group, row: row, in: space) }
+    return session
   }
 
   /// The views in whose values a record of `pane` that hits these accumulators can show at the present stream time.

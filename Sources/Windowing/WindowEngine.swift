@@ -160,7 +160,9 @@ public final class WindowEngine {
     }
   }
 
-  /// Folds the rows at `positions`, whose cache lines are fetched together; returns how many it took.
+  /// Folds the rows at `positions`, whose cache lines are fetched together; returns how many it took. Apart, so that the fold becomes one
+  /// piece with this loop.
+  @inline(never)
   private func applyBlock(
     _ positions: Range<Int>, _ rows: UnsafeBufferPointer<Int32>, _ times: UnsafePointer<Int64>,
     _ columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,

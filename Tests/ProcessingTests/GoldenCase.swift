@@ -43,9 +43,9 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
     let features = try #require(query["aggs"] as? [[String]]).compactMap { aggregate -> FeatureDefinition? in
       let pattern =
         /(\w+)\((DISTINCT )?(?:CAST\()?(\*|\w+)(?: AS DOUBLE\))?\)(?: FILTER \(WHERE (\w+) = ('\w+')\))?/
-      guard let match = try? pattern.wholeMatch(in: aggregate[2]),
-        let function = Self.function(String(match.1), isDistinct: match.2 != nil)
-      else { return nil }
+      let match = try #require(try pattern.wholeMatch(in: aggregate[2]), "an aggregate of another form: \(aggregate[2])")
+      if match.1 == "SUM", match.2 != nil { return nil }
+      let function = try #require(Self.function(String(match.1), isDistinct: match.2 != nil), "no aggregate for \(aggregate[2])")
       return feature(
         aggregate[0], function, match.3 == "*" ? nil : String(match.3), where: match.4.map { "\($0) == \(match.5!)" },
         window: window)

@@ -6,6 +6,8 @@ enum Quantities {
   /// `950`, `12.3k`, `4.56M`: three digits that matter.
   static func count(_ value: Double) -> String {
     switch value {
+    // As a rate: less than once in eleven days.
+    case ..<1e-6: return "0"
     // Just below a thousand three digits would round to the next unit.
     case ..<999.5: return value == value.rounded() ? String(format: "%.0f", value) : String(format: "%.3g", value)
     case ..<999_500: return String(format: "%.3gk", value / 1e3)
