@@ -75,24 +75,19 @@ extension AvroScanner {
     guard let behind = long(start, &number) else { return nil }
     if node.shape == .int, number != Int64(Int32(truncatingIfNeeded: number)) { return fail(start, .intRange) }
     switch node.meaning {
-    case .timestampMicroseconds: value.pointee = ColumnValue(integer: Self.floorDivide(number, 1000))
-    case .timestampNanoseconds: value.pointee = ColumnValue(integer: Self.floorDivide(number, 1_000_000))
+    case .timestampMicroseconds: value.pointee = ColumnValue(integer: floorDivide(number, 1000))
+    case .timestampNanoseconds: value.pointee = ColumnValue(integer: floorDivide(number, 1_000_000))
     case .date:
       let textStart = text.buffer.count
       appendDate(number)
       text.store(.string, from: textStart, into: value)
     case .timeMilliseconds, .timeMicroseconds:
       let textStart = text.buffer.count
-      appendTime(node.meaning == .timeMilliseconds ? number : Self.floorDivide(number, 1000))
+      appendTime(node.meaning == .timeMilliseconds ? number : floorDivide(number, 1000))
       text.store(.string, from: textStart, into: value)
     default: value.pointee = ColumnValue(integer: number)
     }
     return behind
-  }
-
-  private static func floorDivide(_ number: Int64, _ divisor: Int64) -> Int64 {
-    let quotient = number / divisor
-    return number % divisor < 0 ? quotient - 1 : quotient
   }
 
   /// Bytes that are no text: a decimal, a UUID, or anything.

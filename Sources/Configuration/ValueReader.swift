@@ -161,6 +161,17 @@ public struct ValueReader {
     return "; did you mean '\(number)\(known)'?"
   }
 
+  /// The address of a schema registry, over HTTP.
+  public func registryURL(_ node: ConfigurationNode, _ what: String) -> String? {
+    guard let text = string(node, what) else { return nil }
+    let scheme = ["http://", "https://"].first { text.hasPrefix($0) }
+    guard let scheme, text.count > scheme.count, !text.contains(where: \.isWhitespace) else {
+      mismatch(node, what, expected: "a URL like http://localhost:8081", code: "wrong-value")
+      return nil
+    }
+    return text
+  }
+
   /// Events per second, more than 0.
   public func rate(_ node: ConfigurationNode, _ what: String) -> Double? {
     let expected = "a rate like 200/s, 5k/s, 1.5M/s or 90/m"

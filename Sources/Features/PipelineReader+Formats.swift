@@ -48,13 +48,10 @@ extension PipelineReader {
   }
 
   private func registry(_ node: ConfigurationNode, _ what: String) -> String? {
-    guard let text = values.string(node, what) else { return nil }
-    let scheme = ["http://", "https://"].first { text.hasPrefix($0) }
-    guard let scheme, text.count > scheme.count, !text.contains(where: \.isWhitespace) else {
-      values.mismatch(node, what, expected: "a URL like http://localhost:8081", code: "wrong-value")
-      return nil
-    }
-    guard !text.dropFirst(scheme.count).prefix(while: { $0 != "/" }).contains("@") else {
+    guard let text = values.registryURL(node, what) else { return nil }
+    // Behind `http://` or `https://`, up to the path.
+    let authority = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)[2].prefix { $0 != "/" }
+    guard !authority.contains("@") else {
       diagnostics.error(
         "secret", at: node.location,
         "\(what): credentials do not belong in a pipeline; set FRESHET_SCHEMA_REGISTRY_USERNAME and FRESHET_SCHEMA_REGISTRY_PASSWORD"

@@ -47,7 +47,7 @@ enum ValueTime {
       case .minute: return ColumnValue(integer: second / 60 % 60)
       case .hour: return ColumnValue(integer: second / 3600)
       // 1970-01-01 was a Thursday; Monday is 1.
-      case .dayOfWeek: return ColumnValue(integer: floorRemainder(day + 3, 7) + 1)
+      case .dayOfWeek: return ColumnValue(integer: floorMod(day + 3, 7) + 1)
       default: break
       }
       let date = CivilDate(daysSinceEpoch: day)
@@ -69,7 +69,7 @@ enum ValueTime {
       case .minute: return ColumnValue(integer: floorDivide(time, 60_000) * 60_000)
       case .hour: return ColumnValue(integer: floorDivide(time, 3_600_000) * 3_600_000)
       case .day: return ColumnValue(integer: day * dayMilliseconds)
-      case .week: return ColumnValue(integer: (day - floorRemainder(day + 3, 7)) * dayMilliseconds)
+      case .week: return ColumnValue(integer: (day - floorMod(day + 3, 7)) * dayMilliseconds)
       case .month, .quarter, .year:
         let date = CivilDate(daysSinceEpoch: day)
         let month = unit == .month ? date.month : unit == .quarter ? (date.month - 1) / 3 * 3 + 1 : 1
@@ -86,7 +86,4 @@ enum ValueTime {
       return arena.take(24)
     }
   }
-
-  private static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 { a >= 0 ? a / b : (a - b + 1) / b }
-  private static func floorRemainder(_ a: Int64, _ b: Int64) -> Int64 { a - floorDivide(a, b) * b }
 }

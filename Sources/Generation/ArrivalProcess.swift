@@ -79,7 +79,7 @@ struct ArrivalProcess {
     meanGap = 1e9 / (perSecond * curve.maximum)
     // Blocks of about 256 candidates: long enough to make their start cheap, short enough to enter one quickly.
     blockNanoseconds = Int64(min(max(meanGap * 256, 1000), 1e15))
-    block = startNanoseconds / blockNanoseconds - (startNanoseconds % blockNanoseconds < 0 ? 1 : 0)
+    block = floorDivide(startNanoseconds, blockNanoseconds)
     random = Random(seed: seed, UInt64(bitPattern: block), 0)
     drawCandidate()
     while time < startNanoseconds { advance() }

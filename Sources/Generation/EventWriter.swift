@@ -173,7 +173,7 @@ enum EventWriter {
       case .timeMilliseconds: out += NumberText.write(time(op.pointee.small, context), to: out)
       case .timeSeconds:
         let time = time(op.pointee.small, context)
-        out += NumberText.write(time / 1000 - (time % 1000 < 0 ? 1 : 0), to: out)
+        out += NumberText.write(floorDivide(time, 1000), to: out)
       case .timeMicroseconds:
         out += NumberText.write(microseconds(op.pointee.small, context), to: out)
       case .timePattern:
@@ -271,7 +271,7 @@ enum EventWriter {
     case .step, .version: return out + NumberText.write(Int64(ticket.pointee.step), to: out)
     case .startedAt:
       let time = ticket.pointee.startedAt
-      return out + NumberText.write(time / 1_000_000 - (time % 1_000_000 < 0 ? 1 : 0), to: out)
+      return out + NumberText.write(floorDivide(time, 1_000_000), to: out)
     case .number: return out + NumberText.write(ticket.pointee.number, minimumDigits: 1, to: out)
     case .operation: return text(flags.contains(.delete) ? "delete" : flags.contains(.update) ? "update" : "create")
     case nil: return out

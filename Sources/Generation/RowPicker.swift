@@ -77,7 +77,7 @@ struct RowPicker: BitwiseCopyable {
     guard drift > 0 else { return rank }
     let phase = Hash.mix(seed, rank).multipliedFullWidth(by: UInt64(drift)).high
     let shifted = time.addingReportingOverflow(Int64(phase)).partialValue
-    let epoch = shifted / drift - (shifted % drift < 0 ? 1 : 0)
+    let epoch = floorDivide(shifted, drift)
     return Hash.mix(Hash.mix(seed, rank &+ 1), UInt64(bitPattern: epoch)).multipliedFullWidth(by: count).high
   }
 

@@ -80,7 +80,7 @@ public final class KafkaSideOutput: SideOutput {
     var isTaken = false
     // Only a record that was taken takes its headers along.
     defer { if !isTaken { rd_kafka_headers_destroy(headers) } }
-    var patience = Patience(self)
+    var patience = makePatience()
     while true {
       let error = produce(record, headers, client)
       rd_kafka_poll(client.pointer, 0)
@@ -92,7 +92,7 @@ public final class KafkaSideOutput: SideOutput {
           isRetryable: error.isRetryable)
       }
       rd_kafka_poll(client.pointer, 100)
-      try patience.check(self, client)
+      try check(&patience, client)
     }
     isTaken = true
     try checkDeliveries(client)
@@ -100,8 +100,8 @@ public final class KafkaSideOutput: SideOutput {
 
   public func confirm() throws {
     guard let client else { return }
-    var patience = Patience(self)
-    while rd_kafka_flush(client.pointer, 200) != RD_KAFKA_RESP_ERR_NO_ERROR { try patience.check(self, client) }
+    var patience = makePatience()
+    while rd_kafka_flush(client.pointer, 200) != RD_KAFKA_RESP_ERR_NO_ERROR { try check(&patience, client) }
     try checkDeliveries(client)
   }
 
@@ -196,35 +196,15 @@ public final class KafkaSideOutput: SideOutput {
       isRetryable: counters.pointee.firstError.isRetryable)
   }
 
-  /// Watches a wait: as long as reports come in, it may last; without any it ends after the bound.
-  private struct Patience {
-    private var reported: Int64
-    private var since: UInt64
+  private var reportedCount: Int64 { counters.pointee.delivered &+ counters.pointee.failed }
 
-    init(_ output: KafkaSideOutput) {
-      reported = Self.reported(output)
-      since = output.clock.monotonicNanoseconds
-    }
+  private func makePatience() -> DeliveryPatience {
+    DeliveryPatience(reported: reportedCount, since: clock.monotonicNanoseconds)
+  }
 
-    mutating func check(_ output: KafkaSideOutput, _ client: KafkaHandle) throws {
-      try output.checkDeliveries(client)
-      let now = output.clock.monotonicNanoseconds
-      guard Self.reported(output) == reported else {
-        reported = Self.reported(output)
-        since = now
-        return
-      }
-      if now - since > output.blockedTimeoutNanoseconds {
-        let reason = client.events.lastError.map { ": \($0)" } ?? ""
-        throw Failure(
-          .unavailable,
-          "\(output.name): no delivery confirmed for \(output.blockedTimeoutNanoseconds / 1_000_000_000) s\(reason)",
-          isRetryable: true)
-      }
-    }
-
-    private static func reported(_ output: KafkaSideOutput) -> Int64 {
-      output.counters.pointee.delivered &+ output.counters.pointee.failed
-    }
+  private func check(_ patience: inout DeliveryPatience, _ client: KafkaHandle) throws {
+    try checkDeliveries(client)
+    try patience.check(
+      reported: reportedCount, at: clock.monotonicNanoseconds, limit: blockedTimeoutNanoseconds, name: name, client)
   }
 }

@@ -94,7 +94,7 @@ extension KafkaSink {
     _ messages: UnsafeMutablePointer<rd_kafka_message_t>, count: Int, _ topic: OpaquePointer, _ client: KafkaHandle
   ) throws {
     for index in 0..<count where messages[index].err != RD_KAFKA_RESP_ERR_NO_ERROR {
-      var wait = Wait(self)
+      var wait = DeliveryPatience(reported: reportedCount)
       while messages[index].err == RD_KAFKA_RESP_ERR__QUEUE_FULL {
         rd_kafka_poll(client.pointer, 100)
         if rd_kafka_produce_batch(
@@ -102,7 +102,7 @@ extension KafkaSink {
         {
           messages[index].err = RD_KAFKA_RESP_ERR_NO_ERROR
         } else {
-          try wait.check(self, client)
+          try check(&wait, client)
         }
       }
       if messages[index].err != RD_KAFKA_RESP_ERR_NO_ERROR { try refuse(messages[index], topic, client) }
@@ -158,13 +158,13 @@ extension KafkaSink {
   private func produceOne(
     _ fields: UnsafeMutableBufferPointer<rd_kafka_vu_t>, _ topic: OpaquePointer, _ client: KafkaHandle
   ) throws {
-    var wait = Wait(self)
+    var wait = DeliveryPatience(reported: reportedCount)
     while let error = rd_kafka_produceva(client.pointer, fields.baseAddress, fields.count) {
       messages.pointee.err = rd_kafka_error_code(error)
       rd_kafka_error_destroy(error)
       guard messages.pointee.err == RD_KAFKA_RESP_ERR__QUEUE_FULL else { throw Refused() }
       rd_kafka_poll(client.pointer, 100)
-      try wait.check(self, client)
+      try check(&wait, client)
     }
   }
 

@@ -8,10 +8,10 @@ extension KafkaSink {
   @inline(__always)
   func waitForRoom(recordCount: Int64, byteCount: Int64, _ client: KafkaHandle) throws {
     if hasRoom(recordCount: recordCount, byteCount: byteCount) { return }
-    var wait = Wait(self)
+    var wait = DeliveryPatience(reported: reportedCount)
     repeat {
       rd_kafka_poll(client.pointer, 100)
-      try wait.check(self, client)
+      try check(&wait, client)
     } while !hasRoom(recordCount: recordCount, byteCount: byteCount)
   }
 
@@ -22,30 +22,13 @@ extension KafkaSink {
     return records == 0 || (records &+ recordCount <= queueRecordLimit && bytes &+ byteCount <= queueByteLimit)
   }
 
-  /// Watches a wait for room: as long as reports come in, it may last; without any it ends after the sink's bound.
-  struct Wait {
-    private var reported: Int64
-    private var since: UInt64?
-
-    init(_ sink: KafkaSink) { reported = sink.reportedCount }
-
-    mutating func check(_ sink: KafkaSink, _ client: KafkaHandle) throws {
-      try client.checkFatal()
-      let now = sink.clock.monotonicNanoseconds
-      guard sink.reportedCount == reported, let since else {
-        reported = sink.reportedCount
-        since = now
-        return
-      }
-      if now - since > sink.blockedTimeoutNanoseconds {
-        let reason = client.events.lastError.map { ": \($0)" } ?? ""
-        throw Failure(
-          .unavailable,
-          "\(sink.name): no delivery confirmed for \(sink.blockedTimeoutNanoseconds / 1_000_000_000) s with a full queue\(reason)",
-          isRetryable: true)
-      }
-    }
+  /// Checks a wait for room.
+  func check(_ patience: inout DeliveryPatience, _ client: KafkaHandle) throws {
+    try client.checkFatal()
+    try patience.check(
+      reported: reportedCount, at: clock.monotonicNanoseconds, limit: blockedTimeoutNanoseconds, name: name,
+      state: " with a full queue", client)
   }
 
-  private var reportedCount: Int64 { counters.pointee.delivered &+ counters.pointee.failed }
+  var reportedCount: Int64 { counters.pointee.delivered &+ counters.pointee.failed }
 }

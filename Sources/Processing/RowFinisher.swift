@@ -58,8 +58,13 @@ final class RowFinisher {
   }
 
   private let views: [View]
+  /// Some view has a default or a derived feature; else rows are complete as the windows give them.
+  private let isNeeded: Bool
 
-  init(_ views: [FeatureView]) { self.views = views.map(View.init) }
+  init(_ views: [FeatureView]) {
+    self.views = views.map(View.init)
+    isNeeded = self.views.contains { $0.hasDefaults || $0.derived != nil }
+  }
 
   /// In how many rows, of all batches, a derived feature of a view was null for a reason.
   func nullCounts(ofView view: Int) -> NullCounts {
@@ -69,6 +74,7 @@ final class RowFinisher {
 
   /// Completes all rows.
   func finish(_ rows: FeatureRowBatch) {
+    guard isNeeded else { return }
     var waits = false
     for (index, row) in rows.rows.enumerated() {
       let view = views[Int(row.view)]

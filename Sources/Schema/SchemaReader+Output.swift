@@ -38,7 +38,9 @@ extension SchemaReader {
     if let timestamp = reader.oneOf("timestamp", RecordTime.self) { settings.usesEventTimestamp = timestamp == .event }
     if let partitions = reader.integer("partitions", in: 1...10_000) { settings.partitionCount = Int(partitions) }
     if let headers = reader.mapping("headers") { settings.headers = readHeaders(headers) }
-    if let node = reader.node("schema_registry") { settings.schemaRegistry = registry(node, reader.what("schema_registry")) }
+    if let node = reader.node("schema_registry") {
+      settings.schemaRegistry = values.registryURL(node, reader.what("schema_registry"))
+    }
     if reader.has("schema_registry"), settings.format != .avro {
       diagnostics.warning(
         "unused", at: reader.keyLocation("schema_registry"),
@@ -63,16 +65,6 @@ extension SchemaReader {
       values.warnOfTrap(scalar, at: pair.value.location, reader.what(pair.name))
       return (pair.name, scalar.text)
     }
-  }
-
-  private func registry(_ node: ConfigurationNode, _ what: String) -> String? {
-    guard let text = values.string(node, what) else { return nil }
-    let scheme = ["http://", "https://"].first { text.hasPrefix($0) }
-    guard let scheme, text.count > scheme.count, !text.contains(where: \.isWhitespace) else {
-      values.mismatch(node, what, expected: "a URL like http://localhost:8081", code: "wrong-value")
-      return nil
-    }
-    return text
   }
 
   // MARK: - Keys

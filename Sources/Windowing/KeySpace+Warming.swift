@@ -21,9 +21,16 @@ extension KeySpace {
     warmth = touched
   }
 
+  /// Where a block of nodes begins at `position`, touches what their keys will need.
+  @inline(__always)
+  func warm(nodes: ContiguousArray<UInt32>, at position: Int, of group: PaneGroup) {
+    guard position % Self.blockCount == 0 else { return }
+    nodes.withUnsafeBufferPointer { warm(UnsafeBufferPointer(rebasing: $0[position...].prefix(Self.blockCount)), of: group) }
+  }
+
   /// Touches what the keys of these nodes will need, their home in the index included: they may be removed. Up to `blockCount` of them.
   @inline(never)
-  func warm(nodes: UnsafeBufferPointer<UInt32>, of group: PaneGroup) {
+  private func warm(_ nodes: UnsafeBufferPointer<UInt32>, of group: PaneGroup) {
     var touched: UInt64 = 0
     for index in 0..<nodes.count { warmedEntries[index] = PaneGroup.key(of: group.node(nodes[index])) &+ 1 }
     for index in 0..<nodes.count {

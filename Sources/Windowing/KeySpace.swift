@@ -141,8 +141,7 @@ final class KeySpace {
         continue
       }
       for (reach, paneReach) in group.plan.reaches.enumerated() { leave(group, reach: reach, paneReach, at: time) }
-      let longest = group.plan.reaches.last!.reach
-      while let oldest = group.panes.first, group.end(ofPane: oldest.number) + longest <= time {
+      while let oldest = group.panes.first, group.end(ofPane: oldest.number) + group.longestReach <= time {
         for node in group.removeFirstPane() { free(node, of: index) }
       }
       group.updateDeadline()

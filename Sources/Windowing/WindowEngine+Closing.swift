@@ -75,7 +75,7 @@ extension WindowEngine {
     rowLimit: Int
   ) -> Bool {
     let group = space.groups[groupIndex]
-    guard let pane = group.panes.first, pane.number == number else { return true }
+    guard group.panes.first?.number == number else { return true }
     // Taken out of the pane, so that neither is copied.
     var nodes = group.takeNodesOfFirstPane()
     for position in nodes.indices {
@@ -84,11 +84,7 @@ extension WindowEngine {
         group.panes[0].nodes = nodes
         return false
       }
-      if position % KeySpace.blockCount == 0 {
-        nodes.withUnsafeBufferPointer {
-          space.warm(nodes: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)), of: group)
-        }
-      }
+      space.warm(nodes: nodes, at: position, of: group)
       appendRows(ofKeyAt: nodes[position], number...number, space, groupIndex, bounds, into: output)
       space.free(nodes[position], of: groupIndex)
     }
@@ -147,11 +143,7 @@ extension WindowEngine {
     while let oldest = group.panes.first, oldest.number <= window {
       let nodes = group.removeFirstPane()
       for (position, node) in nodes.enumerated() {
-        if position % KeySpace.blockCount == 0 {
-          nodes.withUnsafeBufferPointer {
-            space.warm(nodes: UnsafeBufferPointer(rebasing: $0[position...].prefix(KeySpace.blockCount)), of: group)
-          }
-        }
+        space.warm(nodes: nodes, at: position, of: group)
         space.free(node, of: groupIndex)
       }
     }
