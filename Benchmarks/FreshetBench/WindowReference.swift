@@ -63,7 +63,7 @@ final class TotallingStore: FeatureStore {
   let name = "totals"
   private(set) var totals = WindowTotals()
 
-  func write(_ rows: FeatureRowBatch) {
+  func write(_ rows: FeatureRowBatch, at positions: [FlushPosition]) -> [FenceRefusal] {
     for row in rows.rows {
       let values = rows.values[Int(row.firstValue)...].prefix(3).map { value in
         value.kind == .double ? Double(bitPattern: value.bits) : Double(Int64(bitPattern: value.bits))
@@ -73,6 +73,7 @@ final class TotallingStore: FeatureStore {
       totals.cents += Int64((values[1] * 100).rounded())
       totals.sessions += Int64(values[2].rounded())
     }
+    return []
   }
 
   func close() {}

@@ -1,6 +1,7 @@
 // Checkpoints as files of a directory: written aside, synced, then renamed over the old one, so that a crash leaves the old or the new.
 
 import Base
+import Features
 import Records
 
 #if canImport(Glibc)
@@ -22,7 +23,7 @@ public final class DirectoryCheckpointStore: CheckpointStore {
     }
   }
 
-  public func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex) throws {
+  public func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex, under fence: Fence?) throws {
     let path = path(of: partition)
     let writer = try FileDescriptorWriter(path: path + ".new")
     try writer.write(snapshot)

@@ -29,13 +29,14 @@ public final class NDJSONRowStore: FeatureStore {
     }
   }
 
-  public func write(_ rows: FeatureRowBatch) throws {
+  public func write(_ rows: FeatureRowBatch, at positions: [FlushPosition]) throws -> [FenceRefusal] {
     line.removeAll()
     for row in rows.rows {
       append(row, of: rows)
       if line.count >= 1 << 16 { try flushLines() }
     }
     try flushLines()
+    return []
   }
 
   public func close() throws {}
@@ -88,6 +89,6 @@ public final class NDJSONRowStore: FeatureStore {
 public final class NullRowStore: FeatureStore {
   public let name = "null"
   public init() {}
-  public func write(_ rows: FeatureRowBatch) throws {}
+  public func write(_ rows: FeatureRowBatch, at positions: [FlushPosition]) throws -> [FenceRefusal] { [] }
   public func close() throws {}
 }

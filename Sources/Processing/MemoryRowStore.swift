@@ -34,7 +34,7 @@ public final class MemoryRowStore: FeatureStore {
   /// - Parameter views: The pipeline's views, in its order.
   public init(_ views: [StoredView]) { self.views = views }
 
-  public func write(_ batch: FeatureRowBatch) throws {
+  public func write(_ batch: FeatureRowBatch, at positions: [FlushPosition]) throws -> [FenceRefusal] {
     for row in batch.rows {
       let view = Int(row.view)
       let values = views[view].featureNames.indices.map { ExpectedValue(batch.values[Int(row.firstValue) + $0], in: batch.bytes) }
@@ -50,6 +50,7 @@ public final class MemoryRowStore: FeatureStore {
         rows.append(read)
       }
     }
+    return []
   }
 
   public func close() throws {}

@@ -1,6 +1,7 @@
 // Partitions that come and go, and what is remembered of them: state in the checkpoint store first, then the committed offset.
 
 import Base
+import Features
 import Logging
 import Records
 import Windowing
@@ -41,7 +42,7 @@ extension Worker {
       else { continue }
       snapshot.removeAll()
       state.save(to: snapshot, nextOffset: nextOffset)
-      try checkpoints.save(UnsafeRawBufferPointer(snapshot.bytes), of: index)
+      try checkpoints.save(UnsafeRawBufferPointer(snapshot.bytes), of: index, under: nil)
       state.savedOffset = state.nextOffset
       state.savedTime = state.engine.watermark.streamTime
       counts.checkpoints += 1

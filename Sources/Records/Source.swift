@@ -56,8 +56,19 @@ public protocol Source: AnyObject {
   /// How many records of `partition` still lie ahead, as far as the source knows.
   func lag(of partition: PartitionIndex) -> Int64?
 
+  /// Whether it is certain that nothing lies ahead: the other end was asked and has answered. What cannot be reached is not silent.
+  func isSilent(_ partition: PartitionIndex) -> Bool
+
+  /// While paused, a poll brings no records, but still tells of partitions that come and go.
+  func setPaused(_ isPaused: Bool) throws
+
   /// Leaves the group or closes the file. Called once.
   func close() throws
+}
+
+extension Source {
+  public func isSilent(_ partition: PartitionIndex) -> Bool { lag(of: partition) == 0 }
+  public func setPaused(_ isPaused: Bool) throws {}
 }
 
 /// Where a generator's records go.
@@ -92,13 +103,4 @@ public struct DeliveryCounts: Equatable, Sendable {
 
   /// Records still on their way: the depth of the sink's queue.
   public var inFlight: Int64 { written - delivered - failed }
-}
-
-/// Keeps one snapshot of state per partition, so that a later owner of the partition goes on where this one was.
-public protocol CheckpointStore: AnyObject {
-  /// Replaces the partition's snapshot; on return it survives a crash of this process.
-  func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex) throws
-
-  /// The last snapshot saved, or nil where there is none.
-  func load(_ partition: PartitionIndex) throws -> ByteBuffer?
 }

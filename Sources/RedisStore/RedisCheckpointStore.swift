@@ -8,6 +8,7 @@
 // removes the generations in between, so a crash in the middle of a save leaves nothing for long.
 
 import Base
+import Features
 import Records
 
 /// Keeps the snapshots of one pipeline's topic.
@@ -36,7 +37,7 @@ public final class RedisCheckpointStore: CheckpointStore {
     keyStart = "\(prefix):_freshet:checkpoint:\(pipeline):\(topic)"
   }
 
-  public func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex) throws {
+  public func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex, under fence: Fence?) throws {
     try connection.retrying {
       let key = "\(keyStart):\(partition)"
       let what = "saving the checkpoint of partition \(partition)"

@@ -81,8 +81,8 @@ public final class RedisFeatureStore: FeatureStore {
     order = views.map { _ in [] }
   }
 
-  public func write(_ rows: FeatureRowBatch) throws {
-    guard !rows.isEmpty else { return }
+  public func write(_ rows: FeatureRowBatch, at positions: [FlushPosition]) throws -> [FenceRefusal] {
+    guard !rows.isEmpty else { return [] }
     let writtenAt = clock.nowMilliseconds
     for view in order.indices { order[view].removeAll(keepingCapacity: true) }
     for (index, row) in rows.rows.enumerated() { order[Int(row.view)].append(index) }
@@ -96,6 +96,7 @@ public final class RedisFeatureStore: FeatureStore {
       }
     }
     writtenRowCount += Int64(rows.rows.count)
+    return []
   }
 
   public func close() throws { connection.disconnect() }

@@ -124,7 +124,7 @@ private func readAll(_ source: LineSource) throws -> [Line] {
     let store = try DirectoryCheckpointStore(directory: folder, prefix: "p-topic")
     #expect(try store.load(3) == nil)
     for text in ["first", "second, longer than the first", "3"] {
-      try Data(text.utf8).withUnsafeBytes { try store.save($0, of: 3) }
+      try Data(text.utf8).withUnsafeBytes { try store.save($0, of: 3, under: nil) }
       #expect(try store.load(3)?.string == text)
     }
     #expect(try DirectoryCheckpointStore(directory: folder, prefix: "p-topic").load(3)?.string == "3")

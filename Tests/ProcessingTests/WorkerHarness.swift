@@ -97,7 +97,7 @@ final class MemoryStore: FeatureStore {
 
   init(_ pipeline: PipelineDefinition) { views = pipeline.views.map { StoredView($0, entities: pipeline.entities) } }
 
-  func write(_ batch: FeatureRowBatch) throws {
+  func write(_ batch: FeatureRowBatch, at positions: [FlushPosition]) throws -> [FenceRefusal] {
     try onWrite()
     for row in batch.rows {
       let view = views[Int(row.view)]
@@ -118,6 +118,7 @@ final class MemoryStore: FeatureStore {
           start: row.isWindow ? row.windowStart : nil,
           end: row.isWindow ? row.windowEnd : nil, asOf: row.asOf, values: values))
     }
+    return []
   }
 
   func close() throws {}
@@ -137,7 +138,7 @@ final class MemoryCheckpoints: CheckpointStore {
   /// A copy.
   init(_ other: MemoryCheckpoints) { saved = other.saved }
 
-  func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex) throws { saved[partition] = Array(snapshot) }
+  func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex, under fence: Fence?) throws { saved[partition] = Array(snapshot) }
 
   func load(_ partition: PartitionIndex) throws -> ByteBuffer? {
     saved[partition].map { bytes in
