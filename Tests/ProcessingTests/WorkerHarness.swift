@@ -138,7 +138,9 @@ final class MemoryCheckpoints: CheckpointStore {
   /// A copy.
   init(_ other: MemoryCheckpoints) { saved = other.saved }
 
-  func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex, under fence: Fence?) throws { saved[partition] = Array(snapshot) }
+  func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex, under fence: Fence?) throws {
+    saved[partition] = Array(snapshot)
+  }
 
   func load(_ partition: PartitionIndex) throws -> ByteBuffer? {
     saved[partition].map { bytes in
