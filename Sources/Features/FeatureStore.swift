@@ -26,6 +26,10 @@ public protocol FeatureStore: AnyObject {
   /// A retryable failure means that it is not known which rows were written: write the same rows again, or claim anew.
   func write(_ rows: FeatureRowBatch, at positions: [FlushPosition]) throws -> [FenceRefusal]
 
+  /// Forgets how far the rows of a claimed partition had come, for one that is to be read again from its beginning: its rows may then go
+  /// back, once. The generation stays.
+  func startAfresh(_ partition: PartitionIndex, as owner: FenceOwner) throws
+
   /// Forgets a partition that is no longer ours.
   func release(_ partition: PartitionIndex)
 
@@ -35,6 +39,7 @@ public protocol FeatureStore: AnyObject {
 
 extension FeatureStore {
   public func claim(_ partition: PartitionIndex, as owner: FenceOwner) throws -> Fence? { nil }
+  public func startAfresh(_ partition: PartitionIndex, as owner: FenceOwner) throws {}
   public func release(_ partition: PartitionIndex) {}
 
   /// Writes rows whatever the fences say, where none was claimed.
@@ -48,10 +53,13 @@ public struct FenceOwner: Equatable, Sendable {
   public var token: String
   /// For people: host and process.
   public var name: String
+  /// How many partitions the owner sees in the topic; nil where it does not know. The first number that a fence is told stays in it.
+  public var partitionCount: Int?
 
-  public init(token: String, name: String) {
+  public init(token: String, name: String, partitionCount: Int? = nil) {
     self.token = token
     self.name = name
+    self.partitionCount = partitionCount
   }
 }
 
@@ -69,10 +77,13 @@ public struct Fence: Equatable, Sendable {
   public var idleAdvances: [IdleAdvance]
   /// Who held it before, for messages; nil where nobody did, or where it was given up in order.
   public var previousOwner: String?
+  /// How many partitions the topic had when the fence was made, or started afresh; nil where nobody has said. Another number than the
+  /// owner's means that keys have moved between partitions.
+  public var partitionCount: Int?
 
   public init(
     generation: Int64, owner: FenceOwner, nextOffset: Offset? = nil, flushingTo: Offset? = nil, watermark: Int64? = nil,
-    idleAdvances: [IdleAdvance] = [], previousOwner: String? = nil
+    idleAdvances: [IdleAdvance] = [], previousOwner: String? = nil, partitionCount: Int? = nil
   ) {
     self.generation = generation
     self.owner = owner
@@ -81,6 +92,7 @@ public struct Fence: Equatable, Sendable {
     self.watermark = watermark
     self.idleAdvances = idleAdvances
     self.previousOwner = previousOwner
+    self.partitionCount = partitionCount
   }
 }
 

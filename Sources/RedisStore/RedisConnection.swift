@@ -14,11 +14,9 @@ import Logging
 /// Times and bounds of a connection, in ms.
 public struct RedisTimeouts: Sendable {
   /// For the connection to be made.
-  public var connectMilliseconds = 5000
+  public var connectMilliseconds = 3000
   /// For an answer.
-  public var commandMilliseconds = 10_000
-  /// How long a lost connection is tried again before the command fails as unavailable.
-  public var retryMilliseconds = 15_000
+  public var commandMilliseconds = 5000
 
   public init() {}
 }
@@ -31,8 +29,12 @@ public final class RedisConnection {
   private let password: String?
   private let timeouts: RedisTimeouts
   private let logger: Logger
-  private let clock = SystemClock()
   private var context: UnsafeMutablePointer<redisContext>?
+  /// How many connections were made: what was sent over an earlier one may still arrive.
+  private(set) var incarnation = 0
+  /// Whether the last connection was given up because no answer came: then another try would only wait as long again.
+  private var hasTimedOut = false
+  var isOpen: Bool { context != nil }
 
   /// Connects, authenticates and selects the database, without trying twice.
   public init(
@@ -58,26 +60,20 @@ public final class RedisConnection {
     context = nil
   }
 
-  /// Runs `body`, again after a reconnect when the connection broke or Redis was not ready, with a growing pause, up to the bound. What
-  /// `body` does must bear repeating.
+  /// Runs `body`; once more, over a new connection, where the one that there was broke. Longer waits are the caller's, who is told by a
+  /// retryable failure. What `body` does must bear repeating.
   func retrying<Result>(_ body: () throws -> Result) throws -> Result {
-    var pauseMilliseconds: UInt32 = 20
-    var deadline: UInt64?
-    while true {
-      do {
-        if context == nil { try open() }
-        return try body()
-      } catch let failure as Failure where failure.isRetryable {
-        disconnect()
-        let now = clock.monotonicNanoseconds
-        if deadline == nil { logger.debug("Redis is gone, trying again", metadata: ["redis.reason": "\(failure.message)"]) }
-        let end = deadline ?? now + UInt64(timeouts.retryMilliseconds) * 1_000_000
-        deadline = end
-        guard now < end else { throw failure }
-        usleep(pauseMilliseconds * 1000)
-        pauseMilliseconds = min(pauseMilliseconds * 2, 1000)
-      }
+    if context == nil { try open() }
+    do { return try body() } catch let failure as Failure where failure.isRetryable && context == nil && !hasTimedOut {
+      logger.debug("The connection to Redis broke, making another", metadata: ["redis.reason": "\(failure.message)"])
+      try open()
+      return try body()
     }
+  }
+
+  /// Runs `body` on the connection to the node that has `key`; what it does may look at keys of one slot only.
+  func retrying<Result>(at key: String, _ body: (RedisConnection) throws -> Result) throws -> Result {
+    try retrying { try body(self) }
   }
 
   /// One command, one reply; an error reply becomes a failure.
@@ -118,8 +114,15 @@ public final class RedisConnection {
   /// The next reply; an error becomes a failure that says `what` was being done.
   func checkedReply(_ what: String) throws -> RedisReply {
     let reply = try reply()
-    if let error = reply.error { throw RedisError(text: error).failure(name, what) }
+    if let error = reply.error { throw failure(error, what) }
     return reply
+  }
+
+  /// What an error reply means. Closes where another Redis may by now be found at the address.
+  func failure(_ text: String, _ what: String) -> Failure {
+    let error = RedisError(text: text)
+    if error.isElsewhere { disconnect() }
+    return error.failure(name, what)
   }
 
   private func open() throws {
@@ -131,6 +134,8 @@ public final class RedisConnection {
       }
     guard let opened else { throw Failure(.unavailable, "\(name): out of memory") }
     context = opened
+    incarnation += 1
+    hasTimedOut = false
     guard opened.pointee.err == 0 else {
       let reason = Self.errorText(opened)
       disconnect()
@@ -139,6 +144,7 @@ public final class RedisConnection {
     guard redisSetTimeout(opened, Self.timeval(timeouts.commandMilliseconds)) == REDIS_OK else {
       throw brokenContext(opened)
     }
+    if case .tcp = address.endpoint { redisEnableKeepAlive(opened) }
     do {
       if let password {
         if let user = address.user {
@@ -159,6 +165,7 @@ public final class RedisConnection {
   /// Closes, because after an error hiredis can do nothing else with a context.
   private func brokenContext(_ context: UnsafeMutablePointer<redisContext>) -> Failure {
     let reason = Self.errorText(context)
+    hasTimedOut = context.pointee.err == REDIS_ERR_IO && errno == EAGAIN
     disconnect()
     return lost(reason)
   }

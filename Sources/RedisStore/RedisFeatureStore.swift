@@ -4,9 +4,10 @@
 //   {prefix}:{view}:{entity key}:{window_start}   a closed window       {prefix}:{view}:{window_start}   of `entity: all`
 //
 // One field per feature with its plain text; null deletes the field, so that an absent field is a null value. `_as_of`, `_last_event`
-// and `_written_at` are ms since the epoch. A chunk of one view's rows is one call of a script that sets, deletes and renews the expiry of
-// each row; it names the fields once. Several chunks are on their way at once, and every answer is read. Values are absolute: writing a
-// batch twice does no harm.
+// and `_written_at` are ms since the epoch, `_position` says which records are in the row. Rows go partition by partition, in calls of a
+// script that checks the partition's fence first (`FenceScripts.write`). Several calls are on their way at once, and every answer is read;
+// but the call that finishes a partition's flush is sent when all others have been confirmed, so that next_offset never says more than is
+// true. Values are absolute: writing a batch twice does no harm.
 
 import Base
 import Features
@@ -20,138 +21,185 @@ public final class RedisFeatureStore: FeatureStore {
   public private(set) var writtenRowCount: Int64 = 0
 
   private let connection: RedisConnection
+  private let fences: RedisFences?
   private let layouts: [ViewLayout]
   private let clock: any Clock
-  private let script = RedisScript(RedisFeatureStore.rowScript)
-  /// Per view: its rows in the batch being written.
-  private var order: [[Int]]
-  private let keys = ByteBuffer(capacity: 1 << 16)
-  private let arguments = ByteBuffer(capacity: 1 << 18)
-  private let header = ByteBuffer(capacity: 256)
-  private let keyText = ByteBuffer(capacity: 256)
+  private let script = RedisScript(FenceScripts.write)
 
-  /// A chunk ends after this many rows or bytes: long enough to spread the call's cost, short enough that Redis serves others in between.
-  private static let chunkRowLimit = 256
-  private static let chunkByteLimit = 64 << 10
-  /// Chunks sent and not yet answered.
+  /// The batch being written: its partitions, and where the objects of partitions that were there before are kept.
+  private var parts: [PartitionRows] = []
+  private var knownParts: [PartitionIndex: PartitionRows] = [:]
+  private var call = RowCall()
+  /// Calls that were sent and not yet answered, oldest first.
+  private var pending: [(part: PartitionRows, isLast: Bool)] = []
+  private var refusals: [PartitionIndex: FenceRefusal] = [:]
+  /// Partitions whose generation is a later one than ours.
+  private var superseded: Set<PartitionIndex> = []
+
   private static let pipelineDepth = 8
 
-  /// KEYS: one per row. ARGV: expiry in ms or 0, the time of writing, how many fields a row has, their names; then per row its nulls
-  /// (empty where it has none, else one digit per field) and its values.
-  private static let rowScript = """
-    local ttl, count = ARGV[1], tonumber(ARGV[3])
-    local row = {}
-    for f = 1, count do row[2 * f - 1] = ARGV[3 + f] end
-    row[2 * count + 1] = '_written_at'
-    row[2 * count + 2] = ARGV[2]
-    local at = 4 + count
-    for i = 1, #KEYS do
-      local key, nulls = KEYS[i], ARGV[at]
-      if nulls == '' then
-        for f = 1, count do row[2 * f] = ARGV[at + f] end
-        redis.call('HSET', key, unpack(row, 1, 2 * count + 2))
-      else
-        local set, del = {}, {}
-        for f = 1, count do
-          if string.byte(nulls, f) == 49 then
-            del[#del + 1] = row[2 * f - 1]
-          else
-            set[#set + 1] = row[2 * f - 1]
-            set[#set + 1] = ARGV[at + f]
-          end
-        end
-        redis.call('HSET', key, '_written_at', ARGV[2], unpack(set))
-        redis.call('HDEL', key, unpack(del))
-      end
-      if ttl ~= '0' then redis.call('PEXPIRE', key, ttl) end
-      at = at + count + 1
-    end
-    return #KEYS
-    """
-
-  /// - Parameter views: in the order of `FeatureRow.view`.
-  public init(_ connection: RedisConnection, prefix: String, views: [StoredView], clock: any Clock = SystemClock()) {
+  /// - Parameters:
+  ///   - fences: The names of the partitions' fences; nil for a store that keeps none.
+  ///   - views: in the order of `FeatureRow.view`.
+  public init(
+    _ connection: RedisConnection, prefix: String, views: [StoredView], fences: FenceKeys? = nil, clock: any Clock = SystemClock()
+  ) {
     self.connection = connection
     self.clock = clock
+    self.fences = fences.map { RedisFences(connection, keys: $0, clock: clock) }
     layouts = views.map { ViewLayout($0, prefix: prefix) }
     for view in views {
       // `unpack` in Redis' Lua takes fewer than 8000 values.
       precondition(view.featureNames.count < 3500, "a view has at most 3499 features")
     }
-    order = views.map { _ in [] }
+  }
+
+  public func claim(_ partition: PartitionIndex, as owner: FenceOwner) throws -> Fence? {
+    try fences?.claim(partition, as: owner)
+  }
+
+  public func startAfresh(_ partition: PartitionIndex, as owner: FenceOwner) throws {
+    try fences?.startAfresh(partition, as: owner)
+  }
+
+  public func release(_ partition: PartitionIndex) {
+    fences?.release(partition)
+    knownParts[partition] = nil
   }
 
   public func write(_ rows: FeatureRowBatch, at positions: [FlushPosition]) throws -> [FenceRefusal] {
-    guard !rows.isEmpty else { return [] }
+    guard !rows.isEmpty || !positions.isEmpty else { return [] }
+    sort(rows, positions)
     let writtenAt = clock.nowMilliseconds
-    for view in order.indices { order[view].removeAll(keepingCapacity: true) }
-    for (index, row) in rows.rows.enumerated() { order[Int(row.view)].append(index) }
     try connection.retrying {
-      // Twice at most: a script that is forgotten again and again is Redis refusing to keep it.
-      if try !attempt(rows, writtenAt) {
-        script.forget()
-        guard try attempt(rows, writtenAt) else {
-          throw Failure(.unavailable, "\(name): Redis does not keep the row script", isRetryable: true)
+      refusals.removeAll(keepingCapacity: true)
+      superseded.removeAll(keepingCapacity: true)
+      for part in parts { try renew(part) }
+      // Again for a script that was forgotten, and for a fence that is ours under a later generation: once is the rule for both.
+      for _ in 0..<Self.attemptLimit {
+        do { if try attempt(rows, writtenAt) { return } } catch {
+          // Answers that nobody has read would be taken for those of the next command.
+          if !pending.isEmpty { connection.disconnect() }
+          throw error
         }
       }
+      throw Failure(
+        .unavailable, "\(name): writing features: Redis does not keep the script, or a fence changes all the time",
+        isRetryable: true)
     }
-    writtenRowCount += Int64(rows.rows.count)
-    return []
+    for part in parts where refusals[part.partition] == nil { writtenRowCount += Int64(part.rowCount) }
+    return parts.compactMap { refusals[$0.partition] }
   }
 
   public func close() throws { connection.disconnect() }
 
-  /// Sends all chunks and reads all answers; false when Redis did not know the script.
-  private func attempt(_ rows: FeatureRowBatch, _ writtenAt: Int64) throws -> Bool {
-    let digest = try script.digest(on: connection)
-    var pending = 0
-    var knowsScript = true
-    var refusal: RedisError?
-    func readOne() throws {
-      let reply = try connection.reply()
-      pending -= 1
-      guard let text = reply.error else { return }
-      let error = RedisError(text: text)
-      if error.isForgottenScript { knowsScript = false } else if refusal == nil { refusal = error }
+  private static let attemptLimit = 4
+
+  /// Sorts the batch's rows by partition and view.
+  private func sort(_ rows: FeatureRowBatch, _ positions: [FlushPosition]) {
+    parts.removeAll(keepingCapacity: true)
+    for part in knownParts.values { part.removeAll() }
+    for position in positions {
+      let part = part(of: position.partition)
+      if part.isEmpty { parts.append(part) }
+      part.position = position
     }
-    for view in layouts.indices {
-      var first = 0
-      while first < order[view].count, refusal == nil, knowsScript {
-        first += try sendChunk(rows, view, from: first, digest, writtenAt)
-        pending += 1
-        if pending == Self.pipelineDepth { try readOne() }
+    var part: PartitionRows?
+    for (index, row) in rows.rows.enumerated() {
+      if part?.partition != row.partition {
+        let found = self.part(of: row.partition)
+        if found.isEmpty { parts.append(found) }
+        part = found
       }
+      part?.append(index, view: Int(row.view))
     }
-    while pending > 0 { try readOne() }
-    if let refusal { throw refusal.failure(name, "writing features") }
-    return knowsScript
   }
 
-  /// Sends one call of the script with rows of one view; returns how many.
-  private func sendChunk(
-    _ rows: FeatureRowBatch, _ view: Int, from first: Int, _ digest: String, _ writtenAt: Int64
-  ) throws -> Int {
-    let layout = layouts[view]
-    keys.removeAll()
-    arguments.removeAll()
-    layout.appendFields(writtenAt, to: arguments)
-    var count = 0
-    while first + count < order[view].count, count < Self.chunkRowLimit, keys.count + arguments.count < Self.chunkByteLimit {
-      let row = rows.rows[order[view][first + count]]
-      layout.appendKey(of: row, in: rows, to: keys, scratch: keyText)
-      layout.appendValues(of: row, in: rows, to: arguments)
-      count += 1
+  private func part(of partition: PartitionIndex) -> PartitionRows {
+    if let part = knownParts[partition] { return part }
+    let part = PartitionRows(partition, viewCount: layouts.count)
+    knownParts[partition] = part
+    return part
+  }
+
+  private func renew(_ part: PartitionRows) throws {
+    guard let refusal = try fences?.renew(part.partition, isSuperseded: superseded.contains(part.partition)) else { return }
+    refusals[part.partition] = refusal
+  }
+
+  /// Sends all calls and reads all answers; false where something is to be tried again.
+  private func attempt(_ rows: FeatureRowBatch, _ writtenAt: Int64) throws -> Bool {
+    let digest = try script.digest(on: connection)
+    var answers = Answers()
+    // A connection that broke in the last attempt has taken its answers with it.
+    pending.removeAll(keepingCapacity: true)
+    superseded.removeAll(keepingCapacity: true)
+    for part in parts {
+      part.rewind()
+      // All but what fits into the last call.
+      while answers.isGood, !isRefused(part), part.remaining > (isFenced(part) ? RowCall.rowLimit : 0) {
+        try send(rows, part, isLast: false, digest, writtenAt)
+        if pending.count == Self.pipelineDepth { try readOne(&answers) }
+      }
     }
-    header.removeAll()
-    RESP.appendCommand(
-      argumentCount: 3 + count + layout.leadingArgumentCount + count * layout.argumentCountPerRow, to: header)
-    RESP.append("EVALSHA", to: header)
-    RESP.append(digest, to: header)
-    RESP.append(Int64(count), to: header)
-    try connection.send(header.bytes)
-    try connection.send(keys.bytes)
-    try connection.send(arguments.bytes)
-    try connection.flush()
-    return count
+    while !pending.isEmpty { try readOne(&answers) }
+    for part in parts where isFenced(part) {
+      var isLast = false
+      while answers.isGood, !isRefused(part), !isLast {
+        isLast = try send(rows, part, isLast: true, digest, writtenAt)
+        // Not the last after all: its rows are long.
+        while !isLast && !pending.isEmpty || pending.count == Self.pipelineDepth { try readOne(&answers) }
+      }
+    }
+    while !pending.isEmpty { try readOne(&answers) }
+    if let error = answers.error { throw connection.failure(error.text, "writing features") }
+    for part in parts where superseded.contains(part.partition) { try renew(part) }
+    if !answers.knowsScript { script.forget() }
+    return answers.knowsScript && superseded.isEmpty
+  }
+
+  private func isRefused(_ part: PartitionRows) -> Bool {
+    refusals[part.partition] != nil || superseded.contains(part.partition)
+  }
+
+  private func isFenced(_ part: PartitionRows) -> Bool { fences?.held[part.partition] != nil }
+
+  /// Sends one call; returns whether it finishes the partition's flush.
+  @discardableResult
+  private func send(
+    _ rows: FeatureRowBatch, _ part: PartitionRows, isLast: Bool, _ digest: String, _ writtenAt: Int64
+  ) throws -> Bool {
+    call.fill(part, of: rows, layouts, byteLimit: isLast ? 4 * RowCall.byteLimit : RowCall.byteLimit)
+    var lead = RowCall.Lead(fence: nil, position: part.position, isLast: isLast && part.remaining == 0, writtenAt: writtenAt)
+    if let fences, let held = fences.held[part.partition] {
+      precondition(part.position != nil, "rows of a claimed partition are written at a position")
+      lead.fence = (fences.key(part.partition), held)
+    }
+    try call.send(lead, digest: digest, on: connection)
+    pending.append((part, lead.isLast))
+    return lead.isLast
+  }
+
+  /// What was answered so far.
+  private struct Answers {
+    var knowsScript = true
+    var error: RedisError?
+    var isGood: Bool { knowsScript && error == nil }
+  }
+
+  private func readOne(_ answers: inout Answers) throws {
+    let reply = try connection.reply()
+    let (part, isLast) = pending.removeFirst()
+    if let text = reply.error {
+      let error = RedisError(text: text)
+      if error.isForgottenScript { answers.knowsScript = false } else if answers.error == nil { answers.error = error }
+    } else if let step = reply.integer {
+      if isLast { fences?.confirm(part.partition, step: step) }
+    } else if let refusal = try fences?.refusal(in: reply, of: part.partition, "writing features") {
+      // Of our own token, perhaps: a claim that was thought lost has arrived after the one that followed it.
+      if case .overtaken = refusal.reason { superseded.insert(part.partition) } else { refusals[part.partition] = refusal }
+    } else {
+      throw Failure(.failure, "\(name): writing features: Redis gave an answer that the script does not give")
+    }
   }
 }

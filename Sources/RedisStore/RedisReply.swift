@@ -70,17 +70,25 @@ struct RedisError {
   /// A script that Redis has forgotten (restart, SCRIPT FLUSH): load it and try again.
   var isForgottenScript: Bool { text.hasPrefix("NOSCRIPT") }
 
-  /// Redis will serve in a moment: it loads its data, or a replica takes over.
+  /// Redis will serve in a moment: it loads its data, runs a script, or a replica takes over.
   var isPassing: Bool {
-    ["LOADING", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "BUSY "].contains { text.hasPrefix($0) }
+    ["LOADING", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "BUSY ", "NOREPLICAS"].contains { text.hasPrefix($0) }
+      || text.contains("Script killed by user")
   }
+
+  /// After a failover another Redis may answer at the address, so it is to be looked up again.
+  var isElsewhere: Bool {
+    isReadOnly || ["LOADING", "MASTERDOWN", "CLUSTERDOWN"].contains { text.hasPrefix($0) }
+  }
+
+  private var isReadOnly: Bool { text.hasPrefix("READONLY") || text.contains("READONLY You can't write") }
 
   /// The failure to report; `what` says what was being done.
   func failure(_ name: String, _ what: String) -> Failure {
     let meaning: (explanation: String, code: ExitCode, isRetryable: Bool) =
       if text.hasPrefix("OOM") || text.contains("OOM command not allowed") {
         ("Redis is out of memory (maxmemory)", .unavailable, true)
-      } else if text.hasPrefix("READONLY") || text.contains("READONLY You can't write") {
+      } else if isReadOnly {
         ("Redis is a read-only replica", .unavailable, true)
       } else if text.contains("WRONGTYPE") {
         ("a key of this name holds another type; choose another prefix or delete it", .failure, false)
@@ -90,7 +98,7 @@ struct RedisError {
         ("Redis refuses the login or the command", .unavailable, false)
       } else if text.hasPrefix("MOVED") || text.hasPrefix("CROSSSLOT") {
         ("Redis Cluster is not supported", .badConfiguration, false)
-      } else if text.hasPrefix("MISCONF") {
+      } else if text.contains("MISCONF") {
         ("Redis cannot save to disk and refuses writes", .unavailable, true)
       } else {
         (isPassing ? "Redis is not ready" : "Redis refuses", isPassing ? .unavailable : .failure, isPassing)

@@ -30,6 +30,8 @@ public struct RowCost: Sendable, Equatable {
     var fields = zip(view.featureNames, valueByteCounts).filter { $1 > 0 }.map { Self.entry($0.utf8.count) + Self.entry($1) }
     // A time in ms is kept as a 64-bit integer.
     fields += times.map { Self.entry($0.utf8.count) + 10 }
+    // `PARTITION:OFFSET`
+    fields.append(Self.entry("_position".utf8.count) + Self.entry(12))
     let isTable = fields.count > 128 || valueByteCounts.contains { $0 > Self.listpackValueByteCountMax }
     let content = isTable ? fields.reduce(0) { $0 + $1 + 72 } + 128 : Self.allocation(7 + fields.reduce(0, +))
     // The object, the entry of the key space, the key's text, and where rows expire the entry of the expiry.

@@ -4,30 +4,33 @@ import Base
 import Features
 import Records
 
-/// The native layout of one view. The fields of a row are its features, `_as_of` and `_last_event`; `_written_at` is the chunk's.
+/// The native layout of one view. The fields of a row are its features, `_as_of` and `_last_event`; `_written_at` and
+/// `_position` are the call's.
 struct ViewLayout {
   /// `{prefix}:{view}`.
   private let keyStart: [UInt8]
   private let featureCount: Int
-  private let timeToLiveMilliseconds: Int64
-  /// The count and the names of the fields, as RESP arguments.
+  /// The expiry, the count and the names of the fields, as RESP arguments.
   private let fields: [UInt8]
 
-  /// Arguments in front of the rows.
-  var leadingArgumentCount: Int { 3 + featureCount + 2 }
+  /// Arguments in front of rows of the view.
+  var groupArgumentCount: Int { 3 + featureCount + 2 }
   var argumentCountPerRow: Int { 1 + featureCount + 2 }
 
   init(_ view: StoredView, prefix: String) {
     keyStart = Array("\(prefix):\(view.name)".utf8)
     featureCount = view.featureNames.count
-    timeToLiveMilliseconds = view.timeToLiveMilliseconds ?? 0
     let buffer = ByteBuffer()
+    RESP.append(view.timeToLiveMilliseconds ?? 0, to: buffer)
     RESP.append(Int64(featureCount + 2), to: buffer)
     for name in view.featureNames { RESP.append(name, to: buffer) }
     RESP.append("_as_of", to: buffer)
     RESP.append("_last_event", to: buffer)
     fields = Array(buffer.bytes)
   }
+
+  /// What a row's `_position` says: `PARTITION:NEXT_OFFSET`; every record of the partition before that offset is in the row.
+  static func positionText(_ position: FlushPosition) -> String { "\(position.partition):\(position.nextOffset)" }
 
   /// Appends the row's key as a RESP argument.
   func appendKey(of row: FeatureRow, in rows: FeatureRowBatch, to out: ByteBuffer, scratch: ByteBuffer) {
@@ -45,11 +48,18 @@ struct ViewLayout {
     RESP.append(scratch.bytes, to: out)
   }
 
-  /// Appends the arguments in front of the rows.
-  func appendFields(_ writtenAt: Int64, to out: ByteBuffer) {
-    RESP.append(timeToLiveMilliseconds, to: out)
-    RESP.append(writtenAt, to: out)
+  /// Appends the arguments in front of the rows, with room for how many rows there are.
+  func appendGroupHead(to out: ByteBuffer) {
+    out.append("$3\r\n000\r\n" as StaticString)
     fields.withUnsafeBufferPointer { out.append($0) }
+  }
+
+  /// Says how many rows follow the group's head that begins at `start`: at most 999.
+  func setRowCount(_ count: Int, at start: Int, in out: ByteBuffer) {
+    let digits = out.base + start + 4
+    digits[0] = 48 + UInt8(count / 100)
+    digits[1] = 48 + UInt8(count / 10 % 10)
+    digits[2] = 48 + UInt8(count % 10)
   }
 
   /// Appends the row's nulls and its values.

@@ -12,14 +12,14 @@ enum TestValue {
 extension FeatureRowBatch {
   func append(
     view: Int32 = 0, key: String?, values: [TestValue], windowStart: Int64 = .min, windowEnd: Int64 = .min, asOf: Int64 = 1000,
-    lastEvent: Int64 = 900
+    lastEvent: Int64 = 900, partition: PartitionIndex = 0
   ) {
     let keyStart = bytes.count
     if let key { bytes.append(key) }
     let row = FeatureRow(
       view: view, keyStart: UInt32(keyStart), keyCount: key.map { Int32($0.utf8.count) } ?? -1,
       firstValue: UInt32(self.values.count),
-      partition: 0, windowStart: windowStart, windowEnd: windowEnd, asOf: asOf, lastEvent: lastEvent)
+      partition: partition, windowStart: windowStart, windowEnd: windowEnd, asOf: asOf, lastEvent: lastEvent)
     for value in values { self.values.append(stored(value)) }
     rows.append(row)
   }

@@ -105,10 +105,12 @@ struct ProcessingEndpoints: Sendable {
   }
 
   /// A store for one worker.
-  func store(_ pipeline: PipelineDefinition) throws -> any FeatureStore {
+  func store(_ pipeline: PipelineDefinition, _ source: SourceDefinition, _ input: ProcessingInput) throws -> any FeatureStore {
     let views = pipeline.views.map { StoredView($0, entities: pipeline.entities) }
     switch output {
-    case .redis(let address, let prefix): return RedisFeatureStore(try connect(address), prefix: prefix, views: views)
+    case .redis(let address, let prefix):
+      let fences = FenceKeys(prefix: prefix, pipeline: pipeline.name, topic: Self.topic(source, input))
+      return RedisFeatureStore(try connect(address), prefix: prefix, views: views, fences: fences)
     case .standardOutput(let writer): return NDJSONRowStore(views: views, output: writer)
     case .null: return NullRowStore()
     }
@@ -118,14 +120,18 @@ struct ProcessingEndpoints: Sendable {
   func checkpoints(_ pipeline: PipelineDefinition, _ source: SourceDefinition, _ input: ProcessingInput) throws
     -> (any CheckpointStore)?
   {
-    // Two sources may read one topic, each with windows of its own. No name of a source has a dot.
-    let topic = "\(source.name).\(input.topic ?? "")"
+    let topic = Self.topic(source, input)
     switch (pipeline.checkpoint.store, output) {
     case (.directory(let path), _): return try DirectoryCheckpointStore(directory: path, prefix: "\(pipeline.name).\(topic)")
     case (.redis, .redis(let address, let prefix)):
       return RedisCheckpointStore(try connect(address), prefix: prefix, pipeline: pipeline.name, topic: topic)
     case (.redis, _): return nil
     }
+  }
+
+  /// What control keys call an input. Two sources may read one topic, each with windows of its own; no name of a source has a dot.
+  private static func topic(_ source: SourceDefinition, _ input: ProcessingInput) -> String {
+    "\(source.name).\(input.topic ?? "")"
   }
 
   /// Where questions to the processor are left, beside its checkpoints; nil where it has none.

@@ -91,7 +91,7 @@ final class ProcessingRun: Sendable {
     try plan.checkPartitionCount(partitionCount)
     var settings = settings
     settings.partitionCount = partitionCount
-    let store = try endpoints.store(pipeline)
+    let store = try endpoints.store(pipeline, plan.source, input)
     settings.topic = input.topic
     let checkpoints = input.isPartitioned ? try endpoints.checkpoints(pipeline, plan.source, input) : nil
     let inquiries = input.isPartitioned ? try endpoints.inquiries(pipeline) : nil

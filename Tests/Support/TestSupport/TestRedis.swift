@@ -30,9 +30,5 @@ public final class TestRedis {
     if server == nil { _ = try? reader.removeKeys(matching: "\(prefix):*") }
   }
 
-  public func connection(retryMilliseconds: Int = 15_000) throws -> RedisConnection {
-    var timeouts = RedisTimeouts()
-    timeouts.retryMilliseconds = retryMilliseconds
-    return try RedisConnection(address, password: password, timeouts: timeouts)
-  }
+  public func connection() throws -> RedisConnection { try RedisConnection(address, password: password) }
 }
