@@ -1,10 +1,11 @@
-// A redis-server of our own, for demonstrations and tests: a child on a Unix socket in a folder of its own, without port and persistence,
-// in its own process group so that Ctrl-C in the terminal does not reach it.
+// A redis-server of our own, for demonstrations and tests: a child on a Unix socket in a folder of its own, without port and, unless its
+// options say so, persistence, in its own process group so that Ctrl-C in the terminal does not reach it.
 //
 // The child dies with us: `setpriv --pdeathsig KILL`, where it is installed. That signal comes when the *thread* that started the child
 // ends, so a thread of its own starts the child and then waits for its end.
 
 import Base
+import Foundation
 import Synchronization
 
 #if canImport(Glibc)
@@ -16,13 +17,16 @@ import Synchronization
 /// Owns a redis-server and its folder.
 public final class PrivateRedis {
   public let address: RedisAddress
-  private let folder: String
+  /// Where it keeps what its options tell it to keep.
+  public let folder: String
   private let command: [String]
   private let startTimeoutMilliseconds: Int
   private var running: (child: Child, keeper: JoinableThread)?
 
   /// Starts redis-server and waits until it answers.
-  public init(startTimeoutMilliseconds: Int = 10_000) throws {
+  ///
+  /// - Parameter options: More of its settings, such as `--appendonly yes`; they win over ours.
+  public init(startTimeoutMilliseconds: Int = 10_000, options: [String] = []) throws {
     guard let server = Self.executable("redis-server") else {
       throw Failure(
         .unavailable, "redis-server is not installed (apt-get install redis-server, or brew install redis), or not in PATH")
@@ -34,7 +38,7 @@ public final class PrivateRedis {
       server, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--save", "", "--appendonly", "no", "--dir", folder,
       "--daemonize", "no", "--loglevel", "warning",
     ]
-    command = (Self.executable("setpriv").map { [$0, "--pdeathsig", "KILL", "--"] } ?? []) + arguments
+    command = (Self.executable("setpriv").map { [$0, "--pdeathsig", "KILL", "--"] } ?? []) + arguments + options
     self.startTimeoutMilliseconds = startTimeoutMilliseconds
     try start()
   }
@@ -43,18 +47,18 @@ public final class PrivateRedis {
 
   /// Kills the server, waits for its end and removes the folder. What it held is gone.
   public func stop() {
-    end()
-    for file in ["redis.sock", "dump.rdb"] { unlink("\(folder)/\(file)") }
-    rmdir(folder)
+    kill()
+    try? FileManager.default.removeItem(atPath: folder)
   }
 
-  /// Kills the server and starts an empty one at the same address.
+  /// Kills the server and starts another at the same address: empty, or with what the first one's options had it keep.
   public func restart() throws {
-    end()
+    kill()
     try start()
   }
 
-  private func start() throws {
+  /// Starts a server that was killed.
+  public func start() throws {
     let child = Child()
     let command = command
     running = (child, JoinableThread { child.run(command) })
@@ -64,13 +68,17 @@ public final class PrivateRedis {
     }
   }
 
-  private func end() {
+  /// Ends the server at once, as a crash does.
+  public func kill() {
     guard let (child, keeper) = running else { return }
     running = nil
     child.kill()
     try? keeper.join()
     child.reap()
   }
+
+  /// Sends the server a signal, such as SIGSTOP and SIGCONT.
+  public func send(signal number: Int32) { running?.child.send(signal: number) }
 
   private func waitUntilReady(_ child: Child) throws {
     let clock = SystemClock()
@@ -142,6 +150,16 @@ private final class Child: Sendable {
         if state.processID > 0 { Glibc.kill(state.processID, SIGKILL) }
       #else
         if state.processID > 0 { Darwin.kill(state.processID, SIGKILL) }
+      #endif
+    }
+  }
+
+  func send(signal number: Int32) {
+    state.withLock { state in
+      #if canImport(Glibc)
+        if state.processID > 0 { _ = Glibc.kill(state.processID, number) }
+      #else
+        if state.processID > 0 { _ = Darwin.kill(state.processID, number) }
       #endif
     }
   }

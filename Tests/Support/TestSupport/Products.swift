@@ -10,8 +10,9 @@ public enum Products {
     return folder.path
   }()
 
-  /// A program that was built beside the test bundle, or one of PATH.
+  /// A program that was built beside the test bundle, or one of PATH; a name with a slash is a path already.
   public static func executable(_ name: String) -> String {
+    if name.contains("/") { return name }
     var folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
     while folder.path != "/" {
       let candidate = folder.appending(path: name).path

@@ -12,14 +12,15 @@ public final class TestRedis {
 
   public static let isExternal = ProcessInfo.processInfo.environment["FRESHET_TEST_REDIS"] != nil
 
-  public init() throws {
+  /// - Parameter options: Settings of a redis-server of its own; an external one has its own.
+  public init(options: [String] = []) throws {
     let environment = ProcessInfo.processInfo.environment
     password = try RedisAddress.password(environment: environment)
     if let external = environment["FRESHET_TEST_REDIS"] {
       server = nil
       address = try RedisAddress(external)
     } else {
-      let server = try PrivateRedis()
+      let server = try PrivateRedis(options: options)
       self.server = server
       address = server.address
     }
