@@ -292,6 +292,8 @@ public struct CheckpointSettings: Sendable {
     /// Beside the rows, under `{prefix}:_freshet:`.
     case redis
     case directory(String)
+    /// `none`: state is lost with its process, and rows carry no fence. What a restart reads again counts from nothing.
+    case nowhere
   }
 
   public var everyMilliseconds: Int64

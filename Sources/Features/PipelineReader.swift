@@ -199,11 +199,13 @@ public final class PipelineReader {
   private func readCheckpoint(_ reader: MappingReader) -> CheckpointSettings {
     let every = reader.duration("every") ?? 10_000
     var store = CheckpointSettings.Store.redis
-    if let node = reader.node("store"), let text = values.string(node, reader.what("store")), text != "redis" {
-      if text.contains("://") {
-        values.mismatch(node, reader.what("store"), expected: "'redis' or a directory", code: "wrong-value")
-      } else {
-        store = .directory(text)
+    if let node = reader.node("store"), let text = values.string(node, reader.what("store")) {
+      switch text {
+      case "redis": store = .redis
+      case "none": store = .nowhere
+      case _ where text.contains("://"):
+        values.mismatch(node, reader.what("store"), expected: "'redis', 'none' or a directory", code: "wrong-value")
+      default: store = .directory(text)
       }
     }
     reader.finish(notBuilt: ["retain", "keep", "incremental", "timeout"])

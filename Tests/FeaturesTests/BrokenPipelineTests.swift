@@ -20,7 +20,7 @@ import Testing
       ),
       (
         "store: state/shop", "store: s3://x",
-        ["28:33: error[wrong-value]: 'store' of 'checkpoint': expected 'redis' or a directory, found 's3://x'"]
+        ["28:33: error[wrong-value]: 'store' of 'checkpoint': expected 'redis', 'none' or a directory, found 's3://x'"]
       ),
       (
         "every: 5s", "every: 5",

@@ -96,6 +96,12 @@ func readPipeline(_ text: String, checksKafkaKeys: Bool = false) -> (pipeline: P
     #expect(pipeline.checkpoint.store == .directory("state/shop"))
   }
 
+  @Test(arguments: [("redis", CheckpointSettings.Store.redis), ("none", .nowhere), ("./none", .directory("./none"))])
+  func `state is kept beside the rows, in a directory, or nowhere`(text: String, store: CheckpointSettings.Store) throws {
+    let text = soundPipeline.replacingOccurrences(of: "store: state/shop", with: "store: \(text)")
+    #expect(try #require(readPipeline(text).pipeline).checkpoint.store == store)
+  }
+
   @Test func `defaults stand for what is left out`() throws {
     let result = readPipeline(
       """

@@ -109,7 +109,9 @@ struct ProcessingEndpoints: Sendable {
     let views = pipeline.views.map { StoredView($0, entities: pipeline.entities) }
     switch output {
     case .redis(let address, let prefix):
-      let fences = FenceKeys(prefix: prefix, pipeline: pipeline.name, topic: Self.topic(source, input))
+      let keys = FenceKeys(prefix: prefix, pipeline: pipeline.name, topic: Self.topic(source, input))
+      // Without checkpoints there is nothing to go on from after a fence has stopped anyone.
+      let fences = pipeline.checkpoint.store == .nowhere ? nil : keys
       return RedisFeatureStore(try connect(address), prefix: prefix, views: views, fences: fences)
     case .standardOutput(let writer): return NDJSONRowStore(views: views, output: writer)
     case .null: return NullRowStore()
@@ -125,7 +127,7 @@ struct ProcessingEndpoints: Sendable {
     case (.directory(let path), _): return try DirectoryCheckpointStore(directory: path, prefix: "\(pipeline.name).\(topic)")
     case (.redis, .redis(let address, let prefix)):
       return RedisCheckpointStore(try connect(address), prefix: prefix, pipeline: pipeline.name, topic: topic)
-    case (.redis, _): return nil
+    case (.redis, _), (.nowhere, _): return nil
     }
   }
 
@@ -140,7 +142,7 @@ struct ProcessingEndpoints: Sendable {
     case (.directory(let path), _): return try DirectoryInquiryBox(directory: path, pipeline: pipeline.name)
     case (.redis, .redis(let address, let prefix)):
       return RedisInquiryBox(try connect(address), prefix: prefix, pipeline: pipeline.name)
-    case (.redis, _): return nil
+    case (.redis, _), (.nowhere, _): return nil
     }
   }
 
