@@ -6,7 +6,7 @@ PROGRAM = .build/release/freshet
 # The suites that look at FRESHET_DEEP.
 DEEP_TESTS ?= WindowingTests|CodecTests|FeaturesTests|LocalTransportTests
 
-.PHONY: all build demo test test-deep bench lint format dependencies test-dependencies bench-dependencies clean
+.PHONY: all build demo test test-deep test-faults bench bench-faults lint format dependencies test-dependencies bench-dependencies clean
 
 all: build
 
@@ -28,10 +28,23 @@ test-deep: test-dependencies
 	$(SWIFT) build --build-tests
 	FRESHET_DEEP=1 $(SWIFT) test --skip-build --filter "$(DEEP_TESTS)"
 
+## test-faults: real processes that are killed, frozen and cut off, minutes of it; FRESHET_DEEP=1 for 100 rounds over 5 million events.
+## FRESHET_FAULT_SEED, _ROUNDS and _EVENTS choose others; FRESHET_FAULT_PROGRAM=.build/release/freshet takes a program that is quicker.
+test-faults: test-dependencies
+	$(SWIFT) build --build-tests
+	FRESHET_FAULTS=1 $(SWIFT) test --skip-build --filter '^FaultTests\.'
+
 ## bench: speed, as ratios to references measured in the same run
 bench: bench-dependencies .build/window-reference
 	$(SWIFT) build -c release --product freshet-bench
 	.build/release/freshet-bench $(BENCH_OPTIONS)
+
+## bench-faults: what exactly-once, checkpoints and recovery cost, how fresh values are, and memory over ten minutes: real processes, figures only.
+## BENCH_FAULTS_OPTIONS="--keys 100000 throughput" chooses; Benchmarks/Operating/measure.py says what there is.
+bench-faults: dependencies
+	$(SWIFT) build -c release --product freshet
+	$(SWIFT) build -c release --product freshet-bench
+	python3 Benchmarks/Operating/measure.py $(BENCH_FAULTS_OPTIONS)
 
 # What the window benchmark is compared with: C++ on simdjson, tuned to this machine.
 .build/window-reference: Benchmarks/WindowReference/window_reference.cpp

@@ -112,6 +112,10 @@ let package = Package(
       name: "VerificationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema", "Verification"]),
     .testTarget(
       name: "CommandTests", dependencies: ["Base", "RedisStore", "TestSupport", "freshet-test-broker"]),
+    // Runs with `make test-faults` alone.
+    .testTarget(
+      name: "FaultTests", dependencies: ["Base", "RedisStore", "TestSupport", "freshet-test-broker"],
+      exclude: ["Fixtures"]),
   ],
   swiftLanguageModes: [.v6]
 )
