@@ -127,4 +127,39 @@ package enum FenceScripts {
     end
     return step
     """
+
+  /// One row of a Redis Cluster, where the fence lies on another node: the row says itself whether this one is newer. KEYS: the row. ARGV:
+  ///
+  ///     1 partition (empty: no fence), 2 next_offset, 3 generation, 4 base, 5 the time of writing, 6 expiry in ms or 0, 7 fields;
+  ///     their names, the row's nulls and its values
+  ///
+  /// A row stays where a later generation has written it, or where it holds more records than ours would. Returns 1 for a row that was
+  /// written and 0 for one that stays.
+  package static let clusterRow = """
+    if ARGV[1] ~= '' then
+      local there = redis.call('HMGET', KEYS[1], '_position', '_generation')
+      local partition, offset = string.match(there[1] or '', '^(%d+):(%d+)$')
+      local ours, theirs = tonumber(ARGV[3]), tonumber(there[2] or '')
+      if partition == ARGV[1] and theirs and (theirs > ours or
+        theirs < ours and theirs >= tonumber(ARGV[4]) and tonumber(offset) > tonumber(ARGV[2])) then
+        return 0
+      end
+    end
+    local count = tonumber(ARGV[7])
+    local nulls = ARGV[8 + count]
+    local set, del = {'_written_at', ARGV[5]}, {}
+    if ARGV[1] ~= '' then set = {'_written_at', ARGV[5], '_position', ARGV[1] .. ':' .. ARGV[2], '_generation', ARGV[3]} end
+    for f = 1, count do
+      if string.byte(nulls, f) == 49 then
+        del[#del + 1] = ARGV[7 + f]
+      else
+        set[#set + 1] = ARGV[7 + f]
+        set[#set + 1] = ARGV[8 + count + f]
+      end
+    end
+    redis.call('HSET', KEYS[1], unpack(set))
+    if #del > 0 then redis.call('HDEL', KEYS[1], unpack(del)) end
+    if ARGV[6] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[6]) end
+    return 1
+    """
 }

@@ -1,4 +1,4 @@
-// Where a Redis is: `redis://[user@]HOST:PORT[/DB]` or `redis+unix:///PATH[?db=N]`. An address never holds the password: that comes from
+// Where a Redis is: `redis://[user@]HOST:PORT[,HOST:PORT...][/DB]` or `redis+unix:///PATH[?db=N]`. An address never holds the password: that comes from
 // FRESHET_REDIS_PASSWORD or from the file that FRESHET_REDIS_PASSWORD_FILE names.
 
 import Base
@@ -9,7 +9,7 @@ import Base
   import Darwin
 #endif
 
-/// One Redis database.
+/// One Redis database, or a Redis Cluster.
 public struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
   public enum Endpoint: Hashable, Sendable {
     case tcp(host: String, port: UInt16)
@@ -17,6 +17,9 @@ public struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
   }
 
   public var endpoint: Endpoint
+  /// Where to ask when the first does not answer: more nodes of a cluster, or the replicas that may take its place.
+  public var alternatives: [Endpoint] = []
+  public var endpoints: [Endpoint] { [endpoint] + alternatives }
   /// For `AUTH` with a user name (Redis 6 and later).
   public var user: String?
   public var database: Int
@@ -29,11 +32,18 @@ public struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch endpoint {
-    case .tcp(let host, let port):
-      let shown = host.contains(":") ? "[\(host)]" : host
-      return "redis://\(user.map { "\($0)@" } ?? "")\(shown):\(port)\(database == 0 ? "" : "/\(database)")"
+    case .tcp:
+      let hosts = endpoints.map(Self.text).joined(separator: ",")
+      return "redis://\(user.map { "\($0)@" } ?? "")\(hosts)\(database == 0 ? "" : "/\(database)")"
     case .unix(let path):
       return "redis+unix://\(path)\(database == 0 ? "" : "?db=\(database)")"
+    }
+  }
+
+  private static func text(_ endpoint: Endpoint) -> String {
+    switch endpoint {
+    case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): path
     }
   }
 
@@ -77,20 +87,27 @@ public struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
       }
       rest = rest[..<slash]
     }
-    var host = rest
+    let endpoints = try rest.split(separator: ",", omittingEmptySubsequences: false).map { try endpoint($0, text) }
+    var address = RedisAddress(endpoint: endpoints[0], user: user, database: database)
+    address.alternatives = Array(endpoints.dropFirst())
+    return address
+  }
+
+  private static func endpoint(_ part: Substring, _ text: String) throws -> Endpoint {
+    var host = part
     var port: UInt16 = 6379
-    if let colon = rest.lastIndex(of: ":"), !rest.hasSuffix("]") {
-      host = rest[..<colon]
-      guard let parsed = UInt16(rest[rest.index(after: colon)...]), parsed > 0 else {
-        throw refusal(text, "'\(rest)' is not HOST:PORT")
+    if let colon = part.lastIndex(of: ":"), !part.hasSuffix("]") {
+      host = part[..<colon]
+      guard let parsed = UInt16(part[part.index(after: colon)...]), parsed > 0 else {
+        throw refusal(text, "'\(part)' is not HOST:PORT")
       }
       port = parsed
     }
     if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
     guard !host.isEmpty, host.allSatisfy({ $0.isASCII && !$0.isWhitespace && $0 != "?" }) else {
-      throw refusal(text, "'\(rest)' is not HOST:PORT")
+      throw refusal(text, "'\(part)' is not HOST:PORT")
     }
-    return RedisAddress(endpoint: .tcp(host: String(host), port: port), user: user, database: database)
+    return .tcp(host: String(host), port: port)
   }
 
   private static func unixAddress(_ text: String) throws -> RedisAddress {
@@ -109,7 +126,8 @@ public struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func refusal(_ text: String, _ reason: String) -> Failure {
-    Failure(.usage, "\(redacted(text)): \(reason); expected redis://[USER@]HOST:PORT[/DB] or redis+unix:///PATH[?db=N]")
+    Failure(
+      .usage, "\(redacted(text)): \(reason); expected redis://[USER@]HOST:PORT[,HOST:PORT...][/DB] or redis+unix:///PATH[?db=N]")
   }
 
   /// The text without what stands before an `@`, where a password could be.

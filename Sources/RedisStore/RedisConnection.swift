@@ -19,34 +19,49 @@ public final class RedisConnection {
   public let address: RedisAddress
   public var name: String { address.description }
 
-  private let password: String?
-  private let timeouts: RedisTimeouts
-  private let logger: Logger
-  private let transport: (any RedisTransport)?
+  let password: String?
+  let timeouts: RedisTimeouts
+  let logger: Logger
+  let transport: (any RedisTransport)?
   private var wire: (any RedisWire)?
   /// How many connections were made: what was sent over an earlier one may still arrive.
-  private(set) var incarnation = 0
+  private(set) var ownIncarnation = 0
+  /// Which of the address' endpoints is tried first.
+  private var endpointIndex = 0
+  /// The nodes, where the address is a Redis Cluster's.
+  var cluster: RedisCluster?
+  /// Whether this is one node's: what it redirects is for its cluster to follow.
+  let isNode: Bool
+  /// Whether each command is to be taken although its slot is only on its way here.
+  var isAsking = false
   /// Whether the last connection was given up because no answer came: then another try would only wait as long again.
-  private var hasTimedOut = false
+  private(set) var hasTimedOut = false
   var isOpen: Bool { wire != nil }
 
   /// Connects, authenticates and selects the database, without trying twice.
   ///
-  /// - Parameter transport: What makes connections; nil for sockets.
+  /// - Parameters:
+  ///   - transport: What makes connections; nil for sockets.
+  ///   - isNode: Whether to speak with this one process, whatever cluster it may be of.
   public init(
     _ address: RedisAddress, password: String? = nil, timeouts: RedisTimeouts = RedisTimeouts(),
-    logger: Logger = Logger(label: "freshet.redis"), transport: (any RedisTransport)? = nil
+    logger: Logger = Logger(label: "freshet.redis"), transport: (any RedisTransport)? = nil, isNode: Bool = false
   ) throws {
     self.address = address
     self.password = password
     self.timeouts = timeouts
     self.logger = logger
     self.transport = transport
+    self.isNode = isNode
     try open()
+    if !isNode { try lookForCluster() }
   }
 
   /// Closes; the next command opens again.
-  public func disconnect() { wire = nil }
+  public func disconnect() {
+    wire = nil
+    cluster?.disconnect()
+  }
 
   /// Runs `body`; once more, over a new connection, where the one that there was broke. Longer waits are the caller's, who is told by a
   /// retryable failure. What `body` does must bear repeating.
@@ -59,11 +74,6 @@ public final class RedisConnection {
     }
   }
 
-  /// Runs `body` on the connection to the node that has `key`; what it does may look at keys of one slot only.
-  func retrying<Result>(at key: String, _ body: (RedisConnection) throws -> Result) throws -> Result {
-    try retrying { try body(self) }
-  }
-
   /// One command, one reply; an error reply becomes a failure.
   @discardableResult
   func command(_ arguments: String..., what: String) throws -> RedisReply {
@@ -74,13 +84,24 @@ public final class RedisConnection {
   }
 
   /// Queues RESP bytes.
-  func send(_ bytes: UnsafeBufferPointer<UInt8>) throws { try onWire { wire throws(RedisWireError) in try wire.send(bytes) } }
+  func send(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+    if isAsking, bytes.first == UInt8(ascii: "*") {
+      let asking = UnsafeBufferPointer(start: Self.asking.utf8Start, count: Self.asking.utf8CodeUnitCount)
+      try onWire { wire throws(RedisWireError) in try wire.send(asking) }
+    }
+    try onWire { wire throws(RedisWireError) in try wire.send(bytes) }
+  }
+
+  private static let asking: StaticString = "*1\r\n$6\r\nASKING\r\n"
 
   /// Writes what is queued, so that Redis works while the caller goes on.
   func flush() throws { try onWire { wire throws(RedisWireError) in try wire.flush() } }
 
   /// The next reply, which may be an error.
-  func reply() throws -> RedisReply { try onWire { wire throws(RedisWireError) in try wire.reply() } }
+  func reply() throws -> RedisReply {
+    if isAsking { _ = try onWire { wire throws(RedisWireError) in try wire.reply() } }
+    return try onWire { wire throws(RedisWireError) in try wire.reply() }
+  }
 
   /// The next reply; an error becomes a failure that says `what` was being done.
   func checkedReply(_ what: String) throws -> RedisReply {
@@ -89,28 +110,51 @@ public final class RedisConnection {
     return reply
   }
 
-  /// What an error reply means. Closes where another Redis may by now be found at the address.
-  func failure(_ text: String, _ what: String) -> Failure {
+  /// What an error reply means: a `Failure`, or the `RedisRedirect` of a node. Closes where another Redis may by now be found at the address.
+  func failure(_ text: String, _ what: String) -> any Error {
+    if let redirect = RedisRedirect(text, askedAt: address.endpoint) {
+      if isNode { return redirect }
+      // It was not known that this is a cluster: from now on it is.
+      do { try becomeCluster() } catch { return error }
+      return Failure(.unavailable, "\(name): \(what): Redis is a cluster: \(text)", isRetryable: true)
+    }
     let error = RedisError(text: text)
-    if error.isElsewhere { disconnect() }
+    if error.isElsewhere {
+      disconnect()
+      endpointIndex += 1
+    }
     return error.failure(name, what)
   }
 
+  /// Connects to the first endpoint that can be, beginning with the one that served last. Its name is looked up anew.
   private func open() throws {
-    incarnation += 1
+    let endpoints = address.endpoints
+    var refusal: (any Error)?
+    for _ in endpoints {
+      do { return try open(endpoints[endpointIndex % endpoints.count]) } catch {
+        refusal = refusal ?? error
+        if let failure = error as? Failure, !failure.isRetryable { throw failure }
+        endpointIndex += 1
+      }
+    }
+    if let refusal { throw refusal }
+  }
+
+  private func open(_ endpoint: RedisAddress.Endpoint) throws {
+    ownIncarnation += 1
     hasTimedOut = false
+    let address = RedisAddress(endpoint: endpoint, user: address.user, database: address.database)
     do throws(RedisWireError) {
       if let transport { wire = try StreamWire(try transport.open(address)) } else { wire = try SocketWire(address, timeouts) }
     } catch {
-      throw Failure(.unavailable, "\(name): cannot connect to Redis: \(error.reason)", isRetryable: true)
+      throw Failure(.unavailable, "\(address): cannot connect to Redis: \(error.reason)", isRetryable: true)
     }
     do {
-      if let password {
-        if let user = address.user {
-          try command("AUTH", user, password, what: "logging in")
-        } else {
-          try command("AUTH", password, what: "logging in")
-        }
+      if let user = address.user {
+        // Without a password for one who needs none: else we would be the default user, unnoticed.
+        try command("AUTH", user, password ?? "", what: "logging in")
+      } else if let password {
+        try command("AUTH", password, what: "logging in")
       }
       if address.database != 0 { try command("SELECT", "\(address.database)", what: "selecting the database") }
       // Refuses early where a password is wanted and none is given, or while Redis still loads.

@@ -30,6 +30,7 @@ public final class RedisFeatureStore: FeatureStore {
   private var parts: [PartitionRows] = []
   private var knownParts: [PartitionIndex: PartitionRows] = [:]
   private var call = RowCall()
+  private let clusterRows: ClusterRows
   /// Calls that were sent and not yet answered, oldest first.
   private var pending: [(part: PartitionRows, isLast: Bool)] = []
   private var refusals: [PartitionIndex: FenceRefusal] = [:]
@@ -48,6 +49,7 @@ public final class RedisFeatureStore: FeatureStore {
     self.clock = clock
     self.fences = fences.map { RedisFences(connection, keys: $0, clock: clock) }
     layouts = views.map { ViewLayout($0, prefix: prefix) }
+    clusterRows = ClusterRows(layouts)
     for view in views {
       // `unpack` in Redis' Lua takes fewer than 8000 values.
       precondition(view.featureNames.count < 3500, "a view has at most 3499 features")
@@ -71,6 +73,16 @@ public final class RedisFeatureStore: FeatureStore {
     guard !rows.isEmpty || !positions.isEmpty else { return [] }
     sort(rows, positions)
     let writtenAt = clock.nowMilliseconds
+    if let cluster = connection.cluster { try write(rows, writtenAt, to: cluster) } else { try write(rows, writtenAt) }
+    for part in parts where refusals[part.partition] == nil { writtenRowCount += Int64(part.rowCount) }
+    return parts.compactMap { refusals[$0.partition] }
+  }
+
+  public func close() throws { connection.disconnect() }
+
+  private static let attemptLimit = 4
+
+  private func write(_ rows: FeatureRowBatch, _ writtenAt: Int64) throws {
     try connection.retrying {
       refusals.removeAll(keepingCapacity: true)
       superseded.removeAll(keepingCapacity: true)
@@ -83,17 +95,15 @@ public final class RedisFeatureStore: FeatureStore {
           throw error
         }
       }
-      throw Failure(
-        .unavailable, "\(name): writing features: Redis does not keep the script, or a fence changes all the time",
-        isRetryable: true)
+      throw unsettled()
     }
-    for part in parts where refusals[part.partition] == nil { writtenRowCount += Int64(part.rowCount) }
-    return parts.compactMap { refusals[$0.partition] }
   }
 
-  public func close() throws { connection.disconnect() }
-
-  private static let attemptLimit = 4
+  private func unsettled() -> Failure {
+    Failure(
+      .unavailable,
+      "\(name): writing features: connections break, fences change or Redis forgets the script again and again", isRetryable: true)
+  }
 
   /// Sorts the batch's rows by partition and view.
   private func sort(_ rows: FeatureRowBatch, _ positions: [FlushPosition]) {
@@ -158,6 +168,49 @@ public final class RedisFeatureStore: FeatureStore {
     return answers.knowsScript && superseded.isEmpty
   }
 
+  /// The same in a cluster: the fences, then the rows on all nodes, then the fences again. Begins anew when a connection had to be made in
+  /// between, because what was sent over the old one has the generation that we thought ours.
+  private func write(_ rows: FeatureRowBatch, _ writtenAt: Int64, to cluster: RedisCluster) throws {
+    refusals.removeAll(keepingCapacity: true)
+    for _ in 0..<Self.attemptLimit {
+      superseded.removeAll(keepingCapacity: true)
+      let incarnation: Int
+      do {
+        try cluster.openAll()
+        incarnation = connection.incarnation
+        for part in parts { try renew(part) }
+        for part in parts where incarnation == connection.incarnation { try tellFence(part, isLast: false, writtenAt) }
+        guard superseded.isEmpty, incarnation == connection.incarnation else { continue }
+        let written = parts.filter { !isRefused($0) }
+        try clusterRows.write(rows, written.map { ($0, fences?.held[$0.partition]) }, writtenAt: writtenAt, to: cluster)
+        guard incarnation == connection.incarnation else { continue }
+        for part in written { try tellFence(part, isLast: true, writtenAt) }
+        guard superseded.isEmpty, incarnation == connection.incarnation else { continue }
+        return
+      } catch let failure as Failure where failure.isRetryable {
+        // Another node may have taken the place of one that is gone; where that has not happened yet, the caller waits.
+        guard !cluster.hasTimedOut, (try? cluster.refresh()) != nil, (try? cluster.openAll()) != nil else { throw failure }
+      }
+    }
+    throw unsettled()
+  }
+
+  /// Has the partition's fence checked and moved, on its node; a refusal is kept.
+  private func tellFence(_ part: PartitionRows, isLast: Bool, _ writtenAt: Int64) throws {
+    guard let fences, !isRefused(part), let held = fences.held[part.partition] else { return }
+    guard let position = part.position else { preconditionFailure("rows of a claimed partition are written at a position") }
+    let key = fences.key(part.partition)
+    let arguments = [
+      "\(held.generation)", "\(held.step)", "\(max(position.flushingTo, position.nextOffset))",
+      RedisFences.text(position.idleAdvances), isLast ? "\(position.nextOffset)" : "", "\(position.watermark)", "", "\(writtenAt)",
+    ]
+    try connection.retrying(at: key) { node in
+      let reply = try script.call(on: node, keys: [key], arguments, what: "writing features")
+      try note(reply, part, isLast: isLast)
+    }
+    if superseded.contains(part.partition) { try renew(part) }
+  }
+
   private func isRefused(_ part: PartitionRows) -> Bool {
     refusals[part.partition] != nil || superseded.contains(part.partition)
   }
@@ -193,7 +246,14 @@ public final class RedisFeatureStore: FeatureStore {
     if let text = reply.error {
       let error = RedisError(text: text)
       if error.isForgottenScript { answers.knowsScript = false } else if answers.error == nil { answers.error = error }
-    } else if let step = reply.integer {
+    } else {
+      try note(reply, part, isLast: isLast)
+    }
+  }
+
+  /// Keeps what the script says.
+  private func note(_ reply: borrowing RedisReply, _ part: PartitionRows, isLast: Bool) throws {
+    if let step = reply.integer {
       if isLast { fences?.confirm(part.partition, step: step) }
     } else if let refusal = try fences?.refusal(in: reply, of: part.partition, "writing features") {
       // Of our own token, perhaps: a claim that was thought lost has arrived after the one that followed it.

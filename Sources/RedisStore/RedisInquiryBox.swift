@@ -20,8 +20,8 @@ public final class RedisInquiryBox: InquiryBox {
   }
 
   public func waiting() throws -> [String: String] {
-    try connection.retrying {
-      let texts = try connection.command("HGETALL", key, what: "looking for questions").texts ?? []
+    try connection.retrying(at: key) { node in
+      let texts = try node.command("HGETALL", key, what: "looking for questions").texts ?? []
       var questions: [String: String] = [:]
       for index in stride(from: 0, to: texts.count - 1, by: 2) { questions[texts[index]] = texts[index + 1] }
       return questions
@@ -29,29 +29,31 @@ public final class RedisInquiryBox: InquiryBox {
   }
 
   public func answer(_ identifier: String, with text: String) throws {
-    try connection.retrying {
-      try connection.command("RPUSH", "\(key):\(identifier)", text, what: "answering")
-      try connection.command("EXPIRE", "\(key):\(identifier)", Self.expirySeconds, what: "answering")
+    try connection.retrying(at: "\(key):\(identifier)") { node in
+      try node.command("RPUSH", "\(key):\(identifier)", text, what: "answering")
+      try node.command("EXPIRE", "\(key):\(identifier)", Self.expirySeconds, what: "answering")
     }
   }
 
   public func ask(_ identifier: String, _ text: String) throws {
-    try connection.retrying {
-      try connection.command("HSET", key, identifier, text, what: "asking")
-      try connection.command("EXPIRE", key, Self.expirySeconds, what: "asking")
+    try connection.retrying(at: key) { node in
+      try node.command("HSET", key, identifier, text, what: "asking")
+      try node.command("EXPIRE", key, Self.expirySeconds, what: "asking")
     }
   }
 
   public func answers(to identifier: String) throws -> [String] {
-    try connection.retrying {
-      try connection.command("LRANGE", "\(key):\(identifier)", "0", "-1", what: "waiting for an answer").texts ?? []
+    try connection.retrying(at: "\(key):\(identifier)") { node in
+      try node.command("LRANGE", "\(key):\(identifier)", "0", "-1", what: "waiting for an answer").texts ?? []
     }
   }
 
   public func withdraw(_ identifier: String) throws {
-    try connection.retrying {
-      try connection.command("HDEL", key, identifier, what: "taking a question back")
-      try connection.command("DEL", "\(key):\(identifier)", what: "taking a question back")
+    try connection.retrying(at: key) { node in
+      try node.command("HDEL", key, identifier, what: "taking a question back")
+    }
+    try connection.retrying(at: "\(key):\(identifier)") { node in
+      try node.command("DEL", "\(key):\(identifier)", what: "taking a question back")
     }
   }
 }

@@ -10,64 +10,80 @@ public final class RedisReader {
 
   /// All fields of a hash; empty where the key does not exist.
   public func hash(_ key: String) throws -> [String: String] {
-    try connection.retrying {
-      let reply = try connection.command("HGETALL", key, what: "reading \(key)")
-      let texts = reply.texts ?? []
-      var fields: [String: String] = [:]
-      for index in stride(from: 0, to: texts.count - 1, by: 2) { fields[texts[index]] = texts[index + 1] }
-      return fields
+    try connection.retrying(at: key) { node in
+      Self.fields(try node.command("HGETALL", key, what: "reading \(key)"))
     }
   }
 
   /// The hashes of several keys in one round trip, in the order of `keys`.
   public func hashes(_ keys: [String]) throws -> [[String: String]] {
-    try connection.retrying {
+    if let cluster = connection.cluster { return try hashes(keys, in: cluster) }
+    return try connection.retrying {
       let buffer = ByteBuffer()
       for key in keys { RESP.append(["HGETALL", key], to: buffer) }
       try connection.send(buffer.bytes)
       var results: [[String: String]] = []
-      var refusal: RedisError?
+      var refusal: String?
       // Every answer is read, also after an error: the next command must find its own.
       for _ in keys {
         let reply = try connection.reply()
-        if let error = reply.error { refusal = refusal ?? RedisError(text: error) }
-        let texts = reply.texts ?? []
-        var fields: [String: String] = [:]
-        for index in stride(from: 0, to: texts.count - 1, by: 2) { fields[texts[index]] = texts[index + 1] }
-        results.append(fields)
+        if let error = reply.error { refusal = refusal ?? error }
+        results.append(Self.fields(reply))
       }
-      if let refusal { throw refusal.failure(connection.name, "reading features") }
+      if let refusal { throw connection.failure(refusal, "reading features") }
       return results
     }
   }
 
+  private func hashes(_ keys: [String], in cluster: RedisCluster) throws -> [[String: String]] {
+    var results: [[String: String]] = Array(repeating: [:], count: keys.count)
+    try ClusterPipeline(cluster, what: "reading features").run(
+      count: keys.count,
+      append: { index, out in
+        RESP.append(["HGETALL", keys[index]], to: out)
+        return KeySlot.of(keys[index])
+      }, answer: { results[$0] = Self.fields($1) })
+    return results
+  }
+
+  private static func fields(_ reply: borrowing RedisReply) -> [String: String] {
+    let texts = reply.texts ?? []
+    var fields: [String: String] = [:]
+    for index in stride(from: 0, to: texts.count - 1, by: 2) { fields[texts[index]] = texts[index + 1] }
+    return fields
+  }
+
   /// Milliseconds until the key expires; nil where it does not exist or never does.
   public func timeToLiveMilliseconds(of key: String) throws -> Int64? {
-    try connection.retrying {
-      let reply = try connection.command("PTTL", key, what: "reading \(key)")
+    try connection.retrying(at: key) { node in
+      let reply = try node.command("PTTL", key, what: "reading \(key)")
       return reply.integer.flatMap { $0 >= 0 ? $0 : nil }
     }
   }
 
   /// Keys that match a glob pattern, each once, in no order; stops after `limit`.
   public func keys(matching pattern: String, limit: Int = .max) throws -> [String] {
-    try connection.retrying {
-      var found: Set<String> = []
-      var cursor = "0"
-      repeat {
-        let reply = try connection.command("SCAN", cursor, "MATCH", pattern, "COUNT", "1000", what: "listing keys")
-        cursor = reply.text(at: 0) ?? "0"
-        found.formUnion(reply.texts(at: 1) ?? [])
-      } while cursor != "0" && found.count < limit
-      return Array(found.prefix(limit))
+    var found: Set<String> = []
+    for node in try connection.masters() where found.count < limit {
+      try node.retrying {
+        var cursor = "0"
+        repeat {
+          let reply = try node.command("SCAN", cursor, "MATCH", pattern, "COUNT", "1000", what: "listing keys")
+          cursor = reply.text(at: 0) ?? "0"
+          found.formUnion(reply.texts(at: 1) ?? [])
+        } while cursor != "0" && found.count < limit
+      }
     }
+    return Array(found.prefix(limit))
   }
 
   /// Removes all keys that match a glob pattern; returns how many there were.
   @discardableResult
   public func removeKeys(matching pattern: String) throws -> Int {
     let keys = try keys(matching: pattern)
-    for key in keys { try connection.retrying { _ = try connection.command("UNLINK", key, what: "removing keys") } }
+    for key in keys {
+      try connection.retrying(at: key) { node in _ = try node.command("UNLINK", key, what: "removing keys") }
+    }
     return keys.count
   }
 }

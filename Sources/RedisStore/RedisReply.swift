@@ -36,8 +36,26 @@ struct RedisReply: ~Copyable {
   /// The texts of the array that stands at `index` of this array.
   func texts(at index: Int) -> [String]? { element(index).flatMap(Self.texts) }
 
-  /// The text that stands at `index` of this array.
-  func text(at index: Int) -> String? { element(index).flatMap { Self.isText($0) ? Self.text($0) : nil } }
+  /// How many elements an array has; 0 for anything else.
+  var count: Int { pointer.pointee.type == REDIS_REPLY_ARRAY ? Int(pointer.pointee.elements) : 0 }
+
+  /// The text that stands at the end of a path into arrays of arrays.
+  func text(at path: Int...) -> String? { descend(path).flatMap { Self.isText($0) ? Self.text($0) : nil } }
+
+  func integer(at path: Int...) -> Int64? {
+    descend(path).flatMap { $0.pointee.type == REDIS_REPLY_INTEGER ? Int64($0.pointee.integer) : nil }
+  }
+
+  private func descend(_ path: [Int]) -> UnsafeMutablePointer<redisReply>? {
+    var at = pointer
+    for index in path {
+      guard at.pointee.type == REDIS_REPLY_ARRAY, index < at.pointee.elements, let next = at.pointee.element[index] else {
+        return nil
+      }
+      at = next
+    }
+    return at
+  }
 
   private func element(_ index: Int) -> UnsafeMutablePointer<redisReply>? {
     guard pointer.pointee.type == REDIS_REPLY_ARRAY, index < pointer.pointee.elements else { return nil }
@@ -70,6 +88,9 @@ struct RedisError {
   /// A script that Redis has forgotten (restart, SCRIPT FLUSH): load it and try again.
   var isForgottenScript: Bool { text.hasPrefix("NOSCRIPT") }
 
+  /// The slot of the key lies on another node of the cluster, or is on its way there.
+  var isRedirect: Bool { ["MOVED ", "ASK ", "TRYAGAIN"].contains { text.hasPrefix($0) } }
+
   /// Redis will serve in a moment: it loads its data, runs a script, or a replica takes over.
   var isPassing: Bool {
     ["LOADING", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "BUSY ", "NOREPLICAS"].contains { text.hasPrefix($0) }
@@ -96,8 +117,10 @@ struct RedisError {
         || text.contains("invalid password") || text.hasPrefix("NOPERM")
       {
         ("Redis refuses the login or the command", .unavailable, false)
-      } else if text.hasPrefix("MOVED") || text.hasPrefix("CROSSSLOT") {
-        ("Redis Cluster is not supported", .badConfiguration, false)
+      } else if text.contains("SELECT is not allowed in cluster mode") {
+        ("a Redis Cluster has no database but 0", .usage, false)
+      } else if text.hasPrefix("CROSSSLOT") {
+        ("keys of one command lie in several slots of the Redis Cluster", .failure, false)
       } else if text.contains("MISCONF") {
         ("Redis cannot save to disk and refuses writes", .unavailable, true)
       } else {

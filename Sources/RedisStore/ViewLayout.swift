@@ -32,7 +32,10 @@ struct ViewLayout {
   /// What a row's `_position` says: `PARTITION:NEXT_OFFSET`; every record of the partition before that offset is in the row.
   static func positionText(_ position: FlushPosition) -> String { "\(position.partition):\(position.nextOffset)" }
 
-  /// Appends the row's key as a RESP argument.
+  /// Appends the expiry, the count and the names of the fields.
+  func appendFields(to out: ByteBuffer) { fields.withUnsafeBufferPointer { out.append($0) } }
+
+  /// Appends the row's key as a RESP argument; its text is left in `scratch`.
   func appendKey(of row: FeatureRow, in rows: FeatureRowBatch, to out: ByteBuffer, scratch: ByteBuffer) {
     scratch.removeAll()
     keyStart.withUnsafeBufferPointer { scratch.append($0) }
@@ -51,7 +54,7 @@ struct ViewLayout {
   /// Appends the arguments in front of the rows, with room for how many rows there are.
   func appendGroupHead(to out: ByteBuffer) {
     out.append("$3\r\n000\r\n" as StaticString)
-    fields.withUnsafeBufferPointer { out.append($0) }
+    appendFields(to: out)
   }
 
   /// Says how many rows follow the group's head that begins at `start`: at most 999.

@@ -10,6 +10,7 @@ struct RedisAddressTests {
     ("redis://localhost", "redis://localhost:6379"),
     ("redis://me@h:1/3", "redis://me@h:1/3"),
     ("redis://h:1/0", "redis://h:1"),
+    ("redis://me@a:1,b,[::1]:3/2", "redis://me@a:1,b:6379,[::1]:3/2"),
     ("redis://[::1]:7000", "redis://[::1]:7000"),
     ("redis+unix:///tmp/r.sock", "redis+unix:///tmp/r.sock"),
     ("redis+unix:///tmp/r.sock?db=2", "redis+unix:///tmp/r.sock?db=2"),
@@ -18,10 +19,11 @@ struct RedisAddressTests {
     #expect(try RedisAddress(text).description == expected)
   }
 
-  static let expectation = "; expected redis://[USER@]HOST:PORT[/DB] or redis+unix:///PATH[?db=N]"
+  static let expectation = "; expected redis://[USER@]HOST:PORT[,HOST:PORT...][/DB] or redis+unix:///PATH[?db=N]"
 
   @Test(arguments: [
     ("redis://h:x", "redis://h:x: 'h:x' is not HOST:PORT" + expectation),
+    ("redis://h:1,", "redis://h:1,: '' is not HOST:PORT" + expectation),
     ("redis://h:1/x", "redis://h:1/x: 'x' is not a database number" + expectation),
     ("redis+unix://tmp/r", "redis+unix://tmp/r: no socket path" + expectation),
     ("redis+unix:///r?x=1", "redis+unix:///r?x=1: '?x=1' is not ?db=N" + expectation),
