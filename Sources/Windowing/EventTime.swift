@@ -7,5 +7,7 @@ final class EventTime {
   /// The least stream time at which a pane leaves a value or keys are swept; `Int64.max` for none.
   var nextLeave: Int64 = .max
 
-  init(lateness: Int64) { watermark = Watermark(lateness: lateness) }
+  init(lateness: Int64, hasSeveralInputs: Bool) {
+    watermark = Watermark(lateness: lateness, hasSeveralInputs: hasSeveralInputs)
+  }
 }

@@ -112,6 +112,6 @@ extension WindowEngine {
     let groups = view.aggregates.lazy.map { space.groups[$0.group] }
     guard let group = groups.first(where: { $0.isClosing || $0.isSession }) else { return -1 }
     // The window is open while the watermark is below its end - 1.
-    return eventTime.watermark.streamTime - group.lastEnd(of: time) + 2
+    return eventTime.watermark.completeTime - group.lastEnd(of: time) + 2
   }
 }

@@ -23,7 +23,9 @@ extension WindowEngine {
   /// call goes on.
   @discardableResult
   public func drainChanges(ofView view: Int, into output: FeatureRowBatch, rowLimit: Int = .max) -> Bool {
-    drainChanges(ofView: view, asOf: eventTime.watermark.value, into: output, rowLimit: rowLimit)
+    // Of several inputs it may not be known yet through which time they are complete: through none, then.
+    let asOf = eventTime.watermark.value == .min ? 0 : eventTime.watermark.value
+    return drainChanges(ofView: view, asOf: asOf, into: output, rowLimit: rowLimit)
   }
 
   func drainChanges(ofView position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {

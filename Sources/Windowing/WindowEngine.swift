@@ -17,6 +17,8 @@ public struct WindowInput {
   public var columns: [UnsafePointer<ColumnValue>]
   /// 1 where a predicate holds, else 0.
   public var predicates: [UnsafePointer<UInt8>]
+  /// Of an engine with several inputs: through which event time all of them have come with the record, else `Int64.min`. Nil where no row says so.
+  public var completeTimes: UnsafePointer<Int64>?
 
   public init(
     rows: UnsafeBufferPointer<Int32>, times: UnsafePointer<Int64>, columns: [UnsafePointer<ColumnValue>],
@@ -96,12 +98,16 @@ public final class WindowEngine {
   ///   - emitEvery: Per view, emit changed values whenever the stream time passes a multiple of this many ms; empty leaves it to `drainChanges`.
   ///   - tracksTimes: Keep the event time of every folded record in `foldedTimes`, for latency accounting.
   ///   - keepsLateRecords: Keep every late record in `refusals`, for passing it on.
-  public init(_ plan: WindowPlan, emitEvery: [Int64] = [], tracksTimes: Bool = false, keepsLateRecords: Bool = false) {
+  ///   - hasSeveralInputs: The partition is fed from several others: the owner says through which time all of them have come.
+  public init(
+    _ plan: WindowPlan, emitEvery: [Int64] = [], tracksTimes: Bool = false, keepsLateRecords: Bool = false,
+    hasSeveralInputs: Bool = false
+  ) {
     self.plan = plan
     self.emitEvery = emitEvery
     self.tracksTimes = tracksTimes
     self.keepsLateRecords = keepsLateRecords
-    let eventTime = EventTime(lateness: plan.lateness)
+    let eventTime = EventTime(lateness: plan.lateness, hasSeveralInputs: hasSeveralInputs)
     self.eventTime = eventTime
     keySpaces = plan.keySpaces.map { KeySpace($0, eventTime: eventTime) }
     spaceCount = keySpaces.count
@@ -150,7 +156,7 @@ public final class WindowEngine {
         while taken < rows.count {
           let block = min(KeySpace.blockCount, rows.count - taken)
           let count = applyBlock(
-            taken..<taken + block, rows, input.times, columns, predicates, into: output, rowLimit: rowLimit)
+            taken..<taken + block, rows, input.times, input.completeTimes, columns, predicates, into: output, rowLimit: rowLimit)
           taken += count
           // The last of a block may have closed more windows than there was room for.
           if count < block || hasDueRows { break }
@@ -165,6 +171,7 @@ public final class WindowEngine {
   @inline(never)
   private func applyBlock(
     _ positions: Range<Int>, _ rows: UnsafeBufferPointer<Int32>, _ times: UnsafePointer<Int64>,
+    _ completeTimes: UnsafePointer<Int64>?,
     _ columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,
     _ predicates: UnsafeBufferPointer<UnsafePointer<UInt8>>, into output: FeatureRowBatch, rowLimit: Int
   ) -> Int {
@@ -184,7 +191,9 @@ public final class WindowEngine {
           row, time: time, in: keySpace, key: scratch.keys(space)[position], hash: scratch.hashes(space)[position],
           columns: columns, predicates: predicates)
       }
-      if eventTime.watermark.advance(streamTimeTo: time), !serveDeadlines(into: output, rowLimit: rowLimit) {
+      var hasMoved = eventTime.watermark.advance(streamTimeTo: time)
+      if let completeTimes, eventTime.watermark.advance(completeTo: completeTimes[row]) { hasMoved = true }
+      if hasMoved, !serveDeadlines(into: output, rowLimit: rowLimit) {
         if !hasStarted { start(at: time) }
         return position - positions.lowerBound + 1
       }
@@ -202,8 +211,19 @@ public final class WindowEngine {
     return !eventTime.watermark.advance(streamTimeTo: time) || serveDeadlines(into: output, rowLimit: rowLimit)
   }
 
+  /// Says through which event time all of several inputs have come. False where `output` is full before all rows that this makes due are out; call
+  /// again with the same time.
+  @discardableResult
+  public func advance(completeTo time: Int64, into output: FeatureRowBatch, rowLimit: Int = .max) -> Bool {
+    guard closeDueWindows(into: output, rowLimit: rowLimit) else { return false }
+    return !eventTime.watermark.advance(completeTo: time) || serveDeadlines(into: output, rowLimit: rowLimit)
+  }
+
+  /// Takes over, with a saved state, through which event time all of several inputs had come. Windows that had closed by then have had their rows.
+  public func restore(completeTime: Int64) { eventTime.watermark.advance(completeTo: completeTime) }
+
   /// Whether the watermark has closed windows whose rows did not all fit into the output.
-  public var hasDueRows: Bool { eventTime.watermark.streamTime != .min && eventTime.watermark.value >= eventTime.nextClose }
+  public var hasDueRows: Bool { eventTime.watermark.completeTime != .min && eventTime.watermark.value >= eventTime.nextClose }
 
   /// Goes on with the windows that the watermark has closed; false where `output` is full before the end.
   @discardableResult
