@@ -2,6 +2,11 @@
 
 import Foundation
 import TestSupport
+import Testing
+
+/// All suites of this target: one test at a time, because each wants the whole machine.
+@Suite(.serialized, .enabled(if: FaultSettings.isOn, "make test-faults runs it"))
+enum Faults {}
 
 enum FaultSettings {
   private static let environment = ProcessInfo.processInfo.environment

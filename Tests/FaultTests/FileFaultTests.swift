@@ -5,46 +5,48 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.serialized, .enabled(if: FaultSettings.isOn, "make test-faults runs it"))
-struct FileFaultTests {
-  @Test func `a file whose reader is killed again and again is counted once`() throws {
-    let folder = TestFolder()
-    let redis = try TestRedis()
-    let watcher = try Watcher(address: redis.address.description, prefix: redis.prefix, folder: folder)
-    let events = folder.file("events.ndjson")
-    let generated = try Program.run(
-      FaultSettings.program,
-      [
-        "generate", "Tests/FaultTests/Fixtures/payments.yaml", "--count", "60000", "--seed", "20", "--rate", "1k/s", "--from",
-        "2026-01-01T00:00:00Z", "--to", "file:\(events)",
-      ])
-    #expect(generated.status == 0, "\(generated.errors)")
-    func start() throws -> Program {
-      try Program(
-        FaultSettings.program, ["process", "Tests/FaultTests/Fixtures/accounts.yaml", "--from", "file:\(events)"],
-        environment: [
-          "KAFKA_BROKERS": "none", "TOPIC": "none", "GROUP": "none", "PREFIX": redis.prefix, "CHECKPOINT_EVERY": "100ms",
-          "REDIS_URL": redis.address.description,
+extension Faults {
+  struct FileFaultTests {
+    @Test func `a file whose reader is killed again and again is counted once`() throws {
+      let folder = TestFolder()
+      let redis = try TestRedis()
+      let watcher = try Watcher(address: redis.address.description, prefix: redis.prefix, folder: folder)
+      let events = folder.file("events.ndjson")
+      let generated = try Program.run(
+        FaultSettings.program,
+        [
+          "generate", "Tests/FaultTests/Fixtures/payments.yaml", "--count", "60000", "--seed", "20", "--rate", "1k/s", "--from",
+          "2026-01-01T00:00:00Z", "--to", "file:\(events)",
         ])
-    }
-    for share in [1, 3, 6] {
-      let reader = try start()
-      let isThere = try waitUntil(seconds: FaultSettings.patience) {
-        try watcher.look().events >= 60_000 * share / 10 || !reader.isRunning
+      #expect(generated.status == 0, "\(generated.errors)")
+      func start() throws -> Program {
+        try Program(
+          FaultSettings.program, ["process", "Tests/FaultTests/Fixtures/accounts.yaml", "--from", "file:\(events)"],
+          environment: [
+            "KAFKA_BROKERS": "none", "TOPIC": "none", "GROUP": "none", "PREFIX": redis.prefix, "CHECKPOINT_EVERY": "100ms",
+            "REDIS_URL": redis.address.description,
+          ])
       }
-      #expect(isThere && reader.isRunning, "\(reader.errorsSoFar)")
-      reader.send(signal: SIGKILL)
-      _ = reader.wait()
+      for share in [1, 3, 6] {
+        let reader = try start()
+        let isThere = try waitUntil(seconds: FaultSettings.patience) {
+          try watcher.look().events >= 60_000 * share / 10 || !reader.isRunning
+        }
+        #expect(isThere && reader.isRunning, "\(reader.errorsSoFar)")
+        reader.send(signal: SIGKILL)
+        _ = reader.wait()
+      }
+      let last = try start().wait(timeout: FaultSettings.patience)
+      #expect(last.status == 0, "\(last.errors)")
+      // It did not begin anew.
+      #expect(!last.errors.contains("processed 60000 events"), "\(last.errors)")
+      let sight = try watcher.look()
+      #expect(sight.regressionCount == 0, "\(sight.regressions)")
+      let verdict = try Program.run(
+        "python3", ["Tests/Oracles/payments.py", redis.address.description, redis.prefix, "file", "/dev/null"], input: .file(events)
+      )
+      #expect(verdict.status == 0, "\(verdict.text)\(verdict.errors)")
+      #expect(verdict.text.contains("60000 events, "), "\(verdict.text)")
     }
-    let last = try start().wait(timeout: FaultSettings.patience)
-    #expect(last.status == 0, "\(last.errors)")
-    // It did not begin anew.
-    #expect(!last.errors.contains("processed 60000 events"), "\(last.errors)")
-    let sight = try watcher.look()
-    #expect(sight.regressionCount == 0, "\(sight.regressions)")
-    let verdict = try Program.run(
-      "python3", ["Tests/Oracles/payments.py", redis.address.description, redis.prefix, "file", "/dev/null"], input: .file(events))
-    #expect(verdict.status == 0, "\(verdict.text)\(verdict.errors)")
-    #expect(verdict.text.contains("60000 events, "), "\(verdict.text)")
   }
 }

@@ -67,25 +67,26 @@ extension FaultRun {
   }
 }
 
-@Suite(.serialized, .enabled(if: FaultSettings.isOn, "make test-faults runs it"))
-struct RandomFaultTests {
-  /// The broker keeps 5 MiB of a partition and drops the oldest beyond; this is a fifth of it.
-  private static let behindMax = 100_000
+extension Faults {
+  struct RandomFaultTests {
+    /// The broker keeps 5 MiB of a partition and drops the oldest beyond; this is a fifth of it.
+    private static let behindMax = 100_000
 
-  @Test func `rounds of random faults lose nothing, count nothing twice, and let no value go back`() throws {
-    let seed = FaultSettings.seed
-    let rounds = FaultSettings.rounds
-    print("\(rounds) rounds of faults over \(FaultSettings.eventCount) events; FRESHET_FAULT_SEED=\(seed) repeats them")
-    try FaultRun.play(seed: seed, fsync: "everysec") { run in
-      var random = Random(seed: UInt64(seed), 0, 0)
-      for _ in 0..<2 { try run.join() }
-      for round in 1...rounds {
-        let fault = Fault.possible[Int(random.below(UInt64(Fault.possible.count)))]
-        let count = FaultSettings.eventCount * round / rounds - run.sentCount
-        run.note("round \(round): \(fault)")
-        print("round \(round) of \(rounds): \(fault), \(run.members.count) members, \(run.sentCount) events so far")
-        try run.round(fault, count, &random)
-        try run.waitUntilBehind(atMost: Self.behindMax)
+    @Test func `rounds of random faults lose nothing, count nothing twice, and let no value go back`() throws {
+      let seed = FaultSettings.seed
+      let rounds = FaultSettings.rounds
+      print("\(rounds) rounds of faults over \(FaultSettings.eventCount) events; FRESHET_FAULT_SEED=\(seed) repeats them")
+      try FaultRun.play(seed: seed, fsync: "everysec") { run in
+        var random = Random(seed: UInt64(seed), 0, 0)
+        for _ in 0..<2 { try run.join() }
+        for round in 1...rounds {
+          let fault = Fault.possible[Int(random.below(UInt64(Fault.possible.count)))]
+          let count = FaultSettings.eventCount * round / rounds - run.sentCount
+          run.note("round \(round): \(fault)")
+          print("round \(round) of \(rounds): \(fault), \(run.members.count) members, \(run.sentCount) events so far")
+          try run.round(fault, count, &random)
+          try run.waitUntilBehind(atMost: Self.behindMax)
+        }
       }
     }
   }
