@@ -57,7 +57,10 @@ public final class RedisFeatureStore: FeatureStore {
   }
 
   public func claim(_ partition: PartitionIndex, as owner: FenceOwner) throws -> Fence? {
-    try fences?.claim(partition, as: owner)
+    guard let fences else { return nil }
+    let fence = try fences.claim(partition, as: owner)
+    RedisInformation.warnOfEviction(connection, at: fences.key(partition))
+    return fence
   }
 
   public func startAfresh(_ partition: PartitionIndex, as owner: FenceOwner) throws {

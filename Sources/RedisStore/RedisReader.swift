@@ -4,7 +4,7 @@ import Base
 
 /// Reads features and control keys.
 public final class RedisReader {
-  private let connection: RedisConnection
+  let connection: RedisConnection
 
   public init(_ connection: RedisConnection) { self.connection = connection }
 

@@ -232,6 +232,28 @@ import Testing
     #expect(connection.isCluster)
   }
 
+  @Test func `the documented user is let in on every node`() throws {
+    let cluster = try TestRedisCluster.shared()
+    for index in 0..<3 {
+      let node = try cluster.connection(toNode: index)
+      let command = try DocumentedUser.command(password: "s3cret", prefix: prefix, more: ["+cluster|slots", "+asking"])
+      try node.send(command.bytes)
+      _ = try node.checkedReply("making a user")
+    }
+    var address = cluster.address
+    address.user = DocumentedUser.name
+    let connection = try RedisConnection(address, password: "s3cret")
+    #expect(connection.isCluster)
+    let store = store(connection)
+    _ = try store.claim(0, as: Self.owner)
+    #expect(try store.write(rows(Self.users, 1), at: [position(7)]) == [])
+    connection.disconnect()
+    #expect(try store.write(rows(Self.users, 2), at: [position(8)]) == [])
+    store.release(0)
+    #expect(try values(cluster) == ["2 0:8"])
+    #expect(try RedisReader(connection).keys(matching: "\(prefix):short:*").count == 600)
+  }
+
   @Test func `a cluster has one database`() throws {
     let redis = try PrivateRedis(options: ["--cluster-enabled", "yes"])
     var address = redis.address

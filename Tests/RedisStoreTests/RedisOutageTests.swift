@@ -207,17 +207,21 @@ import Testing
     #expect(failure.code == code)
   }
 
+  @Test(arguments: [
+    ("noeviction", "100mb", nil), ("allkeys-lru", "100mb", "allkeys-lru"), ("allkeys-lfu", "0", nil),
+    ("volatile-ttl", "100mb", nil),
+  ])
+  func `a policy that may evict fences is seen`(policy: String, limit: String, expected: String?) throws {
+    try tell("CONFIG", "SET", "maxmemory-policy", policy)
+    try tell("CONFIG", "SET", "maxmemory", limit)
+    #expect(RedisInformation.evictionPolicy(try redis.reader.information("memory")) == expected)
+    #expect(RedisInformation.evictionPolicy([:]) == nil)
+  }
+
   @Test func `a user who may do only what is documented can do all of it`() throws {
-    // Documentation/redis.md gives this line.
-    let rules = [
-      "~\(redis.prefix):*", "+evalsha", "+script|load", "+hgetall", "+hmget", "+hget", "+hset", "+hdel", "+pexpire", "+expire",
-      "+pttl",
-      "+get", "+set", "+incr", "+del", "+unlink", "+rpush", "+lrange", "+scan", "+ping", "+select", "+info",
-    ]
     let admin = try redis.connection()
-    let buffer = ByteBuffer()
-    RESP.append(["ACL", "SETUSER", "freshet", "reset", "on", ">s3cret"] + rules, to: buffer)
-    try admin.send(buffer.bytes)
+    let command = try DocumentedUser.command(password: "s3cret", prefix: redis.prefix)
+    try admin.send(command.bytes)
     _ = try admin.checkedReply("making a user")
     var address = redis.address
     address.user = "freshet"
