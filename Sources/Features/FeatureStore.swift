@@ -110,18 +110,22 @@ public struct IdleAdvance: Equatable, Sendable {
 /// What a flush says of a partition whose rows it writes.
 public struct FlushPosition: Equatable, Sendable {
   public var partition: PartitionIndex
-  /// Becomes the fence's when all rows are written. Every record before it is in the rows: their `_position`.
+  /// Becomes the fence's when all rows are written.
   public var nextOffset: Offset
+  /// Every record before it is in the rows: their `_position`. More than `nextOffset` where windows that closed long ago are written again.
+  public var rowOffset: Offset
   /// Becomes the fence's before the first row is written. More than `nextOffset` in the middle of a batch of records.
   public var flushingTo: Offset
   public var watermark: Int64
   public var idleAdvances: [IdleAdvance]
 
   public init(
-    partition: PartitionIndex, nextOffset: Offset, flushingTo: Offset, watermark: Int64, idleAdvances: [IdleAdvance] = []
+    partition: PartitionIndex, nextOffset: Offset, flushingTo: Offset, watermark: Int64, idleAdvances: [IdleAdvance] = [],
+    rowOffset: Offset? = nil
   ) {
     self.partition = partition
     self.nextOffset = nextOffset
+    self.rowOffset = rowOffset ?? nextOffset
     self.flushingTo = flushingTo
     self.watermark = watermark
     self.idleAdvances = idleAdvances

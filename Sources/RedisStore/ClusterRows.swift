@@ -58,7 +58,7 @@ final class ClusterRows {
     out.append(key.bytes)
     if let position, let held {
       RESP.append(Int64(position.partition), to: out)
-      RESP.append(position.nextOffset, to: out)
+      RESP.append(position.rowOffset, to: out)
       RESP.append(held.generation, to: out)
       RESP.append(held.base, to: out)
     } else {

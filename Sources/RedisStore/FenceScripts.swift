@@ -130,7 +130,7 @@ package enum FenceScripts {
 
   /// One row of a Redis Cluster, where the fence lies on another node: the row says itself whether this one is newer. KEYS: the row. ARGV:
   ///
-  ///     1 partition (empty: no fence), 2 next_offset, 3 generation, 4 base, 5 the time of writing, 6 expiry in ms or 0, 7 fields;
+  ///     1 partition (empty: no fence), 2 the offset of `_position`, 3 generation, 4 base, 5 the time of writing, 6 expiry in ms or 0, 7 fields;
   ///     their names, the row's nulls and its values
   ///
   /// A row stays where a later generation has written it, or where it holds more records than ours would. Returns 1 for a row that was

@@ -38,6 +38,30 @@ enum RESP {
     for argument in arguments { append(argument, to: buffer) }
   }
 
+  /// Whole commands, each with an `ASKING` before it.
+  static func asking(_ commands: UnsafeBufferPointer<UInt8>) -> ByteBuffer {
+    let out = ByteBuffer(capacity: commands.count + 64)
+    var index = 0
+    /// The number of a line `*N\r\n` or `$N\r\n`; moves behind it.
+    func count() -> Int {
+      var value = 0
+      index += 1
+      while index < commands.count, commands[index] != 13 {
+        value = value * 10 + Int(commands[index]) - 48
+        index += 1
+      }
+      index += 2
+      return value
+    }
+    while index < commands.count {
+      let start = index
+      for _ in 0..<count() { index += count() + 2 }
+      out.append("*1\r\n$6\r\nASKING\r\n" as StaticString)
+      out.append(UnsafeBufferPointer(rebasing: commands[start..<min(index, commands.count)]))
+    }
+    return out
+  }
+
   /// `$COUNT\r\n`: the bytes of an argument and `\r\n` follow.
   static func appendLength(_ count: Int, to buffer: ByteBuffer) {
     buffer.append(UInt8(ascii: "$"))

@@ -32,7 +32,7 @@ public final class RedisConnection {
   var cluster: RedisCluster?
   /// Whether this is one node's: what it redirects is for its cluster to follow.
   let isNode: Bool
-  /// Whether each command is to be taken although its slot is only on its way here.
+  /// Whether each command is to be taken although its slot is only on its way here; whole commands are sent then.
   var isAsking = false
   /// Whether the last connection was given up because no answer came: then another try would only wait as long again.
   private(set) var hasTimedOut = false
@@ -85,14 +85,12 @@ public final class RedisConnection {
 
   /// Queues RESP bytes.
   func send(_ bytes: UnsafeBufferPointer<UInt8>) throws {
-    if isAsking, bytes.first == UInt8(ascii: "*") {
-      let asking = UnsafeBufferPointer(start: Self.asking.utf8Start, count: Self.asking.utf8CodeUnitCount)
-      try onWire { wire throws(RedisWireError) in try wire.send(asking) }
+    if isAsking {
+      let commands = RESP.asking(bytes)
+      return try onWire { wire throws(RedisWireError) in try wire.send(commands.bytes) }
     }
     try onWire { wire throws(RedisWireError) in try wire.send(bytes) }
   }
-
-  private static let asking: StaticString = "*1\r\n$6\r\nASKING\r\n"
 
   /// Writes what is queued, so that Redis works while the caller goes on.
   func flush() throws { try onWire { wire throws(RedisWireError) in try wire.flush() } }

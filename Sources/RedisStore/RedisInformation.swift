@@ -37,7 +37,7 @@ enum RedisInformation {
 
   /// Warns, once per address, where Redis may evict fences and checkpoints. Says nothing where INFO is forbidden.
   static func warnOfEviction(_ connection: RedisConnection, at key: String) {
-    guard warned.withLock({ $0.insert(connection.name).inserted }) else { return }
+    guard connection.transport == nil, warned.withLock({ $0.insert(connection.name).inserted }) else { return }
     let text = try? connection.retrying(at: key) { node in try node.command("INFO", "memory", what: "asking for INFO memory").text }
     guard let text, let policy = evictionPolicy(fields(text)) else { return }
     connection.logger.warning(

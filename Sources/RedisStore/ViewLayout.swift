@@ -29,8 +29,8 @@ struct ViewLayout {
     fields = Array(buffer.bytes)
   }
 
-  /// What a row's `_position` says: `PARTITION:NEXT_OFFSET`; every record of the partition before that offset is in the row.
-  static func positionText(_ position: FlushPosition) -> String { "\(position.partition):\(position.nextOffset)" }
+  /// What a row's `_position` says: `PARTITION:OFFSET`; every record of the partition before that offset is in the row.
+  static func positionText(_ position: FlushPosition) -> String { "\(position.partition):\(position.rowOffset)" }
 
   /// Appends the expiry, the count and the names of the fields.
   func appendFields(to out: ByteBuffer) { fields.withUnsafeBufferPointer { out.append($0) } }

@@ -52,6 +52,20 @@ import Testing
     }
   }
 
+  @Test func `each of several commands is announced where a slot is on its way`() {
+    let commands = ByteBuffer()
+    RESP.append(["SET", "k", "*1\r\n$1\r\n"], to: commands)
+    RESP.append([""], to: commands)
+    RESP.append(["GET", "k"], to: commands)
+    let expected = ByteBuffer()
+    for command in [["ASKING"], ["SET", "k", "*1\r\n$1\r\n"], ["ASKING"], [""], ["ASKING"], ["GET", "k"]] {
+      RESP.append(command, to: expected)
+    }
+    let announced = RESP.asking(commands.bytes)
+    #expect(Array(announced.bytes) == Array(expected.bytes))
+    for length in 0..<commands.count { _ = RESP.asking(UnsafeBufferPointer(rebasing: commands.bytes[..<length])) }
+  }
+
   @Test func `rows go to all nodes, and the fence says so`() throws {
     let cluster = try TestRedisCluster.shared()
     let connection = try cluster.connection()
@@ -183,7 +197,9 @@ import Testing
     let store = store(try cluster.connection())
     _ = try store.claim(0, as: Self.owner)
     _ = try store.write(rows(Self.users, 1), at: [position(1)])
-    for index in 0..<3 {
+    // The fence's node, and one that has rows only.
+    let fenceNode = try cluster.node(of: keys.fence(0))
+    for index in [fenceNode, (fenceNode + 1) % 3] {
       cluster.nodes[index].kill()
       let failure = #expect(throws: Failure.self) { try store.write(rows(Self.users, 2), at: [position(2)]) }
       #expect(failure?.isRetryable == true)

@@ -87,6 +87,23 @@ import Testing
     #expect(try values(10) == ["2 0:2"])
   }
 
+  @Test func `of several addresses the one that takes writes is found`() throws {
+    let (primary, replica) = (try PrivateRedis(), try PrivateRedis())
+    let admin = try RedisConnection(replica.address)
+    try admin.command("REPLICAOF", "127.0.0.1", "1", what: "telling")
+    var address = replica.address
+    address.alternatives = [primary.address.endpoint]
+    let connection = try RedisConnection(address)
+    let store = try store(connection)
+    _ = try store.claim(0, as: Self.owner)
+    #expect(try store.write(rows(10, 1), at: [position(1)]) == [])
+    #expect(try RedisReader(RedisConnection(primary.address)).hash(keys.fence(0))["next_offset"] == "1")
+    // The primary is gone; the replica has taken its place, empty.
+    primary.stop()
+    try admin.command("REPLICAOF", "NO", "ONE", what: "telling")
+    #expect(try store.write(rows(10, 2), at: [position(2)]) == [FenceRefusal(partition: 0, reason: .missing)])
+  }
+
   @Test func `a connection that is killed is made anew with a new generation`() throws {
     let store = try store()
     _ = try store.claim(0, as: Self.owner)
