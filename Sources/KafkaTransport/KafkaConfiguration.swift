@@ -42,10 +42,13 @@ struct KafkaConfiguration: ~Copyable {
   }
 
   /// The value of a numeric property as it stands.
-  func integer(_ name: String) -> Int? {
+  func integer(_ name: String) -> Int? { value(of: name).flatMap { Int($0) } }
+
+  /// The value of a property as it stands; nil where it is longer than a word.
+  func value(of name: String) -> String? {
     var text = [CChar](repeating: 0, count: 64)
     var count = text.count
     guard rd_kafka_conf_get(pointer, name, &text, &count) == RD_KAFKA_CONF_OK else { return nil }
-    return Int(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }

@@ -9,20 +9,97 @@ extension KafkaSource {
   public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {
     guard let client else { preconditionFailure("a closed source was started") }
     for partition in partitions {
-      guard arriving.remove(partition) != nil else {
-        throw Failure(.failure, "\(name): partition \(partition) was started but is not newly assigned")
-      }
       let offset = positions.first { $0.partition == partition }?.offset
-      arrivingPositions.append(PartitionOffset(partition: partition, offset: offset ?? Offset(RD_KAFKA_OFFSET_INVALID)))
+      if arriving.remove(partition) != nil {
+        arrivingPositions.append(
+          PartitionOffset(partition: partition, offset: offset.map(place) ?? Offset(RD_KAFKA_OFFSET_INVALID)))
+      } else if assignedPartitions.contains(partition) {
+        if let offset { try seek(client, partition, to: place(offset)) }
+      } else {
+        throw Failure(.failure, "\(name): partition \(partition) was started but is not assigned")
+      }
     }
     guard arriving.isEmpty, !arrivingPositions.isEmpty else { return }
     let list = TopicPartitionList(capacity: arrivingPositions.count)
+    let started = arrivingPositions.map(\.partition)
     for position in arrivingPositions {
       list.add(topic, position.partition, position.offset)
       setPosition(of: position.partition, position.offset >= 0 ? position.offset : -1)
     }
     arrivingPositions = []
     try check(Self.answer(client.pointer, .assigned, list.pointer), "the assignment")
+    if isPaused { try setPaused(true, started) }
+  }
+
+  /// Where `offset` is in librdkafka's words.
+  private func place(_ offset: Offset) -> Offset {
+    guard offset == PartitionOffset.reset else { return offset }
+    switch offsetReset {
+    case "latest", "largest", "end": return Offset(RD_KAFKA_OFFSET_END)
+    case "error": return Offset(RD_KAFKA_OFFSET_INVALID)
+    default: return Offset(RD_KAFKA_OFFSET_BEGINNING)
+    }
+  }
+
+  /// Has a partition that is being read go on elsewhere; what was fetched before is dropped.
+  private func seek(_ client: KafkaHandle, _ partition: PartitionIndex, to offset: Offset) throws {
+    let list = TopicPartitionList(capacity: 1)
+    list.add(topic, partition, offset)
+    setPosition(of: partition, offset >= 0 ? offset : -1)
+    // Waits for librdkafka's own threads alone, not for a broker.
+    if let failure = rd_kafka_seek_partitions(client.pointer, list.pointer, Self.seekMilliseconds) {
+      defer { rd_kafka_error_destroy(failure) }
+      try check(rd_kafka_error_code(failure), "to go to offset \(offset) of partition \(partition)")
+    }
+    try check(list.entries[0].err, "to go to offset \(offset) of partition \(partition)")
+  }
+
+  private static let seekMilliseconds: Int32 = 10_000
+
+  public func setPaused(_ isPaused: Bool) throws {
+    guard self.isPaused != isPaused else { return }
+    self.isPaused = isPaused
+    // What is announced and not started is paused when it is.
+    try setPaused(isPaused, assignedPartitions.subtracting(arriving).sorted())
+  }
+
+  private func setPaused(_ isPaused: Bool, _ partitions: [PartitionIndex]) throws {
+    guard let client, !partitions.isEmpty else { return }
+    let list = TopicPartitionList(topic, partitions)
+    let error =
+      isPaused ? rd_kafka_pause_partitions(client.pointer, list.pointer) : rd_kafka_resume_partitions(client.pointer, list.pointer)
+    try check(error, isPaused ? "to pause" : "to resume")
+  }
+
+  // MARK: Silence
+
+  /// Asks the broker where the partition ends, at most once a second, and after a question without an answer not at all for a while. Markers of
+  /// transactions take offsets at the end that no record has: who has been told of the end is there, too.
+  public func isSilent(_ partition: PartitionIndex) -> Bool {
+    guard let client, assignedPartitions.contains(partition), !isPaused else { return false }
+    let now = clock.monotonicNanoseconds
+    let position = knownPosition(of: partition)
+    if let last = silence[partition], now - last.askedAt < 1_000_000_000 { return last.isSilent && last.position == position }
+    guard now >= nextQuestionAt else { return false }
+    var low: Offset = -1
+    var high: Offset = -1
+    let error = rd_kafka_query_watermark_offsets(client.pointer, topic, partition, &low, &high, Self.askMilliseconds)
+    guard error == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      silence[partition] = nil
+      nextQuestionAt = clock.monotonicNanoseconds + Self.patienceNanoseconds
+      return false
+    }
+    client.events.noteAnswer()
+    let isSilent = position >= high || (position < 0 && low == high) || (endsReached[partition].map { $0 >= high } ?? false)
+    silence[partition] = Silence(askedAt: now, position: position, isSilent: isSilent)
+    return isSilent
+  }
+
+  private static let patienceNanoseconds: UInt64 = 5_000_000_000
+  private static let askMilliseconds: Int32 = 500
+
+  private func knownPosition(of partition: PartitionIndex) -> Offset {
+    Int(partition) < positions.count ? positions[Int(partition)] : -1
   }
 
   public func commit(_ positions: [PartitionOffset], waits: Bool) throws {
@@ -95,7 +172,11 @@ extension KafkaSource {
     guard let rebalance = leaving else { return }
     leaving = nil
     assignedPartitions.subtract(rebalance.partitions)
-    for partition in rebalance.partitions { setPosition(of: partition, -1) }
+    for partition in rebalance.partitions {
+      setPosition(of: partition, -1)
+      silence[partition] = nil
+      endsReached[partition] = nil
+    }
     let list = TopicPartitionList(topic, rebalance.partitions)
     try check(Self.answer(client.pointer, .revoked, list.pointer), "the revocation")
   }

@@ -129,7 +129,7 @@ extension KafkaSource {
     let error = message.pointee.err
     let reason = rd_kafka_message_errstr(message).map { String(cString: $0) } ?? error.text
     switch error {
-    case RD_KAFKA_RESP_ERR__PARTITION_EOF: return
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF: endsReached[message.pointee.partition] = message.pointee.offset
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
       logger.debug("the topic does not exist yet", metadata: ["kafka.topic": "\(topic)"])
     default:

@@ -31,6 +31,23 @@ public final class KafkaSource: Source {
   public internal(set) var assignedPartitions: Set<PartitionIndex> = []
   /// By partition: the offset after the last record that a poll returned; -1 where unknown.
   var positions: [Offset] = []
+  var isPaused = false
+  /// What the broker last said of the end of a partition.
+  struct Silence {
+    /// Monotonic, in ns.
+    var askedAt: UInt64
+    /// Of the reader.
+    var position: Offset
+    var isSilent: Bool
+  }
+  var silence: [PartitionIndex: Silence] = [:]
+  /// When a broker may be asked again, monotonic, in ns.
+  var nextQuestionAt: UInt64 = 0
+  /// By partition: the end of the log that was reached last, counting what holds no records.
+  var endsReached: [PartitionIndex: Offset] = [:]
+  /// Of `auto.offset.reset`.
+  let offsetReset: String
+  let clock = SystemClock()
   let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
 
   /// Messages moved per call into librdkafka: few enough that they are still in the cache when they are copied and freed.
@@ -56,8 +73,8 @@ public final class KafkaSource: Source {
     ("fetch.min.bytes", "1"),
     // An idle fetch comes back this often; the embedded broker answers a waiting fetch only then.
     ("fetch.wait.max.ms", "10"),
-    // Offsets past the end of a truncated log are an error that must be seen, unless the reset says otherwise.
-    ("enable.partition.eof", "false"),
+    // Told when the end of a partition is reached: markers of transactions take offsets there that no record has.
+    ("enable.partition.eof", "true"),
     ("socket.nagle.disable", "true"),
   ]
 
@@ -72,7 +89,7 @@ public final class KafkaSource: Source {
     "bootstrap.servers": "it is in the address",
     "enable.auto.commit": "offsets are committed behind checkpoints",
     "enable.auto.offset.store": "offsets are committed behind checkpoints",
-    "enable.partition.eof": "a topic has no end",
+    "enable.partition.eof": "the end of a partition has to be known",
   ]
 
   /// Connects, joins `group` and subscribes. A topic that does not exist yet is waited for.
@@ -90,6 +107,7 @@ public final class KafkaSource: Source {
     let defaults = Self.defaults + (rd_kafka_version() >= 0x0202_0000 ? Self.newerDefaults : [])
     try configuration.apply(defaults: defaults, properties, reserved: Self.reserved)
     try configuration.set("bootstrap.servers", address.servers ?? broker!.bootstrapServers)
+    offsetReset = configuration.value(of: "auto.offset.reset") ?? "earliest"
     let events = KafkaEvents(logger: logger)
     events.install(in: configuration)
     events.installGroupCallbacks(in: configuration)

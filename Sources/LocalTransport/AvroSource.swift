@@ -49,6 +49,10 @@ public final class AvroSource: Source {
   var bufferOffset: Offset = 0
   var isAtEnd = false
   var recordNumber: Offset = 0
+  /// Records before this offset were dealt with by an earlier run.
+  private var firstOffset: Offset = 0
+  private var lastPassedOffset: Offset = -1
+  private var isPaused = false
 
   var header: AvroHeader?
   var splitter: AvroSplitter?
@@ -77,9 +81,19 @@ public final class AvroSource: Source {
 
   public func poll(into batch: RecordBatch, maximumCount: Int, timeoutMilliseconds: Int) throws -> PollResult {
     batch.removeAll()
+    guard !isPaused else { return input.rest(timeoutMilliseconds) }
     while true {
       let needsMore = try advance(batch, maximumCount)
-      if case .end = state, blockRecordsGiven == blockRecordCount { return batch.count > 0 ? .records : .endOfInput }
+      if firstOffset > 0 { passOver(batch) }
+      if case .end = state, blockRecordsGiven == blockRecordCount {
+        guard firstOffset == 0 || lastPassedOffset == firstOffset - 1 else {
+          throw Failure(
+            .badData,
+            "\(name) ends before the place that an earlier run has read up to (\(firstOffset)): it is another input now. "
+              + "--ignore-checkpoints reads it from its beginning")
+        }
+        return batch.count > 0 ? .records : .endOfInput
+      }
       // Records that are there are not kept waiting for others.
       if batch.count > 0, needsMore || batch.count >= maximumCount || batch.bytes.count >= Self.blockByteCountMax {
         return .records
@@ -90,12 +104,36 @@ public final class AvroSource: Source {
     }
   }
 
-  public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {}
+  public var isRepeatable: Bool { input.isFile }
+
+  /// What stands before the position is taken apart once more and passed over: only so is it known where records begin, and how many of them
+  /// damage has cost.
+  public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {
+    firstOffset = positions.first.map { max(0, $0.offset) } ?? 0
+  }
+
+  public func setPaused(_ isPaused: Bool) throws { self.isPaused = isPaused }
   public func commit(_ positions: [PartitionOffset], waits: Bool) throws {}
   public func lag(of partition: PartitionIndex) -> Int64? { nil }
   public func close() throws {}
 
   // MARK: Steps
+
+  /// Drops the records of the batch that were dealt with before; the others keep their bytes.
+  private func passOver(_ batch: RecordBatch) {
+    guard batch.count > 0 else { return }
+    var kept = 0
+    for index in 0..<batch.count {
+      guard batch.slots[index].offset >= firstOffset else {
+        lastPassedOffset = batch.slots[index].offset
+        continue
+      }
+      batch.slots[kept] = batch.slots[index]
+      kept += 1
+    }
+    batch.count = kept
+    if kept == 0 { batch.bytes.removeAll() } else { firstOffset = 0 }
+  }
 
   /// One step with what is in the buffer; true where it takes more than that.
   private func advance(_ batch: RecordBatch, _ maximumCount: Int) throws(Failure) -> Bool {

@@ -1,6 +1,7 @@
 // A file or a pipe to read from: waits, reads, and says what went wrong with whose name.
 
 import Base
+import Records
 
 #if canImport(Glibc)
   import Glibc
@@ -13,6 +14,8 @@ final class InputDescriptor {
   /// For messages.
   let name: String
   private let descriptor: Int32
+  /// Opened by its path, so that the next run finds it again.
+  var isFile: Bool { ownsDescriptor }
   private let ownsDescriptor: Bool
 
   /// Reads from a descriptor that stays open afterwards, such as standard input.
@@ -45,6 +48,42 @@ final class InputDescriptor {
       let code: ExitCode = errno == EISDIR ? .noInput : .inputOutput
       throw Failure(code, "cannot read \(name): \(String(cString: strerror(errno)))")
     }
+  }
+
+  /// Passes over the first `byteCount` bytes, which have been read by an earlier run.
+  func skip(_ byteCount: Int64) throws(Failure) {
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else {
+      throw Failure(.inputOutput, "cannot read \(name): \(String(cString: strerror(errno)))")
+    }
+    if information.st_mode & S_IFMT == S_IFREG {
+      guard information.st_size >= byteCount else { throw tooShort(Int64(information.st_size), byteCount) }
+      guard lseek(descriptor, off_t(byteCount), SEEK_SET) == off_t(byteCount) else {
+        throw Failure(.inputOutput, "cannot go to byte \(byteCount) of \(name): \(String(cString: strerror(errno)))")
+      }
+      return
+    }
+    let passed = ByteBuffer(capacity: 1 << 20)
+    var rest = byteCount
+    while rest > 0 {
+      passed.removeAll()
+      let count = try read(Int(min(rest, 1 << 20)), into: passed)
+      guard count > 0 else { throw tooShort(byteCount - rest, byteCount) }
+      rest -= Int64(count)
+    }
+  }
+
+  private func tooShort(_ found: Int64, _ expected: Int64) -> Failure {
+    Failure(
+      .badData,
+      "\(name) has \(found) bytes, but an earlier run has read \(expected) of them: it is another input now. "
+        + "--ignore-checkpoints reads it from its beginning")
+  }
+
+  /// Lets a poll of a paused source take its time.
+  func rest(_ timeoutMilliseconds: Int) -> PollResult {
+    usleep(UInt32(timeoutMilliseconds) * 1000)
+    return .idle
   }
 
   /// Whether there is something to read, or the end, within the timeout. An interrupted wait counts as nothing.

@@ -24,7 +24,10 @@ public final class LineSource: Source {
   /// The beginning of a line whose end has not been read, and where it stands in the input.
   private let carried = ByteBuffer(capacity: 1 << 16)
   private var carriedOffset: Offset = 0
+  /// The rest of a line that was dealt with before is passed over first.
+  private var passesLine = false
   private var isAtEnd = false
+  private var isPaused = false
 
   /// Reads from a descriptor that stays open afterwards, such as standard input.
   public init(descriptor: Int32, name: String, readByteCount: Int = 1 << 20) {
@@ -41,6 +44,7 @@ public final class LineSource: Source {
   /// `maximumCount` bounds nothing here: a batch holds the lines of one read.
   public func poll(into batch: RecordBatch, maximumCount: Int, timeoutMilliseconds: Int) throws -> PollResult {
     batch.removeAll()
+    guard !isPaused else { return input.rest(timeoutMilliseconds) }
     guard !isAtEnd else { return .endOfInput }
     batch.bytes.append(carried.bytes)
     let searchStart = carried.count
@@ -50,6 +54,11 @@ public final class LineSource: Source {
       return .idle
     }
     let count = try input.read(readByteCount, into: batch.bytes)
+    if passesLine {
+      guard passLine(batch, isLast: count == 0) else {
+        return try poll(into: batch, maximumCount: maximumCount, timeoutMilliseconds: timeoutMilliseconds)
+      }
+    }
     if count == 0 {
       isAtEnd = true
       // The last line may lack its line feed.
@@ -70,12 +79,37 @@ public final class LineSource: Source {
     return batch.count > 0 ? .records : try poll(into: batch, maximumCount: maximumCount, timeoutMilliseconds: timeoutMilliseconds)
   }
 
-  public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {}
+  public var isRepeatable: Bool { input.isFile }
+
+  /// A position is the offset of the line before it, and one: reading begins behind the end of that line.
+  public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {
+    guard let offset = positions.first?.offset, offset > 0 else { return }
+    try input.skip(offset)
+    carriedOffset = offset
+    passesLine = true
+  }
+
+  public func setPaused(_ isPaused: Bool) throws { self.isPaused = isPaused }
   public func commit(_ positions: [PartitionOffset], waits: Bool) throws {}
   public func lag(of partition: PartitionIndex) -> Int64? { nil }
   public func close() throws {}
 
   // MARK: Lines
+
+  /// Drops what stands before the next line; false where that begins further on.
+  private func passLine(_ batch: RecordBatch, isLast: Bool) -> Bool {
+    guard !isLast else {
+      passesLine = false
+      return true
+    }
+    let end = memchr(batch.bytes.base, 10, batch.bytes.count).map { UnsafeRawPointer($0) - UnsafeRawPointer(batch.bytes.base) + 1 }
+    let dropped = end ?? batch.bytes.count
+    memmove(batch.bytes.base, batch.bytes.base + dropped, batch.bytes.count - dropped)
+    batch.bytes.count -= dropped
+    carriedOffset += Int64(dropped)
+    passesLine = end == nil
+    return end != nil
+  }
 
   /// Adds every whole line of the batch; returns where the first cut one begins.
   private func split(_ batch: RecordBatch, searchFrom: Int) -> Int {

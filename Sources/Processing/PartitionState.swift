@@ -3,6 +3,7 @@
 //   [ magic 8 | engine byteCount 8 | deduplicator byteCount 8 | engine | deduplicator ]
 
 import Base
+import Features
 import Records
 import Windowing
 
@@ -25,6 +26,16 @@ final class PartitionState {
   var savedTime: Int64 = .min
   /// By the monotonic clock, in ms.
   var lastRecordAt: Int64
+  /// Who may write the partition's rows: this worker, under this generation; nil where the store keeps no fences.
+  var fence: Fence?
+  /// The fence's `nextOffset`, as far as the store has confirmed it.
+  var confirmedOffset: Offset?
+  /// While records of a batch are being applied: the offset after the last of them.
+  var batchEnd: Offset?
+  /// What has to be read again before rows go out; nil where nothing has.
+  var replay: Replay?
+  /// What moved event time without a record since the last checkpoint, in order.
+  var idleLog: [IdleAdvance] = []
   /// Stream time when the partition fell silent.
   private var idleBase: (at: Int64, streamTime: Int64)?
 
@@ -39,7 +50,9 @@ final class PartitionState {
   func advanceByIdleTime(now: Int64, into rows: FeatureRowBatch, rowLimit: Int) -> Bool {
     guard engine.watermark.streamTime != .min else { return true }
     if idleBase?.at != lastRecordAt { idleBase = (lastRecordAt, engine.watermark.streamTime) }
-    return engine.advance(streamTimeTo: idleBase!.streamTime + now - lastRecordAt, into: rows, rowLimit: rowLimit)
+    let time = idleBase!.streamTime + now - lastRecordAt
+    noteIdleAdvance(to: time)
+    return engine.advance(streamTimeTo: time, into: rows, rowLimit: rowLimit)
   }
 
   /// Notes that all rows drained so far have been written; says whether that moves `writtenOffset`. Views that close write their rows as they

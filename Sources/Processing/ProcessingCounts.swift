@@ -43,8 +43,23 @@ public struct ProcessingCounts: Sendable {
   public var windowRowsWritten: Int64 = 0
   public var flushes: Int64 = 0
   public var checkpoints: Int64 = 0
+  /// Partitions that were taken with what had been computed of them.
+  public var recoveries: Int64 = 0
+  /// Records that were read again, to come to the state that their rows show already; they are among `records`.
+  public var replayedRecords: Int64 = 0
+  /// Flushes and checkpoints of a partition that the store did not take.
+  public var refusedFlushes: Int64 = 0
+  /// Times in which the store did not answer, and how long they have taken together, in ms.
+  public var outages: Int64 = 0
+  public var withoutStoreMilliseconds: Int64 = 0
   /// Gauges.
+  public var workersWithoutStore = 0
   public var partitions = 0
+  /// Ours, but not claimed yet.
+  public var waitingPartitions = 0
+  /// Partitions that show nothing before they have come to where their rows are, and the offsets up to there.
+  public var replayingPartitions = 0
+  public var replayDistance: Int64 = 0
   public var keys = 0
   public var panes = 0
   /// Records that still lie ahead, as far as the source knows.
@@ -69,6 +84,15 @@ public struct ProcessingCounts: Sendable {
     windowRowsWritten += other.windowRowsWritten
     flushes += other.flushes
     checkpoints += other.checkpoints
+    recoveries += other.recoveries
+    replayedRecords += other.replayedRecords
+    refusedFlushes += other.refusedFlushes
+    outages += other.outages
+    withoutStoreMilliseconds += other.withoutStoreMilliseconds
+    workersWithoutStore += other.workersWithoutStore
+    waitingPartitions += other.waitingPartitions
+    replayingPartitions += other.replayingPartitions
+    replayDistance += other.replayDistance
     partitions += other.partitions
     keys += other.keys
     panes += other.panes

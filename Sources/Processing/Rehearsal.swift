@@ -27,6 +27,7 @@ public final class Rehearsal {
       plan: try ProcessingPlan(pipeline, source: index), source: source, store: rows, checkpoints: nil, clock: ManualClock(),
       settings: WorkerSettings(), status: status, logger: Logger(label: "freshet.rehearsal") { _ in SwiftLogNoOpLogHandler() },
       isStopRequested: { false })
+    try worker.take([0])
   }
 
   public var counts: ProcessingCounts { status.current }
@@ -71,7 +72,7 @@ extension Worker {
   /// Moves event time of all partitions without a record.
   func advance(streamTimeTo time: Int64) throws {
     for (index, state) in partitions {
-      try writeInSteps(index) { state.engine.advance(streamTimeTo: time, into: rows, rowLimit: Self.rowLimit) }
+      try writeInSteps(index, state) { state.engine.advance(streamTimeTo: time, into: $0, rowLimit: Self.rowLimit) }
     }
   }
 }

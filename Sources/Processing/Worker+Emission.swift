@@ -1,6 +1,7 @@
 // Rows on their way out: changes drained when they are due, everything written and confirmed by `flush`.
 
 import Base
+import Features
 import Records
 import Schema
 import Windowing
@@ -17,7 +18,7 @@ extension Worker {
       }
       try flush()
     }
-    if now >= checkpointDue { try checkpoint(Array(partitions.keys), waits: false) }
+    if now >= checkpointDue { try checkpoint(partitions.keys.sorted(), waits: false) }
   }
 
   func emitAll() throws {
@@ -26,18 +27,26 @@ extension Worker {
   }
 
   func drain(view position: Int) throws {
-    for (index, state) in partitions {
-      try writeInSteps(index) { state.engine.drainChanges(ofView: position, into: rows, rowLimit: Self.rowLimit) }
+    for (index, state) in partitions where !state.isSilent {
+      try writeInSteps(index, state) { state.engine.drainChanges(ofView: position, into: $0, rowLimit: Self.rowLimit) }
       state.drainedOffsets[position] = state.nextOffset
     }
     drainedViews[position] = true
   }
 
-  /// Calls `step`, which adds rows of a partition, until it says that it is done; writes them whenever there are many.
-  func writeInSteps(_ partition: PartitionIndex, _ step: () throws -> Bool) throws {
-    while true {
+  /// Calls `step`, which adds rows of a partition, until it says that it is done; writes them whenever there are many. Ends early where the
+  /// partition is taken away in between. Rows that are in the store already go nowhere.
+  func writeInSteps(_ partition: PartitionIndex, _ state: PartitionState, _ step: (_ output: FeatureRowBatch) throws -> Bool) throws
+  {
+    while partitions[partition] === state {
+      guard !state.isRepeating else {
+        let isDone = try step(repeatedRows)
+        repeatedRows.removeAll()
+        if isDone { return }
+        continue
+      }
       let firstRow = rows.rows.count
-      let isDone = try step()
+      let isDone = try step(rows)
       label(from: firstRow, partition)
       if isDone { return }
       try writeRows()
@@ -51,18 +60,43 @@ extension Worker {
       noteVisible()
     }
     guard checkpoints == nil, !source.isBounded else { return }
-    for state in partitions.values where state.noteWritten(changeViews: changeViews) { isPendingCommit = true }
+    for state in partitions.values where !state.isSilent && state.noteWritten(changeViews: changeViews) { isPendingCommit = true }
     if isPendingCommit { try commit(Array(partitions.keys), waits: false) }
   }
 
-  /// Writes rows, and no more than that: a record may be half way through, so that nothing may be committed yet.
-  private func writeRows() throws {
+  /// Writes rows, and no more than that: a record may be half way through, so that nothing may be committed yet. The fences of `moving` come
+  /// along, even where they have no rows.
+  func writeRows(moving: [PartitionIndex] = []) throws {
     finisher.finish(rows)
-    try store.write(rows)
+    var positions: [FlushPosition] = []
+    let refusals = try untilStored {
+      positions = flushPositions(moving)
+      return try store.write(rows, at: positions)
+    }
+    for refusal in refusals { try refuse(refusal) }
+    for position in positions { partitions[position.partition]?.confirmedOffset = position.nextOffset }
     counts.rowsWritten += Int64(rows.rows.count)
     for row in rows.rows where row.isWindow { counts.windowRowsWritten += 1 }
     counts.flushes += 1
     rows.removeAll()
+  }
+
+  /// How far the rows reach that are to be written, for each partition that has some or is among `moving`.
+  private func flushPositions(_ moving: [PartitionIndex]) -> [FlushPosition] {
+    var wanted = Set(moving)
+    var last: PartitionIndex = -1
+    for row in rows.rows where row.partition != last {
+      last = row.partition
+      wanted.insert(last)
+    }
+    return wanted.sorted().compactMap { index in
+      guard let state = partitions[index], state.fence != nil, let nextOffset = state.nextOffset else { return nil }
+      return FlushPosition(
+        partition: index, nextOffset: nextOffset,
+        flushingTo: max(nextOffset, state.batchEnd ?? nextOffset, state.replay?.shownThrough ?? nextOffset),
+        watermark: state.engine.watermark.value, idleAdvances: state.idleLog,
+        rowOffset: max(nextOffset, state.replay?.shownThrough ?? nextOffset))
+    }
   }
 
   /// Records are visible once every view that may show them has been drained and written.
@@ -71,7 +105,7 @@ extension Worker {
     for position in plan.emitEvery.indices { drainedViews[position] = plan.emitEvery[position] == nil }
     let visibleAt = clock.nowMilliseconds
     for state in partitions.values {
-      for time in state.engine.foldedTimes { observeVisible(visibleAt - time, 1) }
+      if !state.isSilent { for time in state.engine.foldedTimes { observeVisible(visibleAt - time, 1) } }
       state.engine.clearFoldedTimes()
     }
   }

@@ -25,6 +25,7 @@ extension Worker {
   func noteRejections(_ batch: RecordBatch) throws {
     for rejection in decoder.rejections {
       let slot = batch.slots[rejection.row]
+      guard waiting[slot.partition] == nil else { continue }
       let key = LedgerKey(source: plan.sourceIndex, partition: slot.partition, reason: .rejected(rejection.reason))
       counts.ledger.add(1, to: key)
       let isFirst = counts.ledger.lacksExample(key)
@@ -73,38 +74,40 @@ extension Worker {
       keepExamples(of: deduplicated, read.partition, batch)
       state.duplicateCount += Int64(deduplicated.duplicates.count)
       state.keylessCount += Int64(deduplicated.keyless.count)
-      try applyDeduplicated(to: state.engine, read.partition)
+      try applyDeduplicated(to: state, read.partition)
     } else {
-      try decoder.withInput(of: read.rows) { try apply($0, to: state.engine, read.partition) }
+      try decoder.withInput(of: read.rows) { try apply($0, to: state, read.partition) }
     }
     try noteRefusals(of: state.engine, read.partition, batch)
   }
 
   /// A copy is not folded, but where it is newer than all before it, event time moves at its place.
-  private func applyDeduplicated(to engine: WindowEngine, _ partition: PartitionIndex) throws {
+  private func applyDeduplicated(to state: PartitionState, _ partition: PartitionIndex) throws {
     try decoder.withInput(of: deduplicated.kept) { input in
       var position = 0
       func apply(upTo end: Int) throws {
         guard end > position else { return }
         var part = input
         part.rows = UnsafeBufferPointer(rebasing: input.rows[position..<end])
-        try self.apply(part, to: engine, partition)
+        try self.apply(part, to: state, partition)
         position = end
       }
       for move in deduplicated.moves {
         try apply(upTo: move.position)
-        try writeInSteps(partition) { engine.advance(streamTimeTo: move.time, into: rows, rowLimit: Self.rowLimit) }
+        try writeInSteps(partition, state) {
+          state.engine.advance(streamTimeTo: move.time, into: $0, rowLimit: Self.rowLimit)
+        }
       }
       try apply(upTo: input.rows.count)
     }
   }
 
   /// Folds rows, and writes what comes of it whenever that is much.
-  private func apply(_ input: WindowInput, to engine: WindowEngine, _ partition: PartitionIndex) throws {
+  private func apply(_ input: WindowInput, to state: PartitionState, _ partition: PartitionIndex) throws {
     var taken = 0
-    try writeInSteps(partition) {
-      taken += engine.apply(input, from: taken, into: rows, rowLimit: Self.rowLimit)
-      return taken == input.rows.count && !engine.hasDueRows
+    try writeInSteps(partition, state) {
+      taken += state.engine.apply(input, from: taken, into: $0, rowLimit: Self.rowLimit)
+      return taken == input.rows.count && !state.engine.hasDueRows
     }
   }
 

@@ -34,73 +34,96 @@ extension Worker {
     checkpointDue = now + settings.checkpointEveryMilliseconds
     guard let checkpoints else { return try commit(indices, waits: waits) }
     try flush()
+    try moveFences(of: indices)
     try confirmSideOutputs()
-    let snapshot = ByteBuffer(capacity: 1 << 16)
-    for index in indices {
-      guard let state = partitions[index], let nextOffset = state.nextOffset,
-        state.savedOffset != nextOffset || state.savedTime != state.engine.watermark.streamTime
-      else { continue }
-      snapshot.removeAll()
-      state.save(to: snapshot, nextOffset: nextOffset)
-      try checkpoints.save(UnsafeRawBufferPointer(snapshot.bytes), of: index, under: nil)
-      state.savedOffset = state.nextOffset
-      state.savedTime = state.engine.watermark.streamTime
-      counts.checkpoints += 1
-    }
+    for index in indices { try saveState(of: index, to: checkpoints) }
     try commit(indices, waits: waits)
   }
 
-  // MARK: Partitions that come and go
-
-  func take(_ assigned: [PartitionIndex]) throws {
-    var positions: [PartitionOffset] = []
-    for index in assigned {
-      let state = makeState()
-      partitions[index] = state
-      if settings.ignoresCheckpoints, settings.started.insert(index) { continue }
-      guard let checkpoints, let saved = try checkpoints.load(index) else { continue }
-      try load(saved, into: state, index)
-      state.savedOffset = state.nextOffset
-      state.savedTime = state.engine.watermark.streamTime
-      if let offset = state.nextOffset { positions.append(PartitionOffset(partition: index, offset: offset)) }
+  /// No checkpoint reaches further than its fence: then one without the other shows that something was lost.
+  private func moveFences(of indices: [PartitionIndex]) throws {
+    let moving = indices.filter { index in
+      guard let state = partitions[index], state.fence != nil, let nextOffset = state.nextOffset else { return false }
+      return nextOffset > state.confirmedOffset ?? .min
     }
-    logger.info("partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)"])
-    try source.start(assigned, at: positions)
+    if !moving.isEmpty { try writeRows(moving: moving) }
   }
 
-  private func load(_ saved: ByteBuffer, into state: PartitionState, _ index: PartitionIndex) throws {
-    do throws(SnapshotError) {
-      try state.load(UnsafeRawBufferPointer(saved.bytes))
-    } catch {
-      let reason =
-        switch error {
-        case .damaged: "is damaged"
-        case .otherFormat(let version): "has format \(version), which this version does not read"
-        case .otherViews: "was made by other views, or another lateness or 'dedup', than the pipeline has now"
-        }
-      throw Failure(
-        .badConfiguration,
-        "the checkpoint of pipeline '\(plan.pipelineName)', partition \(index), \(reason); --ignore-checkpoints starts its windows anew"
-      )
-    }
+  private func saveState(of index: PartitionIndex, to checkpoints: any CheckpointStore) throws {
+    guard let state = partitions[index], let nextOffset = state.nextOffset else { return }
+    guard state.savedOffset != nextOffset || state.savedTime != state.engine.watermark.streamTime,
+      try save(state, at: nextOffset, index, to: checkpoints)
+    else { return }
+    overtakenCounts[index] = nil
+    counts.checkpoints += 1
   }
+
+  // MARK: Partitions that go
 
   func giveUp(_ revoked: [PartitionIndex]) throws {
+    leaving = Set(revoked)
+    defer { leaving = [] }
     try emitAll()
     try checkpoint(revoked, waits: true)
-    for index in revoked { retire(index) }
-    logger.info("partitions given up", metadata: ["partitions": "\(revoked)"])
+    // Those that were dropped on the way may be ours again by now.
+    forget(leaving)
+    logger.info("partitions given up", metadata: ["partitions": "\(leaving.sorted())"])
   }
 
   /// Partitions that another owner has already: nothing of theirs may be written.
   func drop(_ lost: [PartitionIndex]) {
-    rows.removeRows { lost.contains($0.partition) }
-    for index in lost { retire(index) }
+    forget(Set(lost))
     logger.warning("partitions lost to another member", metadata: ["partitions": "\(lost)"])
   }
 
-  /// Forgets a partition; what it counted stays counted.
-  private func retire(_ index: PartitionIndex) {
-    partitions.removeValue(forKey: index)?.addCounts(to: &counts.ledger, index, plan)
+  /// Forgets partitions and their rows; what they counted stays counted.
+  func forget(_ indices: Set<PartitionIndex>) {
+    rows.removeRows { indices.contains($0.partition) }
+    for index in indices.sorted() {
+      waiting[index] = nil
+      tokens[index] = nil
+      guard let state = partitions.removeValue(forKey: index) else { continue }
+      state.addCounts(to: &counts.ledger, index, plan)
+      if state.fence != nil { store.release(index) }
+    }
   }
+
+  // MARK: Partitions that are refused
+
+  /// What follows when the store does not take a partition's rows. What it holds is dropped; what was saved last is where to go on.
+  func refuse(_ refusal: FenceRefusal) throws {
+    let index = refusal.partition
+    counts.refusedFlushes += 1
+    switch refusal.reason {
+    case .overtaken(let owner):
+      // As long as nobody says that it is not ours: another that believes the same must not be fought with all speed.
+      let attempts = (overtakenCounts[index] ?? 0) + 1
+      overtakenCounts[index] = attempts
+      let pause = min(Self.overtakenPauseMin << Int64(min(attempts - 1, 10)), Self.overtakenPauseMax)
+      forget([index])
+      waiting[index] = WaitingPartition(due: now + jittered(pause))
+      logger.warning(
+        "another worker has taken the partition over; what was held of it is dropped",
+        metadata: ["partition": "\(index)", "owner": "\(owner)"])
+    case .wentBack(let offset):
+      let confirmed = partitions[index]?.confirmedOffset
+      forget([index])
+      waiting[index] = WaitingPartition(due: now)
+      logger.warning(
+        "the store has gone back to an older state; the partition is computed again from the checkpoint that it has",
+        metadata: [
+          "partition": "\(index)", "confirmed": "\(confirmed.map(String.init) ?? "nothing")",
+          "found": "\(offset.map(String.init) ?? "nothing")",
+        ])
+    case .missing:
+      throw Failure(
+        .unavailable,
+        "\(store.name) no longer has the fence of pipeline '\(plan.pipelineName)', partition \(index) of \(source.name): it was emptied "
+          + "(FLUSHALL, FLUSHDB, a restart without persistence), or evicted it (maxmemory-policy may not be one of allkeys-*). "
+          + "Rows may be gone with it: --ignore-checkpoints computes all of them anew from where the input begins")
+    }
+  }
+
+  static let overtakenPauseMin: Int64 = 100
+  static let overtakenPauseMax: Int64 = 10_000
 }

@@ -3,47 +3,15 @@
 //
 //   poll -> decode -> per partition: fold -> rows -> (every emit.every) write -> confirmed -> (every checkpoint.every) save -> commit
 //
-// State machine of a partition: assigned (state loaded, or none) -> owned -> revoked (flushed, saved, committed) or lost (dropped).
+// State machine of a partition: assigned (claimed, state loaded, or none) -> silent, up to what its rows have shown -> owned -> revoked
+// (flushed, saved, committed), lost (dropped) or overtaken (dropped, and claimed again later). See `Worker+Recovery` and `Worker+Outage`.
 
 import Base
-import Codec
 import Features
 import Logging
 import Records
 import Schema
-import Synchronization
 import Windowing
-
-/// How a worker runs, apart from what it computes.
-public struct WorkerSettings: Sendable {
-  /// Records per poll.
-  public var batchCount = 4096
-  /// Save state this often, in ms, where there is a checkpoint store.
-  public var checkpointEveryMilliseconds: Int64 = 10_000
-  /// End when nothing has arrived for this long, in ms.
-  public var untilIdleMilliseconds: Int64?
-  /// Start with empty windows even where a checkpoint exists.
-  public var ignoresCheckpoints = false
-  /// Shared by the workers of a run: partitions that have been started anew, and from then on go by their checkpoints.
-  public var started = StartedPartitions()
-  /// How many partitions the input has; above 1, entity keys must be record keys.
-  public var partitionCount = 1
-  /// Where the schemas of Avro records are found by number.
-  public var registry: AvroSchemaLookup?
-  /// What side outputs call the input; nil for the source's own name.
-  public var topic: String?
-
-  public init() {}
-}
-
-public final class StartedPartitions: Sendable {
-  private let seen = Mutex<Set<PartitionIndex>>([])
-
-  public init() {}
-
-  /// True the first time.
-  func insert(_ partition: PartitionIndex) -> Bool { seen.withLock { $0.insert(partition).inserted } }
-}
 
 public final class Worker {
   /// How often closed windows are written.
@@ -60,6 +28,7 @@ public final class Worker {
   private let status: ProcessingStatus
   let logger: Logger
   private let isStopRequested: @Sendable () -> Bool
+  var isStopping: Bool { isStopRequested() }
   let observeVisible: ((_ delayMilliseconds: Int64, _ count: Int) -> Void)?
 
   let sideOutputs: SideOutputs
@@ -68,7 +37,25 @@ public final class Worker {
   let deduplicated = DeduplicatedRows()
   var counts: ProcessingCounts
   var partitions: [PartitionIndex: PartitionState] = [:]
+  /// Ours, and to be taken later.
+  var waiting: [PartitionIndex: WaitingPartition] = [:]
+  /// Those that the source gives up at its next poll.
+  var leaving: Set<PartitionIndex> = []
+  /// How often partitions were lost to another owner that also believed them its own.
+  var overtakenCounts: [PartitionIndex: Int] = [:]
+  /// Of claims that have not been answered.
+  var tokens: [PartitionIndex: String] = [:]
+  var random: Random
+  /// Nil while the store answers.
+  var outage: Outage?
+  /// Until when an end that was asked for may take; by the monotonic clock in ms.
+  var stopDeadline: Int64?
   let rows = FeatureRowBatch()
+  /// Takes the rows that are in the store already.
+  let repeatedRows = FeatureRowBatch()
+  /// For polls that bring no records.
+  let spareBatch = RecordBatch(slotCapacity: 1, byteCapacity: 1 << 12)
+  let snapshot = ByteBuffer(capacity: 1 << 16)
   /// The views of the plan that show current values.
   let changeViews: [Int]
   /// When counts were last published, by the monotonic clock in ms.
@@ -104,7 +91,7 @@ public final class Worker {
     self.plan = plan
     self.source = source
     self.store = store
-    self.checkpoints = source.isBounded ? nil : checkpoints
+    self.checkpoints = checkpoints
     self.sideOutputs = sideOutputs
     self.inquiries = inquiries
     self.clock = clock
@@ -118,6 +105,8 @@ public final class Worker {
       plan, sourceName: source.name, isPartitioned: !source.isBounded, requiresRecordKey: settings.partitionCount > 1,
       registry: settings.registry)
     counts = ProcessingCounts()
+    var system = SystemRandomNumberGenerator()
+    random = Random(state: settings.seed ?? system.next())
     changeViews = plan.emitEvery.indices.filter { plan.emitEvery[$0] != nil }
     let now = Int64(clock.monotonicNanoseconds / 1_000_000)
     drainedViews = plan.emitEvery.map { $0 == nil }
@@ -130,6 +119,8 @@ public final class Worker {
   public func run() throws {
     let batch = RecordBatch(slotCapacity: settings.batchCount, byteCapacity: 2 << 20)
     do {
+      // A bounded source has one partition and says nothing about it.
+      if source.isBounded { try take([0]) }
       while try step(batch) {}
     } catch {
       // What is confirmed stays confirmed; the rest is read again by the next owner.
@@ -140,6 +131,7 @@ public final class Worker {
     publish()
     try sideOutputs.late?.close()
     try sideOutputs.deadLetters?.close()
+    forget(Set(partitions.keys))
     try source.close()
     try store.close()
   }
@@ -147,6 +139,7 @@ public final class Worker {
   /// One poll and what follows from it; false at the end.
   func step(_ batch: RecordBatch) throws -> Bool {
     if isStopRequested() { return try end() }
+    try takeWaiting()
     let result = try source.poll(into: batch, maximumCount: settings.batchCount, timeoutMilliseconds: pollTimeout())
     switch result {
     case .records:
@@ -154,6 +147,7 @@ public final class Worker {
       try process(batch)
     case .idle:
       if source.isBounded { try emitAll() }
+      try endSilentReplays()
       if isIdleLongEnough { return try end() }
     case .assigned(let assigned):
       try take(assigned)
@@ -176,7 +170,7 @@ public final class Worker {
 
   /// Up to the next emission, so that a change is never kept waiting by a quiet input.
   private func pollTimeout() -> Int {
-    let due = emissionDue.min() ?? now + 200
+    let due = min(emissionDue.min() ?? .max, waiting.values.map(\.due).min() ?? .max, now + 200)
     return Int(min(max(due - now, 1), 200))
   }
 
@@ -197,20 +191,34 @@ public final class Worker {
     try noteRejections(batch)
     noteUnknownConditions(batch)
     for rowsOfPartition in decoder.decodedPartitions {
-      let state = try partition(rowsOfPartition.partition)
-      let nextOffset = state.nextOffset ?? rowsOfPartition.firstOffset
-      guard rowsOfPartition.firstOffset >= nextOffset else {
-        throw Failure(
-          .badData,
-          "\(source.name), partition \(rowsOfPartition.partition): went back from offset \(nextOffset) to \(rowsOfPartition.firstOffset); "
-            + "was the topic made anew? Its state belongs to the old one: start with --ignore-checkpoints, or with another prefix")
-      }
-      noteMissing(rowsOfPartition, after: nextOffset)
-      try apply(rowsOfPartition, of: batch, to: state)
-      state.nextOffset = rowsOfPartition.nextOffset
-      state.lastRecordAt = lastRecordAt
+      let index = rowsOfPartition.partition
+      if source.isBounded, partitions[index] == nil, waiting[index] == nil { try take([index]) }
+      // One that waits to be taken is read again then.
+      guard let state = partitions[index] else { continue }
+      try apply(rowsOfPartition, of: batch, toPartition: state)
     }
     if rows.isFull(rowLimit: Self.rowLimit / 2) { try flush() }
+  }
+
+  private func apply(_ read: BatchDecoder.PartitionRows, of batch: RecordBatch, toPartition state: PartitionState) throws {
+    if state.nextOffset == nil { try saveBeginning(read.partition, state, at: read.firstOffset) }
+    let nextOffset = state.nextOffset!
+    guard read.firstOffset >= nextOffset else {
+      throw Failure(
+        .badData,
+        "\(source.name), partition \(read.partition): went back from offset \(nextOffset) to \(read.firstOffset); "
+          + "was the topic made anew? Its state belongs to the old one: start with --ignore-checkpoints, or with another prefix")
+    }
+    noteMissing(read, after: nextOffset)
+    state.batchEnd = read.nextOffset
+    if state.isSilent {
+      try applyReplaying(read, of: batch, to: state)
+    } else {
+      try apply(read, of: batch, to: state)
+    }
+    state.batchEnd = nil
+    state.nextOffset = read.nextOffset
+    state.lastRecordAt = lastRecordAt
   }
 
   /// Offsets that no record had: compaction and transaction markers leave them, and so does a topic that forgot records before they were read.
@@ -225,14 +233,6 @@ public final class Worker {
         metadata: ["kafka.partition": "\(read.partition)", "before": "\(read.nextOffset)", "count": "\(missing)"])
     }
     counts.missingOffsets += missing
-  }
-
-  func partition(_ index: PartitionIndex) throws -> PartitionState {
-    if let state = partitions[index] { return state }
-    // A bounded source has one partition and says nothing about it.
-    let state = makeState()
-    partitions[index] = state
-    return state
   }
 
   func makeState() -> PartitionState {
@@ -250,26 +250,41 @@ public final class Worker {
   /// Lets event time follow the wall clock in partitions that have been silent for `idle_timeout`.
   func advanceIdlePartitions() throws {
     guard let timeout = plan.source.idleTimeoutMilliseconds, !source.isBounded else { return }
-    for (index, state) in partitions where now - state.lastRecordAt >= timeout && source.lag(of: index) == 0 {
-      try writeInSteps(index) { state.advanceByIdleTime(now: now, into: rows, rowLimit: Self.rowLimit) }
+    for (index, state) in partitions
+    where now - state.lastRecordAt >= timeout && !state.isSilent && source.isSilent(index) {
+      try writeInSteps(index, state) { state.advanceByIdleTime(now: now, into: $0, rowLimit: Self.rowLimit) }
     }
   }
 
   // MARK: The end
 
-  /// The input has ended: every window closes.
+  /// The input has ended: every window closes. State is saved before that: whoever reads the same input again comes here at once, and where it
+  /// has grown goes on as if it had been whole from the start.
   func finish() throws -> Bool {
+    if source.isBounded { try endInput() }
     for (index, state) in partitions {
-      try writeInSteps(index) { state.engine.finish(into: rows, rowLimit: Self.rowLimit) }
+      try writeInSteps(index, state) { state.engine.finish(into: $0, rowLimit: Self.rowLimit) }
     }
     try flush()
+    if source.isBounded, !source.isRepeatable { try vacate() }
     return false
+  }
+
+  private func endInput() throws {
+    for state in partitions.values where state.isSilent {
+      throw Failure(
+        .badData,
+        "\(source.name) ends at byte \(state.nextOffset ?? 0), but rows were computed from it up to byte \(state.replay!.shownThrough): "
+          + "is it another input? --ignore-checkpoints computes all rows anew")
+    }
+    if checkpoints != nil { try checkpoint(partitions.keys.sorted(), waits: true) }
   }
 
   /// The end was asked for: what has changed goes out, state is saved, open windows stay open.
   private func end() throws -> Bool {
+    stopDeadline = now + settings.drainMilliseconds
     try emitAll()
-    if !source.isBounded { try checkpoint(Array(partitions.keys), waits: true) }
+    if !source.isBounded || checkpoints != nil { try checkpoint(partitions.keys.sorted(), waits: true) }
     return false
   }
 
@@ -279,6 +294,11 @@ public final class Worker {
     publishedAt = now
     var total = counts
     total.partitions = partitions.count
+    total.workersWithoutStore = outage == nil ? 0 : 1
+    if let outage { total.withoutStoreMilliseconds += now - outage.since }
+    total.waitingPartitions = waiting.count
+    total.replayingPartitions = partitions.values.count { $0.isSilent }
+    total.replayDistance = partitions.values.reduce(0) { $0 + $1.replayDistance }
     addExpressionNulls(to: &total.ledger)
     for (index, state) in partitions {
       state.addCounts(to: &total.ledger, index, plan)

@@ -13,6 +13,9 @@ public struct PartitionOffset: Equatable, Sendable {
   /// The offset of the next record to read.
   public var offset: Offset
 
+  /// In the place of an offset: where the source begins what nobody has read yet (Kafka: `auto.offset.reset`), whatever it remembers itself.
+  public static let reset = Offset.min
+
   public init(partition: PartitionIndex, offset: Offset) {
     self.partition = partition
     self.offset = offset
@@ -40,6 +43,9 @@ public protocol Source: AnyObject {
   /// Whether the input ends: a file or a pipe does, a topic does not.
   var isBounded: Bool { get }
 
+  /// Whether another run finds the same input under this name: a pipe may hold anything the next time.
+  var isRepeatable: Bool { get }
+
   /// Where this reads from, secrets redacted, for messages: `kafka://localhost:9092/clicks`, `stdin`, `file:/tmp/x.ndjson`.
   var name: String { get }
 
@@ -47,7 +53,7 @@ public protocol Source: AnyObject {
   func poll(into batch: RecordBatch, maximumCount: Int, timeoutMilliseconds: Int) throws -> PollResult
 
   /// Begins to read assigned partitions: at the given offset, or, for those not named in `positions`, where the source's own memory says
-  /// (Kafka: the group's committed offset, else the configured reset).
+  /// (Kafka: the group's committed offset, else the configured reset). Partitions that are being read already go on at the given offset.
   func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws
 
   /// Remembers that everything before these offsets has been dealt with. Does not wait unless `waits` is true.
@@ -59,7 +65,7 @@ public protocol Source: AnyObject {
   /// Whether it is certain that nothing lies ahead: the other end was asked and has answered. What cannot be reached is not silent.
   func isSilent(_ partition: PartitionIndex) -> Bool
 
-  /// While paused, a poll brings no records, but still tells of partitions that come and go.
+  /// While paused, a poll brings no records, but still takes its time, and tells of partitions that come and go. What comes is paused, too.
   func setPaused(_ isPaused: Bool) throws
 
   /// Leaves the group or closes the file. Called once.
@@ -67,6 +73,7 @@ public protocol Source: AnyObject {
 }
 
 extension Source {
+  public var isRepeatable: Bool { true }
   public func isSilent(_ partition: PartitionIndex) -> Bool { lag(of: partition) == 0 }
   public func setPaused(_ isPaused: Bool) throws {}
 }

@@ -70,6 +70,8 @@ public final class WindowEngine {
   private var emitTimes: [Int64] = []
   private var emitAt: Int64 = .max
   private var hasStarted = false
+  /// While true, changes that are due by event time wait: the owner reads again what has been shown.
+  public var holdsChanges = false
   var recordCounts: WindowCounts
   public var counts: WindowCounts {
     var counts = recordCounts
@@ -267,7 +269,7 @@ public final class WindowEngine {
   /// False where `output` is full before all are out.
   private func emitDueChanges(at time: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
     for view in 0..<plan.viewCount where emitTimes[view] <= time {
-      guard drainChanges(ofView: view, into: output, rowLimit: rowLimit) else { return false }
+      guard holdsChanges || drainChanges(ofView: view, into: output, rowLimit: rowLimit) else { return false }
       emitTimes[view] = (floorDivide(time, emitEvery[view]) + 1) * emitEvery[view]
     }
     emitAt = emitTimes.min()!

@@ -50,9 +50,10 @@ private final class Route {
   func userCount() throws -> Int { try redis.reader.keys(matching: "\(redis.prefix):user_activity:*").count }
 
   /// How many partitions have a checkpoint.
-  func checkpointCount() throws -> Int {
-    let keys = try redis.reader.keys(matching: "\(redis.prefix):_freshet:checkpoint:*")
-    return keys.filter { $0.split(separator: ":").count == 6 }.count
+  /// How many processes hold partitions.
+  func ownerCount() throws -> Int {
+    let fences = try redis.reader.keys(matching: "\(redis.prefix):_freshet:fence:*")
+    return Set(try fences.compactMap { try redis.reader.hash($0)["owner"] }.filter { !$0.isEmpty }).count
   }
 
   func expectAllCommitted() throws {
@@ -129,7 +130,7 @@ private final class Route {
     let first = try route.process()
     #expect(try waitUntil { try route.userCount() > 0 })
     let second = try route.process("--until-idle", "3s")
-    #expect(try waitUntil { try route.checkpointCount() >= 2 })
+    #expect(try waitUntil { try route.ownerCount() >= 2 })
     try route.generate(count: 8000, fromMinute: 40, seed: 2)
     first.send(signal: SIGTERM)
     let ended = first.wait()

@@ -41,8 +41,89 @@ struct KafkaSourceTests {
     reader.startPositions = [PartitionOffset(partition: 0, offset: 90)]
     try reader.poll { reader.records.count >= 10 }
     #expect(reader.records.map(\.offset) == Array(90..<100))
-    #expect(throws: Failure.self) { try reader.source.start([0], at: []) }
+    #expect(throws: Failure.self) { try reader.source.start([5], at: []) }
     #expect(throws: Failure.self) { try reader.source.commit([PartitionOffset(partition: 5, offset: 0)], waits: true) }
+  }
+
+  @Test func `a partition that is being read goes on elsewhere, where it is told to`() throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    try fill(cluster, 100)
+    let reader = try Reader(cluster, group: "g")
+    try reader.poll { reader.records.count >= 100 }
+    try reader.source.start([0], at: [])
+    try reader.source.start([0], at: [PartitionOffset(partition: 0, offset: 70)])
+    try reader.poll { reader.records.count >= 130 }
+    try reader.source.start([0], at: [PartitionOffset(partition: 0, offset: PartitionOffset.reset)])
+    try reader.poll { reader.records.count >= 230 }
+    #expect(reader.records.map(\.offset) == Array(0..<100) + Array(70..<100) + Array(0..<100))
+    try reader.source.close()
+  }
+
+  @Test(arguments: [("earliest", 0 as Offset), ("latest", 100)])
+  func `the reset decides where nobody has read, whatever the group has committed`(reset: String, first: Offset) throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    try fill(cluster, 100)
+    let before = try Reader(cluster, group: "g")
+    try before.poll { before.records.count >= 100 }
+    try before.source.commit([PartitionOffset(partition: 0, offset: 60)], waits: true)
+    try before.source.close()
+    let reader = try Reader(cluster, group: "g", properties: [(name: "auto.offset.reset", value: reset)])
+    reader.startPositions = [PartitionOffset(partition: 0, offset: PartitionOffset.reset)]
+    try reader.poll { !reader.events.isEmpty }
+    // The end is looked for when reading begins, which is some time after it was asked for.
+    for _ in 0..<10 { try reader.poll() }
+    try fill(cluster, 10)
+    try reader.poll { reader.records.count >= 10 }
+    #expect(reader.records.first?.offset == first)
+    try reader.source.close()
+  }
+
+  @Test func `a source that is paused brings nothing, answers rebalances, and goes on where it was`() throws {
+    let cluster = try TestCluster(partitionCount: 2)
+    try fill(cluster, 100)
+    let reader = try Reader(cluster, group: "g")
+    try reader.poll { reader.records.count >= 100 }
+    try reader.source.setPaused(true)
+    try fill(cluster, 100)
+    let second = try Reader(cluster, group: "g")
+    try second.source.setPaused(true)
+    let end = Date().addingTimeInterval(60)
+    while second.source.assignedPartitions.isEmpty || reader.source.assignedPartitions.count != 1, Date() < end {
+      try reader.poll(20)
+      try second.poll(20)
+    }
+    for _ in 0..<20 {
+      try reader.poll(20)
+      try second.poll(20)
+    }
+    #expect(reader.records.count == 100 && second.records.isEmpty)
+    try reader.source.setPaused(false)
+    try second.source.setPaused(false)
+    while Set((reader.records + second.records).map { [Int64($0.partition), $0.offset] }).count < 200, Date() < end {
+      try reader.poll(20)
+      try second.poll(20)
+    }
+    let own = reader.records.filter { reader.source.assignedPartitions.contains($0.partition) }
+    #expect(Set(own.map(\.offset)).count == own.count, "nothing comes twice")
+    #expect(Set((reader.records + second.records).map { [Int64($0.partition), $0.offset] }).count == 200)
+    try reader.source.close()
+    try second.source.close()
+  }
+
+  @Test func `is silent when the broker says that nothing lies ahead, and not when it says nothing`() throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    try fill(cluster, 100)
+    let reader = try Reader(cluster, group: "g")
+    #expect(!reader.source.isSilent(0), "not ours yet")
+    try reader.poll { reader.records.count >= 100 }
+    #expect(reader.source.isSilent(0))
+    try fill(cluster, 1)
+    try reader.poll { reader.records.count >= 101 }
+    #expect(!reader.source.isSilent(0), "an answer that is older than the last record is none")
+    try reader.poll { reader.source.isSilent(0) }
+    try reader.source.setPaused(true)
+    #expect(!reader.source.isSilent(0))
+    try reader.source.close()
   }
 
   @Test(arguments: ["cooperative-sticky", "range"])

@@ -24,14 +24,23 @@ enum ProcessingInput: Sendable {
   /// Nil for anything but Kafka.
   var topic: String? { if case .kafka(let address, _, _) = self { address.topic } else { nil } }
 
-  /// A source for one worker, and how many partitions the input has; a topic that does not exist yet counts as one that has several.
+  /// What checkpoints and fences call it: the topic, `file:` and the path as it was given, or `stdin`.
+  var identity: String {
+    switch self {
+    case .kafka(let address, _, _): address.topic
+    case .file(let path): "file:\(path)"
+    case .standardInput: "stdin"
+    }
+  }
+
+  /// A source for one worker, and how many partitions the input has; nil for a topic that does not exist yet.
   ///
   /// - Parameter readsHeaders: Whether records are read with their headers, whatever the plan asks for.
-  func open(for plan: ProcessingPlan, readsHeaders: Bool) throws -> (source: any Source, partitionCount: Int) {
+  func open(for plan: ProcessingPlan, readsHeaders: Bool) throws -> (source: any Source, partitionCount: Int?) {
     switch self {
     case .kafka(let address, let group, let properties):
       let source = try KafkaSource(address, group: group, properties: properties, readsHeaders: readsHeaders || plan.readsHeaders)
-      return (source, try source.partitionCount() ?? 2)
+      return (source, try source.partitionCount())
     case .standardInput:
       guard case .avro(let settings) = plan.source.format else { return (LineSource(descriptor: STDIN_FILENO, name: "stdin"), 1) }
       return (AvroSource(descriptor: STDIN_FILENO, name: "stdin", schema: settings.schema), 1)
@@ -61,6 +70,8 @@ struct ProcessingEndpoints: Sendable {
   private let sideOutputs: SideOutputChoices
   private let properties: KafkaProperties
   private let pipelineName: String
+
+  private var keepsFences: Bool { if case .redis = output { true } else { false } }
 
   /// Whether --from replaces the inputs of the pipeline.
   var readsOneInput: Bool { givenInput != nil }
@@ -123,8 +134,12 @@ struct ProcessingEndpoints: Sendable {
     -> (any CheckpointStore)?
   {
     let topic = Self.topic(source, input)
+    // A file or a pipe is read again from its beginning where no fence keeps rows from going back.
+    if !input.isPartitioned, !keepsFences { return nil }
     switch (pipeline.checkpoint.store, output) {
-    case (.directory(let path), _): return try DirectoryCheckpointStore(directory: path, prefix: "\(pipeline.name).\(topic)")
+    case (.directory(let path), _):
+      let fileName = topic.replacing("%", with: "%25").replacing("/", with: "%2F")
+      return try DirectoryCheckpointStore(directory: path, prefix: "\(pipeline.name).\(fileName)")
     case (.redis, .redis(let address, let prefix)):
       return RedisCheckpointStore(try connect(address), prefix: prefix, pipeline: pipeline.name, topic: topic)
     case (.redis, _), (.nowhere, _): return nil
@@ -133,7 +148,7 @@ struct ProcessingEndpoints: Sendable {
 
   /// What control keys call an input. Two sources may read one topic, each with windows of its own; no name of a source has a dot.
   private static func topic(_ source: SourceDefinition, _ input: ProcessingInput) -> String {
-    "\(source.name).\(input.topic ?? "")"
+    "\(source.name).\(input.identity)"
   }
 
   /// Where questions to the processor are left, beside its checkpoints; nil where it has none.

@@ -13,6 +13,11 @@ enum ProcessingReport {
       "\(Quantities.count(Double(counts.rowsWritten))) rows", "\(Quantities.count(Double(counts.keys))) keys",
     ]
     if let lag = counts.lag { parts.append("lag \(Quantities.count(Double(lag)))") }
+    if counts.replayingPartitions > 0 {
+      parts.append(
+        counts.replayDistance > 0 ? "replaying \(Quantities.count(Double(counts.replayDistance))) records" : "replaying")
+    }
+    if counts.workersWithoutStore > 0 { parts.append("waiting for the store") }
     if counts.rejectedCount > 0 { parts.append("\(Quantities.count(Double(counts.rejectedCount))) rejected") }
     if let watermark = counts.watermark { parts.append("watermark \(TimeText.rfc3339(watermark))") }
     return parts.joined(separator: ", ")

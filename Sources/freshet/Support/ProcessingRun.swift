@@ -87,13 +87,16 @@ final class ProcessingRun: Sendable {
     statuses.withLock { $0.append(status) }
     // Opened here, so that what cannot be reached is reported before anything runs; owned by the thread from then on.
     let sideOutputs = try endpoints.sideOutputs(of: plan.source, input)
-    let (source, partitionCount) = try input.open(for: plan, readsHeaders: !sideOutputs.isEmpty)
+    let (source, knownCount) = try input.open(for: plan, readsHeaders: !sideOutputs.isEmpty)
+    // A topic that does not exist yet may get several.
+    let partitionCount = knownCount ?? 2
     try plan.checkPartitionCount(partitionCount)
     var settings = settings
     settings.partitionCount = partitionCount
+    settings.knowsPartitionCount = knownCount != nil
     let store = try endpoints.store(pipeline, plan.source, input)
     settings.topic = input.topic
-    let checkpoints = input.isPartitioned ? try endpoints.checkpoints(pipeline, plan.source, input) : nil
+    let checkpoints = try endpoints.checkpoints(pipeline, plan.source, input)
     let inquiries = input.isPartitioned ? try endpoints.inquiries(pipeline) : nil
     nonisolated(unsafe) let worker = Worker(
       plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, inquiries: inquiries,
