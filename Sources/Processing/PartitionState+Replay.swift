@@ -38,13 +38,15 @@ extension PartitionState {
     savedOffset = nil
   }
 
-  /// What stands between the state and the fence; nil where nothing does. The state has been loaded, or is empty and begins at `nextOffset`.
+  /// Notes what stands between the state and the fence. The state has been loaded, or is empty and begins at `nextOffset`. A fence without a
+  /// `nextOffset` is one whose first flush was cut short.
   func beginReplay(to fence: Fence) {
-    guard let nextOffset, let writtenThrough = fence.nextOffset else { return }
+    guard let nextOffset, let shown = fence.flushingTo ?? fence.nextOffset else { return }
+    let writtenThrough = fence.nextOffset ?? nextOffset
     let time = engine.watermark.streamTime
     // What the checkpoint has seen is in its state.
     idleLog = fence.idleAdvances.filter { $0.offset > nextOffset || $0.offset == nextOffset && $0.streamTime > time }
-    let shownThrough = max(writtenThrough, fence.flushingTo ?? writtenThrough)
+    let shownThrough = max(writtenThrough, shown)
     guard shownThrough > nextOffset || !idleLog.isEmpty else { return }
     replay = Replay(writtenThrough: writtenThrough, shownThrough: shownThrough, advances: idleLog)
     engine.holdsChanges = true

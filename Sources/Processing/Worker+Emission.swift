@@ -27,7 +27,7 @@ extension Worker {
   }
 
   func drain(view position: Int) throws {
-    for (index, state) in partitions where !state.isSilent {
+    for (index, state) in sortedPartitions where !state.isSilent {
       try writeInSteps(index, state) { state.engine.drainChanges(ofView: position, into: $0, rowLimit: Self.rowLimit) }
       state.drainedOffsets[position] = state.nextOffset
     }
@@ -61,7 +61,7 @@ extension Worker {
     }
     guard checkpoints == nil, !source.isBounded else { return }
     for state in partitions.values where !state.isSilent && state.noteWritten(changeViews: changeViews) { isPendingCommit = true }
-    if isPendingCommit { try commit(Array(partitions.keys), waits: false) }
+    if isPendingCommit { try commit(partitions.keys.sorted(), waits: false) }
   }
 
   /// Writes rows, and no more than that: a record may be half way through, so that nothing may be committed yet. The fences of `moving` come

@@ -129,7 +129,7 @@ extension Worker {
     throws
   {
     if !isVacated, let checkpoints { try saveOnce(state, at: PartitionState.vacatedOffset, index, to: checkpoints) }
-    guard fence.nextOffset != nil || fence.partitionCount != owner.partitionCount else { return }
+    guard fence.nextOffset != nil || fence.flushingTo != nil || fence.partitionCount != owner.partitionCount else { return }
     try store.startAfresh(index, as: owner)
     state.fence?.nextOffset = nil
   }
@@ -138,8 +138,9 @@ extension Worker {
   private func reconcile(_ state: PartitionState, with fence: Fence, _ index: PartitionIndex, _ owner: FenceOwner) throws {
     try checkPartitionCount(fence, owner, index)
     switch (state.nextOffset, fence.nextOffset) {
-    case (nil, nil): break
-    case (nil, let written?): throw refusal(index, "has rows up to offset \(written) in \(store.name), but its checkpoint is gone")
+    case (nil, nil) where fence.flushingTo == nil: break
+    case (nil, let written):
+      throw refusal(index, "has rows up to offset \(written ?? fence.flushingTo!) in \(store.name), but its checkpoint is gone")
     case (let saved?, nil):
       guard state.engine.watermark.streamTime == .min else {
         throw refusal(
@@ -222,7 +223,7 @@ extension Worker {
   /// Ends the replay of partitions whose input has nothing more: what is missing was dropped by its retention.
   func endSilentReplays() throws {
     guard !source.isBounded else { return }
-    for (index, state) in partitions where state.isSilent && state.nextOffset != nil && source.isSilent(index) {
+    for (index, state) in sortedPartitions where state.isSilent && state.nextOffset != nil && source.isSilent(index) {
       let missing = state.replayDistance
       counts.missingOffsets += missing
       logger.warning(

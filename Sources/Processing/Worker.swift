@@ -37,6 +37,8 @@ public final class Worker {
   let deduplicated = DeduplicatedRows()
   var counts: ProcessingCounts
   var partitions: [PartitionIndex: PartitionState] = [:]
+  /// The same in a fixed order: what a worker does is a function of what it is given.
+  var sortedPartitions: [(key: PartitionIndex, value: PartitionState)] { partitions.sorted { $0.key < $1.key } }
   /// Ours, and to be taken later.
   var waiting: [PartitionIndex: WaitingPartition] = [:]
   /// Those that the source gives up at its next poll.
@@ -250,7 +252,7 @@ public final class Worker {
   /// Lets event time follow the wall clock in partitions that have been silent for `idle_timeout`.
   func advanceIdlePartitions() throws {
     guard let timeout = plan.source.idleTimeoutMilliseconds, !source.isBounded else { return }
-    for (index, state) in partitions
+    for (index, state) in sortedPartitions
     where now - state.lastRecordAt >= timeout && !state.isSilent && source.isSilent(index) {
       try writeInSteps(index, state) { state.advanceByIdleTime(now: now, into: $0, rowLimit: Self.rowLimit) }
     }
@@ -262,7 +264,7 @@ public final class Worker {
   /// has grown goes on as if it had been whole from the start.
   func finish() throws -> Bool {
     if source.isBounded { try endInput() }
-    for (index, state) in partitions {
+    for (index, state) in sortedPartitions {
       try writeInSteps(index, state) { state.engine.finish(into: $0, rowLimit: Self.rowLimit) }
     }
     try flush()

@@ -34,6 +34,7 @@ final class FencedStore {
   var regressions: [String] = []
   /// A count that may never shrink; see `regressions`.
   var monotoneFeature: String?
+  var sawIdleAdvance = false
   /// In words, one per call that was heard.
   var history: [String] = []
 
@@ -190,13 +191,14 @@ final class FencedClient: FeatureStore, CheckpointStore {
     if let confirmed = held.confirmed, fence.nextOffset ?? .min < confirmed { return .wentBack(to: fence.nextOffset) }
     fence.flushingTo = max(position.flushingTo, fence.flushingTo ?? position.flushingTo)
     fence.idleAdvances = position.idleAdvances
+    if !position.idleAdvances.isEmpty { store.sawIdleAdvance = true }
     for row in part { store.put(row, of: rows, at: position.rowOffset) }
     if isLast {
-      fence.nextOffset = position.nextOffset
+      fence.nextOffset = max(position.nextOffset, fence.nextOffset ?? position.nextOffset)
       fence.watermark = position.watermark
     }
     store.fences[position.partition] = fence
-    if isLast { mine[position.partition]!.confirmed = position.nextOffset }
+    if isLast { mine[position.partition]!.confirmed = fence.nextOffset }
     return nil
   }
 
@@ -236,6 +238,10 @@ final class LogSource: Source {
   private var started: Set<PartitionIndex> = []
   /// Records per poll.
   var batchCount = 3
+  /// How long a poll takes that brings records, in ms.
+  var pollMilliseconds: Int64 = 7
+  /// Whether this poll finds nothing, as if the next record had not been produced yet.
+  var silence: (LogSource) -> Bool = { _ in false }
   /// Runs before each poll.
   var beforePoll: (LogSource) -> Void = { _ in }
   private(set) var pollCount = 0
@@ -267,7 +273,7 @@ final class LogSource: Source {
       }
       return event
     }
-    if !isPaused {
+    if !isPaused, !silence(self) {
       for record in log where batch.count < batchCount {
         guard let position = positions[record.partition], record.offset >= position else { continue }
         Array(record.value.utf8).withUnsafeBufferPointer { value in
@@ -278,7 +284,7 @@ final class LogSource: Source {
         positions[record.partition] = record.offset + 1
       }
       if batch.count > 0 {
-        clock.advance(by: 7)
+        clock.advance(by: pollMilliseconds)
         return .records
       }
     }
@@ -298,7 +304,7 @@ final class LogSource: Source {
 
   func commit(_ positions: [PartitionOffset], waits: Bool) throws { commits += positions }
   func lag(of partition: PartitionIndex) -> Int64? { nil }
-  func isSilent(_ partition: PartitionIndex) -> Bool { !isPaused && isAtEnd(partition) }
+  func isSilent(_ partition: PartitionIndex) -> Bool { !isPaused && (silence(self) || isAtEnd(partition)) }
 
   private func isAtEnd(_ partition: PartitionIndex) -> Bool {
     guard let position = positions[partition] else { return true }

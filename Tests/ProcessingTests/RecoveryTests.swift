@@ -45,11 +45,15 @@ private let quick: WorkerSettings = {
 
 /// A life over the whole log.
 @discardableResult
-private func live(on store: FencedStore, _ definition: PipelineDefinition, faults: [Int: Fault] = [:]) throws -> (
-  life: Life, client: FencedClient, source: LogSource
-) {
+private func live(on store: FencedStore, _ definition: PipelineDefinition, faults: [Int: Fault] = [:], batchCount: Int = 3) throws
+  -> (
+    life: Life, client: FencedClient, source: LogSource
+  )
+{
   let clock = ManualClock()
   let source = LogSource(log, partitions: [0, 1], clock: clock)
+  source.batchCount = batchCount
+  source.pollMilliseconds = Int64(21 / batchCount)
   let client = FencedClient(store)
   client.faults = faults
   let life = try live(definition, source, client, clock: clock, settings: quick) { source.isAtEnd }
@@ -70,7 +74,7 @@ private func live(on store: FencedStore, _ definition: PipelineDefinition, fault
         store.monotoneFeature = "n"
         let first = try live(on: store, definition, faults: [call: fault])
         #expect(first.life.error is Crash)
-        let second = try live(on: store, definition)
+        let second = try live(on: store, definition, batchCount: 1)
         #expect(second.life.error == nil, "call \(call), \(fault)")
         #expect(store.values == whole.values, "call \(call), \(fault)")
         #expect(store.regressions == [], "call \(call), \(fault)")
@@ -89,7 +93,9 @@ private func live(on store: FencedStore, _ definition: PipelineDefinition, fault
       var lives: [Int] = []
       for _ in 0..<4 {
         lives.append(Int(random.below(UInt64(callCount))))
-        try live(on: store, definition, faults: [lives.last!: random.below(2) == 0 ? .crashBefore : .crashAfter])
+        try live(
+          on: store, definition, faults: [lives.last!: random.below(2) == 0 ? .crashBefore : .crashAfter],
+          batchCount: Int(random.integer(in: 1...5)))
       }
       let last = try live(on: store, definition)
       #expect(last.life.error == nil, "died at calls \(lives)")
@@ -109,6 +115,37 @@ private func live(on store: FencedStore, _ definition: PipelineDefinition, fault
         #expect(run.life.error == nil, "call \(call), \(fault)")
         #expect(store.values == whole.values && store.regressions == [], "call \(call), \(fault)")
         #expect(run.life.counts.outages <= 1)
+      }
+    }
+  }
+
+  @Test func `moves event time again where it was moved by the wall clock, whichever call it dies at`() throws {
+    let definition = definition(idleTimeout: 30)
+    /// Silence of 60 ms, twice as long as the timeout, before every tenth poll.
+    func idleLife(on store: FencedStore, _ faults: [Int: Fault] = [:], after: Offset = .max) throws -> (
+      client: FencedClient, life: Life
+    ) {
+      let clock = ManualClock()
+      let source = LogSource(log, partitions: [0, 1], clock: clock)
+      source.silence = { source in source.pollCount % 10 >= 6 && source.pollCount < 60 }
+      let client = FencedClient(store)
+      client.faults = faults
+      let life = try live(definition, source, client, clock: clock, settings: quick) { source.isAtEnd && source.pollCount > 80 }
+      return (client, life)
+    }
+    let whole = FencedStore(definition)
+    let callCount = try idleLife(on: whole).client.callCount
+    #expect(whole.sawIdleAdvance)
+    for call in 0..<callCount {
+      for fault in [Fault.crashBefore, .crashAfter] {
+        let store = FencedStore(definition)
+        #expect(try idleLife(on: store, [call: fault]).life.error is Crash)
+        let next = try idleLife(on: store)
+        #expect(next.life.error == nil, "call \(call), \(fault)")
+        // What the wall clock did in another life may differ; what was shown never goes back.
+        #expect(store.regressions == [], "call \(call), \(fault)")
+        #expect(store.rows.keys.filter { $0.view == "now" }.sorted() == whole.rows.keys.filter { $0.view == "now" }.sorted())
+        for (place, row) in store.rows where place.view == "now" { #expect(row.values["n"] == whole.rows[place]?.values["n"]) }
       }
     }
   }
