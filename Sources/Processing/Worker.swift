@@ -179,7 +179,7 @@ public final class Worker {
   /// A group that forms or changes takes seconds in which no record can come: only silence of partitions that are ours counts. A member that is
   /// given none ends, too, after the time that the group may take to notice a dead one.
   private var isIdleLongEnough: Bool {
-    guard let limit = settings.untilIdleMilliseconds else { return false }
+    guard let limit = settings.untilIdleMilliseconds, waiting.isEmpty else { return false }
     let patience = source.isBounded || !partitions.isEmpty ? limit : max(limit, Self.joiningMillisecondsMax)
     return now - lastRecordAt >= patience
   }

@@ -157,6 +157,26 @@ private func readAvro(_ path: String, readByteCount: Int = 1 << 20, maximumCount
     #expect(try readAvro(avro, readByteCount: readByteCount, maximumCount: maximumCount) == whole)
   }
 
+  @Test(arguments: [1, 7, 100_000])
+  func `reading goes on behind any record`(maximumCount: Int) throws {
+    let folder = TestFolder()
+    let (avro, _) = try files(folder, codec: "deflate", count: 60)
+    let whole = try readAvro(avro)
+    for position in [1, 17, 59, 60] {
+      let source = try AvroSource(path: avro)
+      try source.start([0], at: [PartitionOffset(partition: 0, offset: Offset(position))])
+      #expect(try readAll(source, AvroColumnReader(paths: paths, .batch), maximumCount: maximumCount) == Array(whole[position...]))
+    }
+    let source = try AvroSource(path: avro)
+    try source.start([0], at: [PartitionOffset(partition: 0, offset: 61)])
+    let error = #expect(throws: Failure.self) { try readAll(source, AvroColumnReader(paths: paths, .batch)) }
+    #expect(error?.code == .badData)
+    #expect(
+      error?.message
+        == "file:\(avro) ends before the place that an earlier run has read up to (61): it is another input now. --ignore-checkpoints reads it "
+        + "from its beginning")
+  }
+
   @Test func `records without a container are read by a schema of their own`() throws {
     let folder = TestFolder()
     let bytes: [UInt8] = [2, 0x61, 2, 4, 0x62, 0x63, 4, 0]

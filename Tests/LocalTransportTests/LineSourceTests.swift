@@ -50,6 +50,57 @@ private func readAll(_ source: LineSource) throws -> [Line] {
     #expect(try readAll(LineSource(path: path, readByteCount: readByteCount)) == expected)
   }
 
+  @Test(arguments: [1, 3, 7, 1 << 20], [true, false])
+  func `go on behind any of them`(readByteCount: Int, isPipe: Bool) throws {
+    let text = "{\"a\":1}\n\n{\"b\":\"ü€😀\"}\r\n\r\nx\n\n\nno line feed at the end"
+    let path = temporaryPath()
+    defer { unlink(path) }
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    let all = try readAll(LineSource(path: path))
+    #expect(all.count == 4)
+    for (index, line) in all.enumerated() {
+      let position = PartitionOffset(partition: 0, offset: line.offset + 1)
+      let source: LineSource
+      var pipe: Pipe?
+      if isPipe {
+        pipe = Pipe()
+        try pipe!.fileHandleForWriting.write(contentsOf: Data(text.utf8))
+        try pipe!.fileHandleForWriting.close()
+        source = LineSource(descriptor: pipe!.fileHandleForReading.fileDescriptor, name: "stdin", readByteCount: readByteCount)
+      } else {
+        source = try LineSource(path: path, readByteCount: readByteCount)
+      }
+      try source.start([0], at: [position])
+      #expect(try readAll(source) == Array(all[(index + 1)...]))
+    }
+  }
+
+  @Test func `are not looked for behind the end`() throws {
+    let path = temporaryPath()
+    defer { unlink(path) }
+    try Data("{}\n".utf8).write(to: URL(fileURLWithPath: path))
+    let error = #expect(throws: Failure.self) {
+      try LineSource(path: path).start([0], at: [PartitionOffset(partition: 0, offset: 4)])
+    }
+    #expect(error?.code == .badData)
+    #expect(
+      error?.message
+        == "file:\(path) has 3 bytes, but an earlier run has read 4 of them: it is another input now. --ignore-checkpoints reads it from its "
+        + "beginning")
+  }
+
+  @Test func `stay where they are while the source is paused`() throws {
+    let path = temporaryPath()
+    defer { unlink(path) }
+    try Data("{}\n".utf8).write(to: URL(fileURLWithPath: path))
+    let source = try LineSource(path: path)
+    let batch = RecordBatch()
+    try source.setPaused(true)
+    #expect(try source.poll(into: batch, maximumCount: 10, timeoutMilliseconds: 1) == .idle)
+    try source.setPaused(false)
+    #expect(try readAll(source).count == 1)
+  }
+
   @Test func `an empty file has none`() throws {
     let path = temporaryPath()
     defer { unlink(path) }

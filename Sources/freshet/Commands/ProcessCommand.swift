@@ -57,7 +57,7 @@ struct ProcessCommand: ParsableCommand {
   @Option(name: .customShort("X"), help: "A librdkafka property, as key=value; may be given several times.")
   var kafkaProperties: [String] = []
 
-  @Flag(help: "Start every window anew, even where a checkpoint holds its state.")
+  @Flag(help: "Compute everything anew: empty windows, from where the input (or auto.offset.reset) begins.")
   var ignoreCheckpoints = false
 
   func run() throws {

@@ -58,7 +58,9 @@ extension ProcessingReport {
       ("seconds", "\((elapsed * 1000).rounded() / 1000)"), ("rows", "\(counts.rowsWritten)"),
       ("window_rows", "\(counts.windowRowsWritten)"), ("checkpoints", "\(counts.checkpoints)"),
       ("missing_offsets", "\(counts.missingOffsets)"), ("late_records_written", "\(counts.lateRecordsWritten)"),
-      ("dead_letters_written", "\(counts.deadLettersWritten)"),
+      ("dead_letters_written", "\(counts.deadLettersWritten)"), ("recoveries", "\(counts.recoveries)"),
+      ("replayed_records", "\(counts.replayedRecords)"), ("refused_flushes", "\(counts.refusedFlushes)"),
+      ("outages", "\(counts.outages)"), ("seconds_without_store", "\(Double(counts.withoutStoreMilliseconds) / 1000)"),
     ]
     fields.append(("totals", object(LedgerReason.all.map { ($0.code, "\(counts.ledger.count(of: $0))") })))
     let tallies = counts.ledger.sorted.map { key, tally in

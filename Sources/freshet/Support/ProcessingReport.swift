@@ -35,6 +35,18 @@ enum ProcessingReport {
         "  \(counts.missingOffsets) offsets without a record: compacted, transactional, or dropped by retention before they were read"
       )
     }
+    if counts.recoveries > 0 {
+      lines.append(
+        "  \(counts.recoveries) \(counts.recoveries == 1 ? "partition" : "partitions") went on from a checkpoint; "
+          + "\(counts.replayedRecords) records were read again before values were shown")
+    }
+    if counts.refusedFlushes > 0 {
+      lines.append("  \(counts.refusedFlushes) flushes were refused: another worker had the partition, or the store had gone back")
+    }
+    if counts.outages > 0 {
+      let seconds = Quantities.seconds(UInt64(counts.withoutStoreMilliseconds) * 1_000_000)
+      lines.append("  the store did not answer \(counts.outages == 1 ? "once" : "\(counts.outages) times"), for \(seconds) in all")
+    }
     if counts.lateRecordsWritten > 0 { lines.append("  \(counts.lateRecordsWritten) late records went to their side output") }
     if counts.deadLettersWritten > 0 { lines.append("  \(counts.deadLettersWritten) records went to the dead letters") }
     return lines.joined(separator: "\n")
