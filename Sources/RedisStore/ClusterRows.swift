@@ -30,6 +30,9 @@ final class ClusterRows {
         part.advance()
       }
     }
+    guard !places.isEmpty, let node = try cluster.masters().first else { return }
+    // The same on all nodes.
+    digest = try script.digest(on: node)
     var pipeline = ClusterPipeline(cluster, what: "writing features")
     pipeline.prepare = { [self] node, hasForgotten in
       if hasForgotten { script.forget() }

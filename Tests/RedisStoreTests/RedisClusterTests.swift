@@ -135,6 +135,32 @@ import Testing
     #expect(try values(cluster) == ["7 0:1"])
   }
 
+  @Test func `a fence that is gone, or went back, is told in a cluster, too`() throws {
+    let cluster = try TestRedisCluster.shared()
+    let connection = try cluster.connection()
+    let clock = ManualClock(1_000_000)
+    let store = store(connection, clock: clock)
+    _ = try store.claim(0, as: Self.owner)
+    for value in 1...2 as ClosedRange<Int64> { _ = try store.write(rows(Self.users, value), at: [position(value)]) }
+    let key = keys.fence(0)
+    let fence = try cluster.connection(toNode: cluster.node(of: key))
+    try fence.command("HSET", key, "step", "1", "next_offset", "1", what: "restoring")
+    let wentBack = FenceRefusal(partition: 0, reason: .wentBack(to: 1))
+    #expect(try store.write(rows(Self.users, 3), at: [position(3)]) == [wentBack])
+    connection.disconnect()
+    #expect(try store.write(rows(Self.users, 3), at: [position(3)]) == [wentBack])
+    try fence.command("DEL", key, what: "evicting")
+    #expect(try store.write(rows(Self.users, 3), at: [position(3)]) == [FenceRefusal(partition: 0, reason: .missing)])
+    #expect(try values(cluster) == ["2 0:2"])
+    // Replaying from there writes nothing over rows that hold more.
+    clock.advance(by: 1000)
+    _ = try store.claim(0, as: Self.other)
+    #expect(try store.write(rows(Self.users, 1), at: [position(1)]) == [])
+    #expect(try values(cluster) == ["2 0:2"])
+    #expect(try store.write(rows(Self.users, 3), at: [position(3)]) == [])
+    #expect(try values(cluster) == ["3 0:3"])
+  }
+
   @Test func `a slot that moves under the writes takes its rows along`() throws {
     let cluster = try TestRedisCluster.shared()
     let connection = try cluster.connection()
@@ -199,14 +225,14 @@ import Testing
     _ = try store.write(rows(Self.users, 1), at: [position(1)])
     // The fence's node, and one that has rows only.
     let fenceNode = try cluster.node(of: keys.fence(0))
-    for index in [fenceNode, (fenceNode + 1) % 3] {
+    for (round, index) in [fenceNode, (fenceNode + 1) % 3].enumerated() {
       cluster.nodes[index].kill()
       let failure = #expect(throws: Failure.self) { try store.write(rows(Self.users, 2), at: [position(2)]) }
       #expect(failure?.isRetryable == true)
       #expect(failure?.code == .unavailable)
       try cluster.nodes[index].start()
       try cluster.waitUntilReady(knowing: 3)
-      let value = Int64(index) + 3
+      let value = Int64(round) + 3
       #expect(try store.write(rows(Self.users, value), at: [position(value)]) == [])
       #expect(try values(cluster) == ["\(value) 0:\(value)"])
     }

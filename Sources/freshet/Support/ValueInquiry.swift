@@ -162,6 +162,9 @@ struct ValueInquiry {
     guard !stored.fields.isEmpty else { return [row("  in Redis", "\(stored.key) is not there")] }
     var parts = ["\(stored.key): \(stored.fields[inquiry.feature] ?? "null")"]
     if let asOf = stored.fields["_as_of"].flatMap({ Int64($0) }) { parts.append("as of \(Self.time(asOf))") }
+    if let position = stored.fields["_position"]?.split(separator: ":"), position.count == 2 {
+      parts.append("with partition \(position[0]) before offset \(position[1])")
+    }
     if let written = stored.fields["_written_at"].flatMap({ Int64($0) }) {
       parts.append("written \(Self.span(askedAt - written)) ago")
     }
