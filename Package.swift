@@ -14,6 +14,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
@@ -45,17 +46,24 @@ let package = Package(
       dependencies: ["Base", "CRdkafka", "Records", .product(name: "Logging", package: "swift-log")]),
     .target(name: "HTTPTransport", dependencies: ["Base", "Records"]),
     .target(
+      name: "HTTPServer",
+      dependencies: [
+        "Base", .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(
       name: "Processing",
       dependencies: [
         "Base", "Codec", "Configuration", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: dataPath),
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
-      name: "Monitoring", dependencies: ["Base", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+      name: "Monitoring", dependencies: ["Base", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
     .executableTarget(
       name: "freshet",
       dependencies: [
-        "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPTransport", "KafkaTransport",
+        "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPServer", "HTTPTransport",
+        "KafkaTransport",
         "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Verification", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -81,7 +89,7 @@ let package = Package(
     .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"], exclude: ["Schemas"]),
     .testTarget(name: "ForeignTests", dependencies: ["Base", "Configuration", "Foreign", "Schema"]),
     .testTarget(name: "CodecTests", dependencies: ["Base", "CVectors", "Codec", "Records"]),
-    .testTarget(name: "MonitoringTests", dependencies: ["Monitoring"]),
+    .testTarget(name: "MonitoringTests", dependencies: ["Monitoring", "Processing", "TestSupport"]),
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
     .testTarget(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),
@@ -99,6 +107,7 @@ let package = Package(
     .testTarget(
       name: "KafkaTransportTests",
       dependencies: ["Base", "CRdkafka", "KafkaTransport", "Records", "TestSupport", "freshet-test-broker"]),
+    .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
     .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(
       name: "ProcessingTests",

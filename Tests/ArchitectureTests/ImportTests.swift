@@ -63,6 +63,11 @@ private func documentedOrder() throws -> [[String]] {
     }
   }
 
+  @Test func `SwiftNIO has one room`() throws {
+    let users = try rooms().filter { $0.imports.contains { $0.module.hasPrefix("NIO") } }.map(\.name)
+    #expect(users == ["HTTPServer"])
+  }
+
   @Test func `only the program chooses transports`() throws {
     for room in try rooms() where room.name != "freshet" {
       let transports = Set(room.imports.map(\.module)).intersection([

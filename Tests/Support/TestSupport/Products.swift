@@ -19,10 +19,16 @@ public enum Products {
       if isProgram(candidate) { return candidate }
       folder.deleteLastPathComponent()
     }
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-    let candidates = path.split(separator: ":").map { "\($0)/\(name)" }
-    guard let found = candidates.first(where: isProgram) else { preconditionFailure("\(name) was not built, and is not in PATH") }
+    guard let found = inPath(name) else { preconditionFailure("\(name) was not built, and is not in PATH") }
     return found
+  }
+
+  /// Whether a program that is no part of the package is there.
+  public static func hasExecutable(_ name: String) -> Bool { inPath(name) != nil }
+
+  private static func inPath(_ name: String) -> String? {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    return path.split(separator: ":").map { "\($0)/\(name)" }.first(where: isProgram)
   }
 
   private static func isProgram(_ path: String) -> Bool {
