@@ -19,6 +19,11 @@ public enum ExitCode: Int32, Sendable {
   case forced = 130
 }
 
+/// Thrown by what waits for others, such as a connection that is being made, once the user or the system has asked for the end.
+public struct StopRequested: Error, Equatable {
+  public init() {}
+}
+
 /// An error that carries its exit code.
 public struct Failure: Error, CustomStringConvertible, Sendable {
   public var code: ExitCode

@@ -23,6 +23,7 @@ extension KafkaEvents {
         return
       }
       let isLost = rd_kafka_assignment_lost(client) == 1
+      if isLost, error != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { events.noteLoss() }
       let kind: Rebalance.Kind = error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? .assigned : isLost ? .lost : .revoked
       events.add(Rebalance(kind: kind, partitions: TopicPartitionList.partitions(in: list)))
       // Ends the call that polls, so that what was fetched before comes back before the rebalance does.

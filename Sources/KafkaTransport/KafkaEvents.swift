@@ -18,6 +18,7 @@ final class KafkaEvents: Sendable {
     var rebalances: [Rebalance] = []
     var isLeavingGroup = false
     var hasBeenAssigned = false
+    var hasJoined = false
     var commitFailureCount = 0
     var lastCommitFailure: String?
   }
@@ -73,6 +74,8 @@ final class KafkaEvents: Sendable {
     if isNews { logger.debug("all Kafka brokers are down", metadata: ["kafka.reason": "\(text)"]) }
   }
 
+  var areAllBrokersDown: Bool { memory.withLock { $0.areAllBrokersDown } }
+
   /// Called when a broker has answered.
   func noteAnswer() { memory.withLock { $0.areAllBrokersDown = false } }
 
@@ -85,7 +88,17 @@ final class KafkaEvents: Sendable {
   /// Whether the group has ever given us partitions, or none of them.
   var hasBeenAssigned: Bool { memory.withLock { $0.hasBeenAssigned } }
 
-  func noteAssignment() { memory.withLock { $0.hasBeenAssigned = true } }
+  /// Whether it has done so since we last lost all of them.
+  var hasJoined: Bool { memory.withLock { $0.hasJoined } }
+
+  func noteAssignment() {
+    memory.withLock {
+      $0.hasBeenAssigned = true
+      $0.hasJoined = true
+    }
+  }
+
+  func noteLoss() { memory.withLock { $0.hasJoined = false } }
 
   var isLeavingGroup: Bool { memory.withLock { $0.isLeavingGroup } }
 

@@ -10,10 +10,14 @@ final class KafkaHandle {
   let events: KafkaEvents
   /// For messages.
   let name: String
+  /// Whether waiting for a broker has lost its sense.
+  private let isStopRequested: @Sendable () -> Bool
 
   init(
-    _ kind: rd_kafka_type_t, _ configuration: consuming KafkaConfiguration, events: KafkaEvents, name: String
+    _ kind: rd_kafka_type_t, _ configuration: consuming KafkaConfiguration, events: KafkaEvents, name: String,
+    isStopRequested: @escaping @Sendable () -> Bool = { false }
   ) throws {
+    self.isStopRequested = isStopRequested
     var text = [CChar](repeating: 0, count: 512)
     let taken = configuration.take()
     guard let pointer = rd_kafka_new(kind, taken, &text, text.count) else {
@@ -34,8 +38,23 @@ final class KafkaHandle {
     var text = [CChar](repeating: 0, count: 512)
     let error = rd_kafka_fatal_error(pointer, &text, text.count)
     guard error != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+    if error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID {
+      throw Failure(
+        .badConfiguration,
+        "\(name): another member of group '\(property("group.id"))' has joined with group.instance.id=\(property("group.instance.id")), and "
+          + "Kafka has given it the place of this one; each process needs an id of its own, such as the name of its host or its pod"
+      )
+    }
     let reason = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     throw Failure(.unavailable, "\(name): \(error.text): \(reason)")
+  }
+
+  /// A property as the client goes by it.
+  private func property(_ name: String) -> String {
+    var text = [CChar](repeating: 0, count: 512)
+    var count = text.count
+    guard rd_kafka_conf_get(rd_kafka_conf(pointer), name, &text, &count) == RD_KAFKA_CONF_OK else { return "" }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   /// What the cluster says of a topic.
@@ -44,7 +63,8 @@ final class KafkaHandle {
     case missing
   }
 
-  /// Asks until a broker answers, at most `timeoutMilliseconds`; then fails as unavailable, saying what was met. Whether the question creates
+  /// Asks until a broker answers, at most `timeoutMilliseconds`; then fails as unavailable, saying what was met. Throws `StopRequested` where
+  /// that comes first. Whether the question creates
   /// the topic is the client's `allow.auto.create.topics` and the broker's `auto.create.topics.enable`.
   func topicState(_ topic: String, timeoutMilliseconds: Int) throws -> TopicState {
     guard let handle = rd_kafka_topic_new(pointer, topic, nil) else {
@@ -53,14 +73,16 @@ final class KafkaHandle {
     defer { rd_kafka_topic_destroy(handle) }
     let clock = SystemClock()
     let deadline = clock.monotonicNanoseconds + UInt64(timeoutMilliseconds) * 1_000_000
-    // Asked again and again, because a question to a broker that is just coming up can be lost; longer each time, for one that is far away.
+    // Asked again and again, because a question to a broker that is just coming up can be lost; longer each time, for one that is far away, but
+    // never so long that a Ctrl-C would go unheard.
     var patience = 500
     while true {
+      if isStopRequested() { throw StopRequested() }
       var metadata: UnsafePointer<rd_kafka_metadata>?
       let now = clock.monotonicNanoseconds
       let left = now < deadline ? Int((deadline - now) / 1_000_000) : 0
       let error = rd_kafka_metadata(pointer, 0, handle, &metadata, Int32(max(50, min(left, patience))))
-      patience *= 2
+      patience = min(2 * patience, 2000)
       if error == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata {
         defer { rd_kafka_metadata_destroy(metadata) }
         events.noteAnswer()

@@ -93,11 +93,12 @@ public final class KafkaSink: Sink {
   ///   - routeOfEvent: index into `routes` by a slot's `event`; may be empty where there is one route.
   ///   - transactions: nil for records that readers see as they come.
   ///   - connectTimeoutMilliseconds: how long a broker may take to answer before the sink fails as unavailable.
+  ///   - isStopRequested: looked at meanwhile; true ends it with `StopRequested`.
   ///   - blockedTimeoutMilliseconds: how long `write` waits for room with no delivery at all before it does (Java's `max.block.ms`).
   public init(
     _ cluster: KafkaCluster, routes: [KafkaRoute], routeOfEvent: [Int] = [], properties: KafkaProperties = KafkaProperties(),
     transactions: KafkaTransactions? = nil, connectTimeoutMilliseconds: Int = 8000, blockedTimeoutMilliseconds: Int = 60_000,
-    logger: Logger = Logger(label: "freshet.kafka")
+    isStopRequested: @escaping @Sendable () -> Bool = { false }, logger: Logger = Logger(label: "freshet.kafka")
   ) throws {
     precondition(!routes.isEmpty, "a sink needs a topic")
     precondition(routes.count == 1 || !routeOfEvent.isEmpty, "with several topics each event needs its route")
@@ -116,7 +117,7 @@ public final class KafkaSink: Sink {
     let events = KafkaEvents(logger: logger)
     events.install(in: configuration)
     DeliveryCounters.install(in: configuration)
-    let client = try KafkaHandle(RD_KAFKA_PRODUCER, configuration, events: events, name: name)
+    let client = try KafkaHandle(RD_KAFKA_PRODUCER, configuration, events: events, name: name, isStopRequested: isStopRequested)
     let partitionCounts = try routes.map {
       try Self.findTopic(
         KafkaAddress(servers: cluster.servers, topic: $0.topic), client, partitionCount: $0.partitionCount,

@@ -133,6 +133,7 @@ extension KafkaSource {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
       logger.debug("the topic does not exist yet", metadata: ["kafka.topic": "\(topic)"])
     default:
+      try client?.checkFatal()
       guard error.isRetryable else { throw Failure(.unavailable, "\(name): \(reason)") }
       client?.events.note(error: error, reason: reason)
       logger.warning("Kafka reports an error", metadata: ["kafka.topic": "\(topic)", "kafka.reason": "\(reason)"])

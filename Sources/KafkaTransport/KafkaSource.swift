@@ -47,6 +47,8 @@ public final class KafkaSource: Source {
   var endsReached: [PartitionIndex: Offset] = [:]
   /// Of `auto.offset.reset`.
   let offsetReset: String
+  /// When brokers that are down are asked next.
+  var probeDue: UInt64 = 0
   let clock = SystemClock()
   let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
 
@@ -97,9 +99,11 @@ public final class KafkaSource: Source {
   /// - Parameters:
   ///   - readsHeaders: Whether batches hold the headers of their records.
   ///   - connectTimeoutMilliseconds: How long a broker may take to answer before the source fails as unavailable.
+  ///   - isStopRequested: Looked at meanwhile; true ends it with `StopRequested`.
   public init(
     _ address: KafkaAddress, group: String, properties: KafkaProperties = KafkaProperties(), readsHeaders: Bool = false,
-    connectTimeoutMilliseconds: Int = 8000, logger: Logger = Logger(label: "freshet.kafka")
+    connectTimeoutMilliseconds: Int = 8000, isStopRequested: @escaping @Sendable () -> Bool = { false },
+    logger: Logger = Logger(label: "freshet.kafka")
   ) throws {
     let broker = try address.isEmbedded ? EmbeddedBroker(logger: logger) : nil
     let configuration = KafkaConfiguration()
@@ -111,7 +115,8 @@ public final class KafkaSource: Source {
     let events = KafkaEvents(logger: logger)
     events.install(in: configuration)
     events.installGroupCallbacks(in: configuration)
-    let client = try KafkaHandle(RD_KAFKA_CONSUMER, configuration, events: events, name: address.description)
+    let client = try KafkaHandle(
+      RD_KAFKA_CONSUMER, configuration, events: events, name: address.description, isStopRequested: isStopRequested)
     let state = try client.topicState(address.topic, timeoutMilliseconds: connectTimeoutMilliseconds)
     if state == .missing { logger.notice("waiting for the topic to exist", metadata: ["kafka.topic": "\(address.topic)"]) }
     name = address.description
@@ -148,6 +153,7 @@ public final class KafkaSource: Source {
     precondition(maximumCount > 0, "a poll needs room for one record")
     batch.removeAll()
     batch.topic = topic
+    probe(client)
     try giveUpLeaving(client)
     if let rebalance = client.events.takeRebalance() { return announce(rebalance) }
     try fill(batch, maximumCount, queue)

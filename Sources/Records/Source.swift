@@ -68,6 +68,12 @@ public protocol Source: AnyObject {
   /// While paused, a poll brings no records, but still takes its time, and tells of partitions that come and go. What comes is paused, too.
   func setPaused(_ isPaused: Bool) throws
 
+  /// Whether it is known which partitions are ours, be it none; a group that forms takes seconds.
+  var hasJoined: Bool { get }
+
+  /// Why nothing can come at the moment, such as brokers that cannot be reached; nil where all is well.
+  var trouble: String? { get }
+
   /// Leaves the group or closes the file. Called once.
   func close() throws
 }
@@ -76,6 +82,8 @@ extension Source {
   public var isRepeatable: Bool { true }
   public func isSilent(_ partition: PartitionIndex) -> Bool { lag(of: partition) == 0 }
   public func setPaused(_ isPaused: Bool) throws {}
+  public var hasJoined: Bool { true }
+  public var trouble: String? { nil }
 }
 
 /// Where a generator's records go.

@@ -30,6 +30,9 @@ struct Freshet: ParsableCommand {
     } catch is ClosedPipe {
       // `freshet ... | head`: the reader has had enough.
       _exit(.success)
+    } catch is StopRequested {
+      // Ctrl-C while a connection was being made: nothing has begun.
+      _exit(.success)
     } catch {
       exit(withError: error)
     }

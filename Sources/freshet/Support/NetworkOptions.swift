@@ -86,7 +86,7 @@ extension SinkChoice {
     let routes = try schema.outputs.indices.map { try route(of: $0, schema, topic: topic, eventIdentifierPrefix, cluster) }
     return try KafkaSink(
       cluster, routes: routes, routeOfEvent: schema.events.map(\.output), properties: properties,
-      transactions: network.transactions())
+      transactions: network.transactions(), isStopRequested: { Interrupts.stopRequested })
   }
 
   private static func route(
