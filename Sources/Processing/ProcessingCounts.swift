@@ -1,7 +1,6 @@
 // What a worker has done so far, and why records did not count: numbers that a progress line, a summary and a test read.
 
 import Base
-import Synchronization
 
 /// Why a record never reached a window.
 public enum RejectionReason: Int, CaseIterable, Sendable {
@@ -99,15 +98,4 @@ public struct ProcessingCounts: Sendable {
     if let otherLag = other.lag { lag = (lag ?? 0) + otherLag }
     if let otherWatermark = other.watermark { watermark = min(watermark ?? .max, otherWatermark) }
   }
-}
-
-/// The counts of a worker as others may read them while it runs; the worker publishes once per batch.
-public final class ProcessingStatus: Sendable {
-  private let counts: Mutex<ProcessingCounts>
-
-  public init() { counts = Mutex(ProcessingCounts()) }
-
-  public var current: ProcessingCounts { counts.withLock { $0 } }
-
-  func publish(_ new: ProcessingCounts) { counts.withLock { $0 = new } }
 }

@@ -306,6 +306,6 @@ public final class Worker {
       state.addCounts(to: &total.ledger, index, plan)
       state.addGauges(to: &total, lag: source.lag(of: index))
     }
-    status.publish(total)
+    status.publish(total, WorkerHealth(hasJoined: source.hasJoined, sourceTrouble: source.trouble, storeTrouble: outage?.reason))
   }
 }

@@ -60,6 +60,9 @@ struct ProcessCommand: ParsableCommand {
   @Flag(help: "Compute everything anew: empty windows, from where the input (or auto.offset.reset) begins.")
   var ignoreCheckpoints = false
 
+  @OptionGroup(title: "Service options")
+  var service: ServiceOptions
+
   func run() throws {
     Interrupts.install()
     var settings = WorkerSettings()
@@ -69,19 +72,32 @@ struct ProcessCommand: ParsableCommand {
     guard let workers = Int(workersText), (1...256).contains(workers) else {
       throw Failure(.usage, "--workers: expected 1 to 256, found '\(workersText)'")
     }
+    let listen = try service.address(of: "process")
+    let drainTimeout = try service.drainTimeout(of: "process")
+    settings.drainMilliseconds = drainTimeout
     let definition = try PipelineReader.load(path: pipeline) { Terminal.print(toError: $0.description) }
     let run = ProcessingRun(
       pipeline: definition,
       endpoints: try ProcessingEndpoints(
         definition, from: given(from, "from"), to: given(to, "to"), lateTo: given(lateTo, "late-to"),
         deadLettersTo: given(deadLettersTo, "dead-letters-to"), properties: kafkaProperties),
-      viewNames: try viewNames(of: definition), workerCount: workers, settings: settings)
-    try run.start()
+      viewNames: try viewNames(of: definition), workerCount: workers, settings: settings, measuresDelays: listen != nil)
+    let supervisor = try ProcessingService(
+      run, definition, listen: listen, drainTimeout: drainTimeout, stallAfter: service.stallAfter(of: "process"))
+    do { try run.start() } catch {
+      supervisor.stop()
+      throw error
+    }
+    supervisor.noteStarted(definition, run)
     let started = SystemClock().monotonicNanoseconds
-    let progress = ProgressReporter { ProcessingReport.progress(run.counts, since: started) }
+    // Whoever supervises a service reads its metrics, and its log should be quiet.
+    let progress =
+      supervisor.isSupervised && !Terminal.errorIsTerminal
+      ? nil : ProgressReporter { ProcessingReport.progress(run.counts, since: started) }
     var failure: (any Error)?
     do { try run.join() } catch { failure = error }
-    progress.stop()
+    progress?.stop()
+    supervisor.stop()
     if !(failure is ClosedPipe) { try report(run.counts, definition, since: started) }
     if let failure { throw failure }
   }

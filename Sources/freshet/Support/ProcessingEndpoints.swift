@@ -33,13 +33,26 @@ enum ProcessingInput: Sendable {
     }
   }
 
+  /// The input as the member `number` of this process reads it: `group.instance.id`, where one was given, gets the number, because members of a
+  /// group must not share one.
+  func numbered(_ number: Int?) -> ProcessingInput {
+    guard let number, case .kafka(let address, let group, let properties) = self, let identity = properties["group.instance.id"]
+    else {
+      return self
+    }
+    return .kafka(
+      address, group: group, properties.overlaid(with: KafkaProperties([("group.instance.id", "\(identity)-\(number)")])))
+  }
+
   /// A source for one worker, and how many partitions the input has; nil for a topic that does not exist yet.
   ///
   /// - Parameter readsHeaders: Whether records are read with their headers, whatever the plan asks for.
   func open(for plan: ProcessingPlan, readsHeaders: Bool) throws -> (source: any Source, partitionCount: Int?) {
     switch self {
     case .kafka(let address, let group, let properties):
-      let source = try KafkaSource(address, group: group, properties: properties, readsHeaders: readsHeaders || plan.readsHeaders)
+      let source = try KafkaSource(
+        address, group: group, properties: properties, readsHeaders: readsHeaders || plan.readsHeaders,
+        isStopRequested: { Interrupts.stopRequested })
       return (source, try source.partitionCount())
     case .standardInput:
       guard case .avro(let settings) = plan.source.format else { return (LineSource(descriptor: STDIN_FILENO, name: "stdin"), 1) }

@@ -5,6 +5,7 @@ import Base
 import Features
 import Foundation
 import Logging
+import Monitoring
 import Processing
 import Records
 import Synchronization
@@ -19,12 +20,19 @@ final class ProcessingRun: Sendable {
   private let isStopRequested: @Sendable () -> Bool
   private let threads = Mutex<[JoinableThread]>([])
   private let statuses = Mutex<[ProcessingStatus]>([])
+  /// Per worker that reads Kafka, where delays are measured.
+  private let delayBuckets = Mutex<[DelayBuckets]>([])
+  private let measuresDelays: Bool
+  /// For the log.
+  private let names = Mutex<(inputs: [String], groups: [String], store: String)>(([], [], ""))
+  private let hasStarted = Atomic<Bool>(false)
   private let hasFailed = Atomic<Bool>(false)
   private let endedCount = Atomic<Int>(0)
 
   init(
     pipeline: PipelineDefinition, endpoints: ProcessingEndpoints, viewNames: Set<String>? = nil, workerCount: Int,
-    settings: WorkerSettings, isStopRequested: @escaping @Sendable () -> Bool = { Interrupts.stopRequested },
+    settings: WorkerSettings, measuresDelays: Bool = false,
+    isStopRequested: @escaping @Sendable () -> Bool = { Interrupts.stopRequested },
     observeVisible: (@Sendable (Int64, Int) -> Void)? = nil
   ) {
     self.pipeline = pipeline
@@ -32,6 +40,7 @@ final class ProcessingRun: Sendable {
     self.viewNames = viewNames
     self.workerCount = workerCount
     self.settings = settings
+    self.measuresDelays = measuresDelays
     self.isStopRequested = isStopRequested
     self.observeVisible = observeVisible
   }
@@ -41,11 +50,37 @@ final class ProcessingRun: Sendable {
     statuses.withLock { $0 }.reduce(into: ProcessingCounts()) { $0.add($1.current) }
   }
 
+  /// What can be said of the workers now.
+  var health: ProcessingHealth {
+    ProcessingHealth(
+      workers: statuses.withLock { $0 }.map(\.latest), hasStarted: hasStarted.load(ordering: .relaxed), isStopping: isStopping,
+      now: SystemClock().monotonicNanoseconds)
+  }
+
+  /// How long events took to become visible; nil where nobody measures.
+  var delays: DelayCounts? {
+    measuresDelays ? delayBuckets.withLock { $0 }.reduce(into: DelayCounts()) { $0.add($1.counts) } : nil
+  }
+
+  /// Where the workers read, as which groups, and where they write; secrets redacted.
+  var inputNames: [String] { names.withLock(\.inputs) }
+  var groups: [String] { names.withLock(\.groups) }
+  var storeName: String { names.withLock(\.store) }
+
+  /// Whether the workers have been asked to end, by the user or by a failure of one of them.
+  var isStopping: Bool { isStopRequested() || hasFailed.load(ordering: .relaxed) }
+
   /// Whether every worker has ended, by itself or by a failure.
   var hasEnded: Bool { endedCount.load(ordering: .relaxed) == threads.withLock(\.count) }
 
-  /// Opens everything and starts the workers; throws before the first record where something is wrong.
+  /// Opens everything and starts the workers; throws before the first record where something is wrong. Where the end is asked for meanwhile, those
+  /// that run already end, and no other starts.
   func start() throws {
+    do { try startWorkers() } catch is StopRequested {}
+    hasStarted.store(true, ordering: .relaxed)
+  }
+
+  private func startWorkers() throws {
     let used = pipeline.sources.indices.filter { source in
       pipeline.views.contains { $0.source == source && viewNames?.contains($0.name) != false }
     }
@@ -53,6 +88,7 @@ final class ProcessingRun: Sendable {
       throw Failure(
         .usage, "--from names one input, but the views read \(used.count) sources; choose views of one source with --view")
     }
+    var memberCount = 0
     for source in used {
       let plan = try ProcessingPlan(pipeline, source: source, viewNames: viewNames)
       let input = try endpoints.input(for: pipeline.sources[source])
@@ -64,7 +100,12 @@ final class ProcessingRun: Sendable {
       settings.started = StartedPartitions()
       settings.registry = try endpoints.registry(for: pipeline.sources[source])
       settings.checkpointEveryMilliseconds = pipeline.checkpoint.everyMilliseconds
-      for _ in 0..<workerCount { try startWorker(plan, input, settings) }
+      for _ in 0..<workerCount {
+        // Members of a group must not share an identity.
+        let number = used.count * workerCount > 1 ? memberCount : nil
+        memberCount += 1
+        try startWorker(plan, input.numbered(number), settings)
+      }
     }
   }
 
@@ -97,16 +138,24 @@ final class ProcessingRun: Sendable {
     let store = try endpoints.store(pipeline, plan.source, input)
     settings.topic = input.topic
     let checkpoints = try endpoints.checkpoints(pipeline, plan.source, input)
+    names.withLock { names in
+      if !names.inputs.contains(source.name) { names.inputs.append(source.name) }
+      if case .kafka(_, let group, _) = input, !names.groups.contains(group) { names.groups.append(group) }
+      names.store = store.name
+    }
     let inquiries = input.isPartitioned ? try endpoints.inquiries(pipeline) : nil
     nonisolated(unsafe) let worker = Worker(
       plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, inquiries: inquiries,
       clock: SystemClock(),
       settings: settings, status: status,
       logger: Logger(label: "freshet.process"),
-      isStopRequested: { [self] in isStopRequested() || hasFailed.load(ordering: .relaxed) },
-      observeVisible: observeVisible)
+      isStopRequested: { [self] in isStopping },
+      observeVisible: input.isPartitioned ? delayObserver() : observeVisible)
     let thread = JoinableThread { [self] in
-      defer { endedCount.add(1, ordering: .relaxed) }
+      defer {
+        status.noteEnd()
+        endedCount.add(1, ordering: .relaxed)
+      }
       do {
         try worker.run()
       } catch {
@@ -115,5 +164,16 @@ final class ProcessingRun: Sendable {
       }
     }
     threads.withLock { $0.append(thread) }
+  }
+
+  /// For one worker. Delays of a file are not measured: its records would be kept until its end.
+  private func delayObserver() -> ((Int64, Int) -> Void)? {
+    guard measuresDelays else { return observeVisible }
+    let buckets = DelayBuckets()
+    delayBuckets.withLock { $0.append(buckets) }
+    return { [observeVisible] delay, count in
+      buckets.record(milliseconds: delay, count: count)
+      observeVisible?(delay, count)
+    }
   }
 }

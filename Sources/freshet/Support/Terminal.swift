@@ -40,6 +40,7 @@ enum Terminal {
 
   /// `message` as it stands when it is a list of diagnostics (each has its own `error[...]`), else with `freshet: error:` in front.
   static func printError(_ message: String) {
+    if StandardErrorLog.isJSON { return print(toError: StandardErrorLog.object("error", message, label: "freshet")) }
     print(toError: message.contains(": error[") ? message : "freshet: error: \(message)")
   }
 }
