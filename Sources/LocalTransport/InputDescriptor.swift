@@ -50,27 +50,31 @@ final class InputDescriptor {
     }
   }
 
-  /// Passes over the first `byteCount` bytes, which have been read by an earlier run.
-  func skip(_ byteCount: Int64) throws(Failure) {
+  /// Passes over the first `byteCount` bytes, which have been read by an earlier run; returns the last two of them, or what there is.
+  func skip(_ byteCount: Int64) throws(Failure) -> [UInt8] {
     var information = stat()
     guard fstat(descriptor, &information) == 0 else {
       throw Failure(.inputOutput, "cannot read \(name): \(String(cString: strerror(errno)))")
     }
+    var rest = byteCount
     if information.st_mode & S_IFMT == S_IFREG {
       guard information.st_size >= byteCount else { throw tooShort(Int64(information.st_size), byteCount) }
-      guard lseek(descriptor, off_t(byteCount), SEEK_SET) == off_t(byteCount) else {
+      let place = max(0, byteCount - 2)
+      guard lseek(descriptor, off_t(place), SEEK_SET) == off_t(place) else {
         throw Failure(.inputOutput, "cannot go to byte \(byteCount) of \(name): \(String(cString: strerror(errno)))")
       }
-      return
+      rest -= place
     }
     let passed = ByteBuffer(capacity: 1 << 20)
-    var rest = byteCount
+    var tail: [UInt8] = []
     while rest > 0 {
       passed.removeAll()
       let count = try read(Int(min(rest, 1 << 20)), into: passed)
       guard count > 0 else { throw tooShort(byteCount - rest, byteCount) }
       rest -= Int64(count)
+      tail = (tail + passed.bytes.suffix(2)).suffix(2)
     }
+    return tail
   }
 
   private func tooShort(_ found: Int64, _ expected: Int64) -> Failure {

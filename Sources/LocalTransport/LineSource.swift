@@ -84,7 +84,14 @@ public final class LineSource: Source {
   /// A position is the offset of the line before it, and one: reading begins behind the end of that line.
   public func start(_ partitions: [PartitionIndex], at positions: [PartitionOffset]) throws {
     guard let offset = positions.first?.offset, offset > 0 else { return }
-    try input.skip(offset)
+    let tail = try input.skip(offset)
+    // Another file has no line that begins just there, most of the time.
+    guard tail.last != 10, tail.count < 2 || tail[0] == 10 else {
+      throw Failure(
+        .badData,
+        "\(name) has no line at byte \(offset - 1), where an earlier run has read one: it is another input now. "
+          + "--ignore-checkpoints reads it from its beginning")
+    }
     carriedOffset = offset
     passesLine = true
   }

@@ -59,6 +59,25 @@ struct KafkaSourceTests {
     try reader.source.close()
   }
 
+  @Test func `what was assigned while the source was paused begins where it is told to later`() throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    try fill(cluster, 100)
+    for round in 0..<3 {
+      let reader = try Reader(cluster, group: "g\(round)")
+      try reader.source.setPaused(true)
+      try reader.poll { !reader.events.isEmpty }
+      // At once, after some time, and after the first fetch was on its way.
+      if round == 1 { for _ in 0..<10 { try reader.poll(20) } }
+      try reader.source.setPaused(false)
+      if round == 2 { try reader.poll { reader.records.count >= 100 } }
+      let before = reader.records.count
+      try reader.source.start([0], at: [PartitionOffset(partition: 0, offset: 70)])
+      try reader.poll { reader.records.count >= before + 30 }
+      #expect(reader.records.dropFirst(before).map(\.offset) == Array(70..<100), "round \(round)")
+      try reader.source.close()
+    }
+  }
+
   @Test(arguments: [("earliest", 0 as Offset), ("latest", 100)])
   func `the reset decides where nobody has read, whatever the group has committed`(reset: String, first: Offset) throws {
     let cluster = try TestCluster(partitionCount: 1)

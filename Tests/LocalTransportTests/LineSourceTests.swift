@@ -89,6 +89,21 @@ private func readAll(_ source: LineSource) throws -> [Line] {
         + "beginning")
   }
 
+  @Test(arguments: [3, 4, 6, 12] as [Offset])
+  func `are not looked for where none begins`(offset: Offset) throws {
+    let path = temporaryPath()
+    defer { unlink(path) }
+    try Data("{}\n\n{\"a\": 1}\n".utf8).write(to: URL(fileURLWithPath: path))
+    let error = #expect(throws: Failure.self) {
+      try LineSource(path: path).start([0], at: [PartitionOffset(partition: 0, offset: offset)])
+    }
+    #expect(error?.code == .badData)
+    #expect(
+      error?.message
+        == "file:\(path) has no line at byte \(offset - 1), where an earlier run has read one: it is another input now. --ignore-checkpoints "
+        + "reads it from its beginning")
+  }
+
   @Test func `stay where they are while the source is paused`() throws {
     let path = temporaryPath()
     defer { unlink(path) }
