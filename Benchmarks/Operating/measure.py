@@ -28,8 +28,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "Tests", "Oracles"))
 from resp import Redis
 
-FRESHET = os.path.join(ROOT, ".build", "release", "freshet")
-BENCH = os.path.join(ROOT, ".build", "release", "freshet-bench")
+RELEASE = os.path.join(ROOT, ".build", "release")
 
 
 class Place:
@@ -42,7 +41,7 @@ class Place:
         self.folder = tempfile.TemporaryDirectory(prefix="freshet-measure-")
         path = self.folder.name
         self.broker = subprocess.Popen(
-            [BENCH, "--serve-broker", "clicks", str(self.options.partitions)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [f"{self.options.build}/freshet-bench", "--serve-broker", "clicks", str(self.options.partitions)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.servers = self.broker.stdout.readline().strip()
         self.redis_address = f"redis+unix://{path}/redis.sock"
@@ -73,7 +72,7 @@ class Place:
     def generate(self, *arguments):
         """Starts a generator into the topic."""
         target = f"kafka://{self.servers}/clicks"
-        return subprocess.Popen([FRESHET, "generate", self.schema, "--to", target, "-X", "compression.codec=lz4", *arguments], stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen([f"{self.options.build}/freshet", "generate", self.schema, "--to", target, "-X", "compression.codec=lz4", *arguments], stderr=subprocess.PIPE, text=True)
 
     def fill(self, count):
         """Puts `count` events into the topic, a minute of event time."""
@@ -87,7 +86,7 @@ class Place:
         log = open(os.path.join(self.folder.name, f"{group}.log"), "a+")
         environment = os.environ | {"KAFKA_BROKERS": self.servers, "REDIS_URL": self.redis_address, "GROUP": group, "FRESHET_LOG": "info"}
         process = subprocess.Popen(
-            [FRESHET, "process", os.path.join(HERE, "features.yaml"), "-X", "session.timeout.ms=6000", *arguments],
+            [f"{self.options.build}/freshet", "process", os.path.join(HERE, "features.yaml"), "-X", "session.timeout.ms=6000", *arguments],
             env=environment | settings, stdout=log, stderr=log,
         )  # fmt: skip
         process.log = log
@@ -257,6 +256,7 @@ def main():
     parser.add_argument("--soak", type=int, default=600)
     parser.add_argument("--freshness", type=int, default=60, help="seconds of the freshness measurement")
     parser.add_argument("--rate", type=int, help="events per second for freshness and soak; half of the throughput where not given")
+    parser.add_argument("--build", default=RELEASE, help="the folder of the programs, the release build's where not given")
     options = parser.parse_args()
     what = options.what or list(kinds)
     if unknown := set(what) - set(kinds):
