@@ -94,6 +94,7 @@ extension Worker {
     counts.refusedFlushes += 1
     switch refusal.reason {
     case .overtaken(let owner):
+      if source.isBounded { throw overtakenInput(by: owner) }
       // As long as nobody says that it is not ours: another that believes the same must not be fought with all speed.
       let attempts = (overtakenCounts[index] ?? 0) + 1
       overtakenCounts[index] = attempts
@@ -120,6 +121,15 @@ extension Worker {
           + "(FLUSHALL, FLUSHDB, a restart without persistence), or evicted it (maxmemory-policy may not be one of allkeys-*). "
           + "Rows may be gone with it: --ignore-checkpoints computes all of them anew from where the input begins")
     }
+  }
+
+  /// Nobody divides a file or a pipe between processes: whoever comes later has been started later.
+  private func overtakenInput(by owner: String) -> Failure {
+    let name = owner.isEmpty || owner == "another" ? "another process" : "another process, \(owner),"
+    return Failure(
+      .failure,
+      "\(source.name): \(name) has been started over the same input for pipeline '\(plan.pipelineName)' in \(store.name); "
+        + "the newer one goes on, and this one ends. If both are to run, give one of them another 'prefix'")
   }
 
   static let overtakenPauseMin: Int64 = 100

@@ -95,7 +95,7 @@ extension WindowEngine {
     changed = (space.plan.timeToLive == nil ? changed & accepted : accepted) & space.changeViews
     if changed != 0 {
       space.markDirty(entryNumber, entry, views: changed)
-      if tracksTimes { foldedTimes.append(time) }
+      if tracksTimes, foldedTimes.count < Self.foldedTimesMax { foldedTimes.append(time) }
     }
   }
 

@@ -84,6 +84,8 @@ public final class WindowEngine {
   /// Event times of records folded into `change` views since they were last drained; only kept when `tracksTimes`.
   public internal(set) var foldedTimes: ContiguousArray<Int64> = []
   let tracksTimes: Bool
+  /// More than these between two writes are not tracked.
+  static let foldedTimesMax = 1 << 20
   /// What views have refused since `clearRefusals`, in the order of the records: the first of each view and reason, and every late record where
   /// `keepsLateRecords` holds.
   public internal(set) var refusals: ContiguousArray<Refusal> = []

@@ -219,6 +219,39 @@ private struct Service {
     #expect(ended.errors.contains("group=group-\(cluster.topic)"))
   }
 
+  @Test func `a second process over the same input takes over, and the first one ends and says who it was`() throws {
+    let folder = TestFolder()
+    let redis = try TestRedis()
+    let pipeline = try ShopPipeline(in: folder, prefix: redis.prefix)
+    let events = try Program.run("freshet", ["generate", "Schemas/clickstream.yaml", "--from", "0", "--count", "2000"])
+    func start() throws -> Program {
+      let program = try Program(
+        "freshet", ["process", pipeline.path, "--from", "-"], input: .open, environment: ["REDIS_URL": redis.address.description])
+      program.write(events.text)
+      return program
+    }
+    let first = try start()
+    #expect(try waitUntil { try !redis.reader.keys(matching: "\(redis.prefix):user_activity:*").isEmpty })
+    let second = try start()
+    // The second one's claim can be seen in the fence. The first one notices when it writes.
+    #expect(
+      try waitUntil {
+        try redis.reader.hash(redis.reader.keys(matching: "\(redis.prefix):_freshet:fence:*")[0])["owner"]?.hasSuffix(
+          ":\(second.processID)") == true
+      })
+    first.write(
+      try Program.run("freshet", ["generate", "Schemas/clickstream.yaml", "--from", "3000000", "--count", "2000"]).text)
+    let ended = first.wait()
+    #expect(ended.status == 1, "\(ended.errors)")
+    #expect(
+      ended.errors.contains("freshet: error: stdin: another process, ")
+        && ended.errors.contains(":\(second.processID), has been started over the same input"),
+      "\(ended.errors)")
+    second.closeInput()
+    let finished = second.wait()
+    #expect(finished.status == 0, "\(finished.errors)")
+  }
+
   @Test func `members without partitions are ready, and static members of one process have identities of their own`() throws {
     let folder = TestFolder()
     let cluster = try TestCluster(partitionCount: 1)

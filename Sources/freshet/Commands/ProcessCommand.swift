@@ -60,7 +60,7 @@ struct ProcessCommand: ParsableCommand {
   @Flag(help: "Compute everything anew: empty windows, from where the input (or auto.offset.reset) begins.")
   var ignoreCheckpoints = false
 
-  @OptionGroup(title: "Service options")
+  @OptionGroup
   var service: ServiceOptions
 
   func run() throws {
