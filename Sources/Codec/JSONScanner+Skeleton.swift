@@ -32,6 +32,8 @@ extension JSONScanner {
           if step.pointee.isSteady, steadyNumber(value, step) {
             step.pointee.hitCount &+= 1
             cursor = value + Int(step.pointee.valueCount)
+          } else if let behind = plainNumber(value, step) {
+            cursor = behind
           } else {
             guard value[0] &- 0x30 < 10 || value[0] == UInt8(ascii: "-") else { break fitting }
             guard let behind = searchNumber(value, step) else { return false }
@@ -164,6 +166,44 @@ extension JSONScanner {
       set(ColumnValue(integer: Int64(bitPattern: magnitude)), step.pointee.column)
     }
     return true
+  }
+
+  /// Reads a number without a sign, an exponent or many digits, whatever the last one looked like. Gives what `number` gives; nil, with
+  /// nothing done, where that has to look.
+  @inline(__always)
+  private func plainNumber(_ start: Cursor, _ step: UnsafeMutablePointer<JSONStep>) -> Cursor? {
+    let others = ~cvectors_digits(start)
+    let integerCount = others.trailingZeroBitCount
+    guard integerCount > 0, integerCount < 15, start[0] != UInt8(ascii: "0") || integerCount == 1 else { return nil }
+    var count = integerCount
+    var fractionCount = 0
+    if start[integerCount] == UInt8(ascii: ".") {
+      // The digits before and behind the point fit a word each, and all of them a double.
+      fractionCount = (others &>> UInt32(truncatingIfNeeded: integerCount &+ 1)).trailingZeroBitCount
+      count = integerCount &+ 1 &+ fractionCount
+      guard fractionCount > 0, fractionCount <= 8, integerCount <= 8, count < 15 else { return nil }
+    }
+    // As in `steadyNumber`.
+    guard start[count] == UInt8(ascii: ",") || start[count] | 0x20 == UInt8(ascii: "}") else { return nil }
+    if step.pointee.isSteady {
+      step.pointee.missCount &+= 1
+      step.pointee.expect(integerCount: integerCount, fractionCount: fractionCount)
+    }
+    guard step.pointee.column >= 0 else { return start + count }
+    var magnitude: UInt64
+    if integerCount <= 8 {
+      magnitude = Self.digits(start, integerCount)
+    } else {
+      magnitude = Self.digits(start, 8) &* powers.integers[integerCount &- 8] &+ Self.digits(start + 8, integerCount &- 8)
+    }
+    if fractionCount == 0 {
+      set(ColumnValue(integer: Int64(bitPattern: magnitude)), step.pointee.column)
+    } else {
+      magnitude = magnitude &* powers.integers[fractionCount] &+ Self.digits(start + (integerCount &+ 1), fractionCount)
+      // Both are exact, so the quotient is rounded once.
+      set(ColumnValue(double: Double(magnitude) / powers.doubles[fractionCount]), step.pointee.column)
+    }
+    return start + count
   }
 
   /// The number that 1 to 8 digits give. Reads 8 bytes.

@@ -121,6 +121,18 @@ struct JSONStep: BitwiseCopyable {
     mayBeginWithZero = number.count == 1 || point == 1
   }
 
+  /// The same for a number without a sign or an exponent, of at most 15 bytes, each part of it of a word; 0 stands for no fraction.
+  @inline(__always)
+  mutating func expect(integerCount: Int, fractionCount: Int) {
+    let hasPoint = fractionCount > 0
+    let count = hasPoint ? integerCount &+ 1 &+ fractionCount : integerCount
+    valueCount = Int32(truncatingIfNeeded: count)
+    pointIndex = hasPoint ? Int8(truncatingIfNeeded: integerCount) : -1
+    numberBits = (1 &<< UInt32(truncatingIfNeeded: count)) &- 1
+    digitBits = hasPoint ? numberBits & ~(1 &<< UInt32(truncatingIfNeeded: integerCount)) : numberBits
+    mayBeginWithZero = integerCount == 1
+  }
+
   /// Gives up expectations that were wrong in a third of the records or more: a wrong one costs about two searches.
   mutating func review() {
     if Int(missCount) * 2 > Int(hitCount) { isSteady = false }
