@@ -32,7 +32,13 @@ final class BatchDecoder {
   private let metadata: MetadataColumns
   private let program: ExpressionProgram
   private let columns: Columns
-  private var times: ContiguousArray<Int64> = []
+  /// By row; and the rows of a run of one partition. Room for `rowCapacity` each.
+  private var times: UnsafeMutablePointer<Int64>
+  private var runRows: UnsafeMutablePointer<Int32>
+  private var rowCapacity = 0
+  /// The column that event times are read from; nil where they are the records' own.
+  private var timeValues: UnsafePointer<ColumnValue>?
+  private let isInMilliseconds: Bool
   private var columnStarts: [UnsafePointer<ColumnValue>] = []
   private var predicateStarts: [UnsafePointer<UInt8>] = []
   /// The partitions of the batch, in the order in which they first came; those past `partitionCount` are kept for their memory.
@@ -60,6 +66,14 @@ final class BatchDecoder {
     program = ExpressionProgram(
       plan.predicates, values: plan.computedColumns.map { .field($0) }, computed: plan.computedFields
     ) { indices[$0]! }
+    isInMilliseconds = plan.source.eventTime.format == .epochMilliseconds
+    times = .allocate(capacity: 1)
+    runRows = .allocate(capacity: 1)
+  }
+
+  deinit {
+    times.deallocate()
+    runRows.deallocate()
   }
 
   private static func decoder(of plan: ProcessingPlan, _ registry: AvroSchemaLookup?) -> any RecordDecoder {
@@ -78,7 +92,7 @@ final class BatchDecoder {
     metadata.fill(batch, columns)
     let rowCount = batch.count
     program.evaluate(columns, rowCount: rowCount)
-    if times.count < rowCount { times = ContiguousArray(repeating: 0, count: max(rowCount, times.count * 2)) }
+    reserve(rowCount)
     columnStarts.removeAll(keepingCapacity: true)
     for column in plan.columns {
       switch column {
@@ -88,9 +102,21 @@ final class BatchDecoder {
     }
     predicateStarts.removeAll(keepingCapacity: true)
     for predicate in plan.predicates.indices { predicateStarts.append(program.results(predicate)) }
+    timeValues = plan.timeColumn.map { columnStarts[$0] }
     try assignRows(batch)
     counts.records += Int64(rowCount)
     for row in 0..<rowCount { counts.byteCount += Int64(batch.slots[row].valueCount) }
+  }
+
+  private func reserve(_ rowCount: Int) {
+    guard rowCount > rowCapacity else { return }
+    rowCapacity = max(rowCount, rowCapacity * 2)
+    times.deallocate()
+    runRows.deallocate()
+    times = .allocate(capacity: rowCapacity)
+    // Rows that are rejected have no time, and are never asked for it.
+    times.initialize(repeating: 0, count: rowCapacity)
+    runRows = .allocate(capacity: rowCapacity)
   }
 
   /// Where in the last batch predicates were unknown for a reason.
@@ -105,14 +131,12 @@ final class BatchDecoder {
   func column(_ index: Int) -> UnsafePointer<ColumnValue> { columnStarts[index] }
 
   /// The event times of the last batch, by row.
-  func withTimes(_ body: (UnsafePointer<Int64>) -> Void) { times.withUnsafeBufferPointer { body($0.baseAddress!) } }
+  func withTimes(_ body: (UnsafePointer<Int64>) -> Void) { body(times) }
 
   /// Lends what an engine needs for `rows` of the last batch.
   func withInput<Result>(of rows: ContiguousArray<Int32>, _ body: (WindowInput) throws -> Result) rethrows -> Result {
     try rows.withUnsafeBufferPointer { rows in
-      try times.withUnsafeBufferPointer { times in
-        try body(WindowInput(rows: rows, times: times.baseAddress!, columns: columnStarts, predicates: predicateStarts))
-      }
+      try body(WindowInput(rows: rows, times: times, columns: columnStarts, predicates: predicateStarts))
     }
   }
 
@@ -121,32 +145,54 @@ final class BatchDecoder {
   private func assignRows(_ batch: RecordBatch) throws(Failure) {
     partitionCount = 0
     rejections.removeAll(keepingCapacity: true)
-    var current = -1
-    let timeValues = plan.timeColumn.map { columnStarts[$0] }
-    for row in 0..<batch.count {
-      let slot = batch.slots[row]
-      if current < 0 || partitions[current].partition != slot.partition { current = partitionSlot(slot) }
-      partitions[current].missingCount += slot.offset - partitions[current].nextOffset
-      partitions[current].nextOffset = slot.offset + 1
-      let status = columns.statuses[row]
-      guard status == .valid else {
-        try reject(RejectionReason(status), row, batch)
-        continue
+    // Records of one partition come in runs, so what is noted of a partition is noted once per run.
+    var row = 0
+    while row < batch.count {
+      let current = partitionSlot(batch.slots[row])
+      var rowCount = 0
+      var nextOffset = partitions[current].nextOffset
+      var missingCount: Int64 = 0
+      let partition = partitions[current].partition
+      while row < batch.count, batch.slots[row].partition == partition {
+        let offset = batch.slots[row].offset
+        missingCount += offset - nextOffset
+        nextOffset = offset + 1
+        if let time = try eventTime(row, batch) {
+          if requiresRecordKey { try checkRecordKey(row, batch) }
+          times[row] = time
+          runRows[rowCount] = Int32(truncatingIfNeeded: row)
+          rowCount += 1
+        }
+        row += 1
       }
-      let time: EventTimeReading
-      if let timeValues {
-        time = EventTimeReading(timeValues[row], plan.source.eventTime.format)
-      } else {
-        time = EventTimeReading(record: slot)
-      }
-      guard case .time(let milliseconds) = time else {
-        try reject(time == .missing ? .missingEventTime : .invalidEventTime, row, batch)
-        continue
-      }
-      if requiresRecordKey { try checkRecordKey(row, batch) }
-      times[row] = milliseconds
-      partitions[current].rows.append(Int32(row))
+      partitions[current].nextOffset = nextOffset
+      partitions[current].missingCount += missingCount
+      partitions[current].rows.append(contentsOf: UnsafeBufferPointer(start: runRows, count: rowCount))
     }
+  }
+
+  /// The event time of a record that can be used; notes why another cannot.
+  @inline(__always)
+  private func eventTime(_ row: Int, _ batch: RecordBatch) throws(Failure) -> Int64? {
+    if columns.statuses[row] == .valid, let timeValues, isInMilliseconds, timeValues[row].kind == .integer,
+      Watermark.eventTimeRange.contains(timeValues[row].integer)
+    {
+      return timeValues[row].integer
+    }
+    return try unusualEventTime(row, batch)
+  }
+
+  @inline(never)
+  private func unusualEventTime(_ row: Int, _ batch: RecordBatch) throws(Failure) -> Int64? {
+    guard columns.statuses[row] == .valid else {
+      try reject(RejectionReason(columns.statuses[row]), row, batch)
+      return nil
+    }
+    let reading =
+      timeValues.map { EventTimeReading($0[row], plan.source.eventTime.format) } ?? EventTimeReading(record: batch.slots[row])
+    if case .time(let milliseconds) = reading { return milliseconds }
+    try reject(reading == .missing ? .missingEventTime : .invalidEventTime, row, batch)
+    return nil
   }
 
   private func partitionSlot(_ slot: RecordSlot) -> Int {
