@@ -18,6 +18,12 @@ struct FoldCounts: Equatable {
   var overflows: Int64 = 0
   /// Sets of distinct values that outgrew their limit; such a set is null from then on.
   var limits: Int64 = 0
+
+  mutating func add(_ other: FoldCounts) {
+    typeMismatches += other.typeMismatches
+    overflows += other.overflows
+    limits += other.limits
+  }
 }
 
 /// An aggregate with its parameters, worked out for the loops.
@@ -94,18 +100,30 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
       if hasColumn, value.isNull { return false }
       state.storeBytes(of: state.load(as: Int64.self) &+ 1, as: Int64.self)
       return true
-    case .sum, .mean: return NumberSum.fold(at: state, value, counting: function == .mean, &counts)
-    case .min, .max:
-      if flag { return ExtremeText.fold(at: state, value, takesGreater: function == .max, pool, &counts) }
-      return ExtremeNumber.fold(at: state, value, takesGreater: function == .max, &counts)
-    case .variance, .stddev: return Moments.fold(at: state, value, &counts)
-    case .first, .last: return TimedValue.fold(at: state, value, time: time, takesLater: function == .last, pool)
-    case .elapsed: return TimeSpan.fold(at: state, time: time)
-    case .distinct: return value.isNull ? false : distinct.fold(at: state, value, pool, &counts)
+    case .sum: return NumberSum.fold(at: state, value, counting: false, &counts)
+    case .mean: return NumberSum.fold(at: state, value, counting: true, &counts)
+    case .min where !flag: return ExtremeNumber.fold(at: state, value, takesGreater: false, &counts)
+    case .max where !flag: return ExtremeNumber.fold(at: state, value, takesGreater: true, &counts)
     case .approxDistinct: return value.isNull ? false : hyperLogLog.fold(at: state, value, pool)
-    case .quantile: return quantile.fold(at: state, value, pool, &counts)
-    case .topK: return top.fold(at: state, value, pool)
-    case .collect: return collected.fold(at: state, value, time: time, pool)
+    default: return foldOther(at: state, value, time: time, pool: pool, counts: &counts)
+    }
+  }
+
+  /// Apart, so that what comes most often stays small enough to be one piece with the loop over records.
+  @inline(never)
+  private func foldOther(
+    at state: UnsafeMutableRawPointer, _ value: ColumnValue, time: Int64, pool: BlockPool, counts: inout FoldCounts
+  ) -> Bool {
+    switch function {
+    case .min, .max: ExtremeText.fold(at: state, value, takesGreater: function == .max, pool, &counts)
+    case .variance, .stddev: Moments.fold(at: state, value, &counts)
+    case .first, .last: TimedValue.fold(at: state, value, time: time, takesLater: function == .last, pool)
+    case .elapsed: TimeSpan.fold(at: state, time: time)
+    case .distinct: value.isNull ? false : distinct.fold(at: state, value, pool, &counts)
+    case .quantile: quantile.fold(at: state, value, pool, &counts)
+    case .topK: top.fold(at: state, value, pool)
+    case .collect: collected.fold(at: state, value, time: time, pool)
+    case .count, .sum, .mean, .approxDistinct: preconditionFailure("folded by `fold`")
     }
   }
 

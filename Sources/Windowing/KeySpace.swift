@@ -14,6 +14,7 @@ final class KeySpace {
   let groupCount: Int
   /// One key stands for everything.
   let isKeyless: Bool
+  let hasTimeToLive: Bool
   /// One per view of `plan`.
   let rowLayouts: UnsafeMutablePointer<RowLayout>
   /// The views of `plan` that are drained, a bit each.
@@ -44,6 +45,7 @@ final class KeySpace {
     groups = plan.groups.map { PaneGroup($0, eventTime: eventTime) }
     groupCount = groups.count
     isKeyless = plan.keyColumn == nil
+    hasTimeToLive = plan.timeToLive != nil
     groupPointers = .allocate(capacity: max(1, groupCount))
     groupPointers.initialize(from: groups.map { Unmanaged.passUnretained($0) }, count: groupCount)
     rowLayouts = .allocate(capacity: max(1, plan.views.count))

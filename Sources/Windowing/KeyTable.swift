@@ -224,7 +224,12 @@ struct KeyTable: ~Copyable {
     if key.count <= 16 {
       return entry.load(fromByteOffset: 8, as: UInt64.self) == words.0 && entry.load(fromByteOffset: 16, as: UInt64.self) == words.1
     }
-    let stored = UnsafeRawPointer(text.base + Int(entry.load(fromByteOffset: 8, as: UInt64.self)))
+    return Self.isText(text.base + Int(entry.load(fromByteOffset: 8, as: UInt64.self)), key)
+  }
+
+  /// Whether a text of as many bytes as `key`, more than 16, is the same.
+  @inline(never)
+  private static func isText(_ stored: UnsafeRawPointer, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
     let given = UnsafeRawPointer(key.baseAddress!)
     // Eight bytes at a time, the last eight overlapping: both texts are longer than 16.
     var offset = 0

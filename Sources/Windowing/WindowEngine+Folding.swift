@@ -3,100 +3,148 @@
 import Base
 import Records
 
+/// A record on its way through the groups of a key space.
+private struct FoldedRecord {
+  /// Views that want the record, those among them that count it, and those whose rows it changes.
+  var wanted: UInt64 = 0
+  var accepted: UInt64 = 0
+  var changed: UInt64 = 0
+  /// The key's entry; `UInt32.max` until it is looked up.
+  var entryNumber = UInt32.max
+}
+
 extension WindowEngine {
+  typealias ColumnStarts = UnsafeBufferPointer<UnsafePointer<ColumnValue>>
+  typealias PredicateStarts = UnsafeBufferPointer<UnsafePointer<UInt8>>
+
   /// Folds a record into one key space, or counts why some views do without it.
   @inline(__always)
   func fold(
-    _ row: Int, time: Int64, in space: KeySpace, key: ColumnValue, hash: UInt64,
-    columns: UnsafeBufferPointer<UnsafePointer<ColumnValue>>,
-    predicates: UnsafeBufferPointer<UnsafePointer<UInt8>>
+    _ row: Int, time: Int64, in space: KeySpace, key: ColumnValue, hash: UInt64, columns: ColumnStarts, predicates: PredicateStarts
   ) {
-    var wanted: UInt64 = 0
-    var accepted: UInt64 = 0
-    var changed: UInt64 = 0
-    var entryNumber = UInt32.max
+    var record = FoldedRecord()
     for groupIndex in 0..<space.groupCount {
       // Not retained: the space holds its groups.
-      unowned(unsafe) let group = space.groupPointers[groupIndex]._withUnsafeGuaranteedRef { $0 }
-      var hits: UInt64 = 0
-      var views: UInt64 = 0
-      for index in 0..<group.hitTestCount {
-        let test = group.hitTests[index]
-        if test.predicate < 0 || predicates[Int(test.predicate)][row] != 0 {
-          hits |= test.accumulators
-          views |= test.views
-        }
-      }
-      var marks: UInt32 = 0
-      var gated: UInt64 = 0
-      for index in 0..<group.gateCount {
-        let gate = group.gates[index]
-        if gate.predicate < 0 || predicates[Int(gate.predicate)][row] != 0 {
-          marks |= gate.mark
-          gated |= gate.views
-        }
-      }
-      let node: UnsafeMutableRawPointer
-      var shown = UInt64.max
-      if group.isSession {
-        guard marks != 0 else { continue }
-        wanted |= gated
-        guard key.kind == .string else { continue }
-        guard let session = session(of: group, groupIndex, row, at: time, in: space, key, hash, &entryNumber) else { continue }
-        accepted |= gated
-        node = session.node
-        // A session that the stream time has passed shows in no value.
-        shown = group.isVisible(node, at: max(time, eventTime.watermark.streamTime)) ? .max : 0
-        if session.isOther { changed |= shown & gated }
-      } else if group.isClosing {
-        guard marks != 0 else { continue }
-        wanted |= gated
-        guard key.kind == .string else { continue }
-        guard let pane = closingPane(of: group, at: time) else { continue }
-        accepted |= gated
-        if entryNumber == .max { entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
-        node = group.findOrInsert(pane: pane, key: entryNumber, head: space.head(space.table.entry(entryNumber), groupIndex))
-        PaneGroup.setMarks(node, PaneGroup.marks(of: node) | marks)
-      } else {
-        guard hits != 0 else { continue }
-        wanted |= views
-        guard key.kind == .string else { continue }
-        let pane = group.pane(at: time)
-        let inReach = group.isUnbounded ? views : viewsInReach(group, pane: pane, hits) & views
-        if inReach == 0 { continue }
-        accepted |= inReach
-        if entryNumber == .max { entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
-        let entry = space.table.entry(entryNumber)
-        node = group.findOrInsert(pane: pane, key: entryNumber, head: space.head(entry, groupIndex))
-        if group.isUnbounded, let timeToLive = space.plan.timeToLive {
-          let last = entry.load(fromByteOffset: 32, as: Int64.self)
-          // What the key had before has outlived its time, whether a sweep has come by or not.
-          if last != .min, last + timeToLive <= time { group.clear(node, pool: space.pool) }
-        }
-      }
-      var rest = hits
-      while rest != 0 {
-        let accumulator = group.accumulators[rest.trailingZeroBitCount]
-        rest &= rest &- 1
-        let hasColumn = accumulator.column >= 0
-        let before = foldCounts
-        let hasChanged = accumulator.accumulator.fold(
-          at: node + Int(accumulator.offset), hasColumn ? columns[Int(accumulator.column)][row] : .null, hasColumn: hasColumn,
-          time: time, pool: space.pool, counts: &foldCounts)
-        if foldCounts != before { countFoldFailures(since: before, row: row, accumulator, in: space) }
-        if hasChanged { changed |= accumulator.views & shown }
+      space.groupPointers[groupIndex]._withUnsafeGuaranteedRef {
+        fold(row, time: time, into: $0, groupIndex, of: space, key: key, hash: hash, columns, predicates, &record)
       }
     }
-    if accepted != wanted { countRefused(wanted & ~accepted, row: row, time: time, isKeyless: key.kind != .string, in: space) }
-    guard accepted != 0 else { return }
-    let entry = space.table.entry(entryNumber)
+    if record.accepted != record.wanted {
+      countRefused(record.wanted & ~record.accepted, row: row, time: time, isKeyless: key.kind != .string, in: space)
+    }
+    guard record.accepted != 0 else { return }
+    let entry = space.table.entry(record.entryNumber)
     if time > entry.load(fromByteOffset: 32, as: Int64.self) { entry.storeBytes(of: time, toByteOffset: 32, as: Int64.self) }
     // With a time to live the store forgets a row that is not written again.
-    changed = (space.plan.timeToLive == nil ? changed & accepted : accepted) & space.changeViews
+    let changed = (space.hasTimeToLive ? record.accepted : record.changed & record.accepted) & space.changeViews
     if changed != 0 {
-      space.markDirty(entryNumber, entry, views: changed)
+      space.markDirty(record.entryNumber, entry, views: changed)
       if tracksTimes, foldedTimes.count < Self.foldedTimesMax { foldedTimes.append(time) }
     }
+  }
+
+  /// Folds a record into one group.
+  @inline(__always)
+  private func fold(
+    _ row: Int, time: Int64, into group: PaneGroup, _ groupIndex: Int, of space: KeySpace, key: ColumnValue, hash: UInt64,
+    _ columns: ColumnStarts, _ predicates: PredicateStarts, _ record: inout FoldedRecord
+  ) {
+    var hits: UInt64 = 0
+    var views: UInt64 = 0
+    // Without branches: whether a condition holds is rarely to be foreseen.
+    for index in 0..<group.hitTestCount {
+      let test = group.hitTests + index
+      let mask = Self.mask(test.pointee.predicate, predicates, row)
+      hits |= test.pointee.accumulators & mask
+      views |= test.pointee.views & mask
+    }
+    var marks: UInt32 = 0
+    var gated: UInt64 = 0
+    for index in 0..<group.gateCount {
+      let gate = group.gates + index
+      let mask = Self.mask(gate.pointee.predicate, predicates, row)
+      marks |= gate.pointee.mark & UInt32(truncatingIfNeeded: mask)
+      gated |= gate.pointee.views & mask
+    }
+    let node: UnsafeMutableRawPointer
+    var shown = UInt64.max
+    if group.isSession {
+      guard marks != 0 else { return }
+      record.wanted |= gated
+      guard key.kind == .string else { return }
+      guard let session = session(of: group, groupIndex, row, at: time, in: space, key, hash, &record.entryNumber) else { return }
+      record.accepted |= gated
+      node = session.node
+      // A session that the stream time has passed shows in no value.
+      shown = group.isVisible(node, at: max(time, eventTime.watermark.streamTime)) ? .max : 0
+      if session.isOther { record.changed |= shown & gated }
+    } else if group.isClosing {
+      guard marks != 0 else { return }
+      record.wanted |= gated
+      guard key.kind == .string else { return }
+      guard let pane = closingPane(of: group, at: time) else { return }
+      record.accepted |= gated
+      if record.entryNumber == .max { record.entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
+      node = group.findOrInsert(
+        pane: pane, key: record.entryNumber, head: space.head(space.table.entry(record.entryNumber), groupIndex))
+      PaneGroup.setMarks(node, PaneGroup.marks(of: node) | marks)
+    } else {
+      guard hits != 0 else { return }
+      record.wanted |= views
+      guard key.kind == .string else { return }
+      let pane = group.pane(at: time)
+      let inReach = group.isUnbounded ? views : viewsInReach(group, pane: pane, hits) & views
+      guard inReach != 0 else { return }
+      record.accepted |= inReach
+      if record.entryNumber == .max { record.entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
+      let entry = space.table.entry(record.entryNumber)
+      node = group.findOrInsert(pane: pane, key: record.entryNumber, head: space.head(entry, groupIndex))
+      if group.isUnbounded, space.hasTimeToLive { clearIfOutlived(node, of: group, entry, at: time, in: space) }
+    }
+    record.changed |= fold(hits, of: row, time: time, into: node, of: group, in: space, columns) & shown
+  }
+
+  /// All ones where a predicate holds, or there is none to hold.
+  @inline(__always)
+  private static func mask(_ predicate: Int32, _ predicates: PredicateStarts, _ row: Int) -> UInt64 {
+    predicate < 0 ? .max : 0 &- UInt64(predicates[Int(predicate)][row])
+  }
+
+  /// What the key had before has outlived its time, whether a sweep has come by or not.
+  @inline(never)
+  private func clearIfOutlived(
+    _ node: UnsafeMutableRawPointer, of group: PaneGroup, _ entry: UnsafeMutableRawPointer, at time: Int64, in space: KeySpace
+  ) {
+    guard let timeToLive = space.plan.timeToLive else { return }
+    let last = entry.load(fromByteOffset: 32, as: Int64.self)
+    if last != .min, last + timeToLive <= time { group.clear(node, pool: space.pool) }
+  }
+
+  /// Folds the values of a record into the accumulators that it hits, a bit each; returns the views that show those which have changed.
+  @inline(__always)
+  private func fold(
+    _ hits: UInt64, of row: Int, time: Int64, into node: UnsafeMutableRawPointer, of group: PaneGroup, in space: KeySpace,
+    _ columns: ColumnStarts
+  ) -> UInt64 {
+    var changed: UInt64 = 0
+    var rest = hits
+    while rest != 0 {
+      let plan = group.accumulators + rest.trailingZeroBitCount
+      rest &= rest &- 1
+      let state = node + Int(plan.pointee.offset)
+      let column = Int(plan.pointee.column)
+      if column < 0, plan.pointee.accumulator.function == .count {
+        state.storeBytes(of: state.load(as: Int64.self) &+ 1, as: Int64.self)
+        changed |= plan.pointee.views
+        continue
+      }
+      var counts = FoldCounts()
+      let hasChanged = plan.pointee.accumulator.fold(
+        at: state, column < 0 ? .null : columns[column][row], hasColumn: column >= 0, time: time, pool: space.pool, counts: &counts)
+      if counts != FoldCounts() { countFoldFailures(counts, row: row, plan.pointee, in: space) }
+      if hasChanged { changed |= plan.pointee.views }
+    }
+    return changed
   }
 
   /// The pane that a record of closing windows counts in; nil where all its windows have closed.

@@ -67,34 +67,29 @@ extension WindowEngine {
   @inline(never)
   func countMergeFailures(of group: PaneGroup, row: Int?, in space: KeySpace) {
     for failure in group.mergeFailures {
-      let before = foldCounts
-      foldCounts.typeMismatches += failure.counts.typeMismatches
-      foldCounts.overflows += failure.counts.overflows
-      foldCounts.limits += failure.counts.limits
-      countFoldFailures(since: before, row: row, group.accumulators[failure.accumulator], in: space)
+      countFoldFailures(failure.counts, row: row, group.accumulators[failure.accumulator], in: space)
     }
     group.mergeFailures.removeAll()
   }
 
-  /// Counts what folding a value has just added to `foldCounts`, for each view that shows the accumulator.
+  /// Counts what folding a value could not do, for each view that shows the accumulator.
   @inline(never)
-  func countFoldFailures(
-    since before: FoldCounts, row: Int?, _ accumulator: AccumulatorPlan, in space: KeySpace
-  ) {
+  func countFoldFailures(_ failures: FoldCounts, row: Int?, _ accumulator: AccumulatorPlan, in space: KeySpace) {
+    foldCounts.add(failures)
     var rest = accumulator.views
     while rest != 0 {
       let view = space.plan.views[rest.trailingZeroBitCount]
       rest &= rest &- 1
-      if foldCounts.typeMismatches != before.typeMismatches {
-        recordCounts.typeMismatchesOfView[view.position] += foldCounts.typeMismatches - before.typeMismatches
+      if failures.typeMismatches != 0 {
+        recordCounts.typeMismatchesOfView[view.position] += failures.typeMismatches
         if recordCounts.typeMismatchesOfView[view.position] == 1 { note(.typeMismatch, row, view) }
       }
-      if foldCounts.overflows != before.overflows {
-        recordCounts.overflowsOfView[view.position] += foldCounts.overflows - before.overflows
+      if failures.overflows != 0 {
+        recordCounts.overflowsOfView[view.position] += failures.overflows
         if recordCounts.overflowsOfView[view.position] == 1 { note(.overflow, row, view) }
       }
-      if foldCounts.limits != before.limits {
-        recordCounts.limitsOfView[view.position] += foldCounts.limits - before.limits
+      if failures.limits != 0 {
+        recordCounts.limitsOfView[view.position] += failures.limits
         if recordCounts.limitsOfView[view.position] == 1 { note(.limit, row, view) }
       }
     }

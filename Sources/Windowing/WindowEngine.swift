@@ -190,10 +190,11 @@ public final class WindowEngine {
       if time >= emitAt, !emitDueChanges(at: time, into: output, rowLimit: rowLimit) { return position - positions.lowerBound }
       for space in 0..<spaceCount {
         // Not retained: the engine holds its spaces.
-        unowned(unsafe) let keySpace = spacePointers[space]._withUnsafeGuaranteedRef { $0 }
-        fold(
-          row, time: time, in: keySpace, key: scratch.keys(space)[position], hash: scratch.hashes(space)[position],
-          columns: columns, predicates: predicates)
+        spacePointers[space]._withUnsafeGuaranteedRef {
+          fold(
+            row, time: time, in: $0, key: scratch.keys(space)[position], hash: scratch.hashes(space)[position], columns: columns,
+            predicates: predicates)
+        }
       }
       var hasMoved = eventTime.watermark.advance(streamTimeTo: time)
       if let completeTimes, eventTime.watermark.advance(completeTo: completeTimes[row]) { hasMoved = true }
