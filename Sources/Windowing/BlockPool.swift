@@ -141,6 +141,7 @@ struct BlockPool: BitwiseCopyable {
     guard needed > memory.pointee.capacity else { return }
     memory.pointee.capacity = max(needed, memory.pointee.capacity * 2)
     memory.pointee.base = realloc(base, memory.pointee.capacity)!
+    LargeMemory.advise(base, byteCount: memory.pointee.capacity)
   }
 
   // MARK: Texts

@@ -196,6 +196,7 @@ struct KeyTable: ~Copyable {
 
   private mutating func changeCapacity(to newCapacity: Int) {
     let newEntries = UnsafeMutableRawPointer.allocate(byteCount: newCapacity * stride, alignment: 8)
+    LargeMemory.advise(newEntries, byteCount: newCapacity * stride)
     newEntries.copyMemory(from: entries, byteCount: entryCount * stride)
     entries.deallocate()
     entries = newEntries
@@ -208,6 +209,7 @@ struct KeyTable: ~Copyable {
     index.deallocate()
     indexMask = capacity - 1
     index = .allocate(capacity: capacity)
+    LargeMemory.advise(index, byteCount: 8 * capacity)
     index.initialize(repeating: 0, count: capacity)
     for number in 0..<UInt32(entryCount) where isLive(number) { place(hash: entry(number).load(as: UInt64.self), number: number) }
   }

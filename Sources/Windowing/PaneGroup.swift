@@ -300,6 +300,7 @@ final class PaneGroup {
     freeHead = 0
     changeCapacity(to: Self.leastCapacity)
   }
+    LargeMemory.advise(newNodes, byteCount: newCapacity * nodeByteCount)
 }
 
 extension PaneGroup {
