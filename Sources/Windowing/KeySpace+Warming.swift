@@ -99,7 +99,9 @@ extension KeySpace {
     for _ in 1..<group.nodesPerRow {
       var rest: UInt32 = 0
       for index in 0..<count where warmedNodes[index] != 0 {
-        let older = PaneGroup.next(of: group.node(warmedNodes[index] &- 1))
+        let node = group.node(warmedNodes[index] &- 1)
+        let older = PaneGroup.next(of: node)
+        touched &+= group.touchSketch(of: node, pool)
         warmedNodes[index] = older
         rest |= older
         if older != 0 { touched &+= group.touch(older &- 1) }

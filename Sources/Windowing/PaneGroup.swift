@@ -41,6 +41,10 @@ final class PaneGroup {
   let gates: UnsafeMutablePointer<RecordGate>
   let gateCount: Int
   private let holdsBlocks: Bool
+  /// A word of a node's second line, if it has three.
+  private let middleWord: Int
+  /// Where the first `approx_distinct` stands in a node, -1 where there is none.
+  private let sketchOffset: Int
 
   private(set) var nodes: UnsafeMutableRawPointer
   private(set) var nodeCapacity = PaneGroup.leastCapacity
@@ -100,6 +104,8 @@ final class PaneGroup {
     gateCount = plan.gates.count
     nodes = .allocate(byteCount: nodeCapacity * nodeByteCount, alignment: 8)
     holdsBlocks = plan.accumulators.contains { $0.accumulator.holdsBlocks }
+    middleWord = min(64, nodeByteCount - 8)
+    sketchOffset = plan.accumulators.first { $0.accumulator.function == .approxDistinct }.map { Int($0.offset) } ?? -1
   }
 
   deinit {
@@ -144,7 +150,14 @@ final class PaneGroup {
   @inline(__always)
   func touch(_ number: UInt32) -> UInt64 {
     let node = node(number)
-    return node.load(as: UInt64.self) &+ node.load(fromByteOffset: nodeByteCount &- 8, as: UInt64.self)
+    return node.load(as: UInt64.self) &+ node.load(fromByteOffset: middleWord, as: UInt64.self)
+      &+ node.load(fromByteOffset: nodeByteCount &- 8, as: UInt64.self)
+  }
+
+  /// Reads a word of what the first sketch of a node has beyond it, if there is a sketch and it has anything.
+  @inline(__always)
+  func touchSketch(of node: UnsafeRawPointer, _ pool: BlockPool) -> UInt64 {
+    sketchOffset < 0 ? 0 : HyperLogLog.touchBlock(node + sketchOffset, pool)
   }
 
   /// The pane that holds `time`.

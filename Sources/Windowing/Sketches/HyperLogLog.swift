@@ -259,6 +259,13 @@ struct HyperLogLog: BitwiseCopyable {
 
   // MARK: Parts
 
+  /// Reads a word of the block, if there is one, to have it near.
+  @inline(__always)
+  static func touchBlock(_ state: UnsafeRawPointer, _ pool: BlockPool) -> UInt64 {
+    guard state.load(fromByteOffset: formOffset, as: UInt8.self) != Form.inPlace else { return 0 }
+    return pool.start(state.load(fromByteOffset: blockOffset, as: BlockPool.Block.self)).load(as: UInt64.self)
+  }
+
   static func isEmpty(_ state: UnsafeRawPointer) -> Bool {
     state.load(as: UInt32.self) == 0 && state.load(fromByteOffset: formOffset, as: UInt8.self) == Form.inPlace
   }
