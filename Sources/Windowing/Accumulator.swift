@@ -88,6 +88,10 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
     }
   }
 
+  /// Of `min` and `max`: by the bytes of texts, not by the value of numbers.
+  @inline(__always)
+  var comparesTexts: Bool { flag }
+
   // MARK: Fold
 
   /// Folds one value in; says whether the state changed. `hasColumn` is false for a `count` of records. May allocate in `pool`.

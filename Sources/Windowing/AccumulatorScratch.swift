@@ -18,31 +18,39 @@ final class AccumulatorScratch {
     pool.deallocate()
   }
 
-  /// The value of an accumulator over the first `count` of the gathered nodes, whose states stand at `offset` and have their blocks in
-  /// `live`, read as `reading` says.
+  /// The value over states that stand at `offset` in these nodes and have their blocks in `live`, where it can be told in registers, as nearly
+  /// always: counts, numbers of one type, few distinct values. Gives the bits that merging would give; nil where only that tells.
   @inline(__always)
-  func value(
-    of accumulator: Accumulator, at offset: Int, in nodes: RowGathering, _ count: Int, isNewestFirst: Bool, reading: Accumulator,
-    _ live: BlockPool, bytes: ByteBuffer, counts: inout FoldCounts
-  ) -> FeatureValue {
-    if accumulator.function == .count {
+  func quickValue(
+    of accumulator: UnsafePointer<Accumulator>, at offset: Int, in nodes: UnsafePointer<UnsafeRawPointer>, _ count: Int,
+    isNewestFirst: Bool, _ live: BlockPool
+  ) -> FeatureValue? {
+    switch accumulator.pointee.function {
+    case .count:
       var sum: Int64 = 0
       for index in 0..<count { sum &+= (nodes[index] + offset).load(as: Int64.self) }
       return FeatureValue(kind: .integer, bits: UInt64(bitPattern: sum))
+    case .sum: return NumberSum.sumOfDoubles(nodes, count, at: offset, isNewestFirst: isNewestFirst)
+    case .min where !accumulator.pointee.comparesTexts:
+      return ExtremeNumber.extremeOfDoubles(nodes, count, at: offset, takesGreater: false)
+    case .max where !accumulator.pointee.comparesTexts:
+      return ExtremeNumber.extremeOfDoubles(nodes, count, at: offset, takesGreater: true)
+    case .approxDistinct:
+      guard let estimate = accumulator.pointee.hyperLogLog.estimateOfFew(nodes, count, at: offset, live, entries) else {
+        return nil
+      }
+      return FeatureValue(kind: .integer, bits: UInt64(bitPattern: estimate))
+    default: return nil
     }
-    if count == 1 { return reading.result(at: nodes[0] + offset, live, texts: live, bytes: bytes) }
-    if accumulator.function == .approxDistinct,
-      let few = accumulator.hyperLogLog.estimateOfFew(nodes, count, at: offset, live, entries)
-    {
-      return FeatureValue(kind: .integer, bits: UInt64(bitPattern: few))
-    }
-    return merged(accumulator, offset, nodes, count, isNewestFirst, reading, live, bytes, &counts)
   }
 
-  private func merged(
-    _ accumulator: Accumulator, _ offset: Int, _ nodes: RowGathering, _ count: Int, _ isNewestFirst: Bool, _ reading: Accumulator,
-    _ live: BlockPool, _ bytes: ByteBuffer, _ counts: inout FoldCounts
+  /// The value over states, of any kind; `reading` says how the accumulator's state is read.
+  @inline(never)
+  func value(
+    of accumulator: Accumulator, at offset: Int, in nodes: UnsafePointer<UnsafeRawPointer>, _ count: Int, isNewestFirst: Bool,
+    reading: Accumulator, _ live: BlockPool, bytes: ByteBuffer, counts: inout FoldCounts
   ) -> FeatureValue {
+    if count == 1 { return reading.result(at: nodes[0] + offset, live, texts: live, bytes: bytes) }
     state.initializeMemory(as: UInt8.self, repeating: 0, count: Accumulator.byteCountMax)
     // From the newest to the oldest, so that equal state gives equal bits.
     for index in 0..<count {

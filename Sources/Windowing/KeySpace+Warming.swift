@@ -83,13 +83,14 @@ extension KeySpace {
       touched &+= table.touchText(of: table.entry(warmedEntries[index] &- 1))
     }
     for groupIndex in 0..<groupCount {
-      unowned(unsafe) let group = groupPointers[groupIndex]._withUnsafeGuaranteedRef { $0 }
-      for index in 0..<count where warmedEntries[index] != 0 {
-        let first = head(table.entry(warmedEntries[index] &- 1), groupIndex).pointee
-        warmedNodes[index] = first
-        if first != 0 { touched &+= group.touch(first &- 1) }
+      groupPointers[groupIndex]._withUnsafeGuaranteedRef { group in
+        for index in 0..<count where warmedEntries[index] != 0 {
+          let first = head(table.entry(warmedEntries[index] &- 1), groupIndex).pointee
+          warmedNodes[index] = first
+          if first != 0 { touched &+= group.touch(first &- 1) }
+        }
+        if readsChains { touchChains(count, of: group, &touched) }
       }
-      if readsChains { touchChains(count, of: group, &touched) }
     }
   }
 

@@ -108,9 +108,9 @@ final class KeySpace {
   }
 
   /// Frees a node of `group` and forgets its key with its last one.
-  func free(_ node: UInt32, of group: Int) {
-    let key = PaneGroup.key(of: groups[group].node(node))
-    groups[group].free(node, head: head(table.entry(key), group), pool: pool)
+  func free(_ node: UInt32, of group: PaneGroup, _ groupIndex: Int) {
+    let key = PaneGroup.key(of: group.node(node))
+    group.free(node, head: head(table.entry(key), groupIndex), pool: pool)
     removeIfEmpty(key)
   }
 
@@ -144,7 +144,7 @@ final class KeySpace {
       }
       for (reach, paneReach) in group.plan.reaches.enumerated() { leave(group, reach: reach, paneReach, at: time) }
       while let oldest = group.panes.first, group.end(ofPane: oldest.number) + group.longestReach <= time {
-        for node in group.removeFirstPane() { free(node, of: index) }
+        for node in group.removeFirstPane() { free(node, of: group, index) }
       }
       group.updateDeadline()
     }

@@ -146,7 +146,7 @@ final class PaneGroup {
     node.storeBytes(of: marks, toByteOffset: 20, as: UInt32.self)
   }
 
-  /// Reads a word of each line of a node, to have it near.
+  /// Reads a word of each line of a node, up to the third, to have it near.
   @inline(__always)
   func touch(_ number: UInt32) -> UInt64 {
     let node = node(number)
@@ -300,6 +300,7 @@ final class PaneGroup {
 
   private func changeCapacity(to newCapacity: Int) {
     let newNodes = UnsafeMutableRawPointer.allocate(byteCount: newCapacity * nodeByteCount, alignment: 8)
+    LargeMemory.advise(newNodes, byteCount: newCapacity * nodeByteCount)
     newNodes.copyMemory(from: nodes, byteCount: nodeCount * nodeByteCount)
     nodes.deallocate()
     nodes = newNodes
@@ -313,7 +314,6 @@ final class PaneGroup {
     freeHead = 0
     changeCapacity(to: Self.leastCapacity)
   }
-    LargeMemory.advise(newNodes, byteCount: newCapacity * nodeByteCount)
 }
 
 extension PaneGroup {

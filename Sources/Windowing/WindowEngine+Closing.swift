@@ -44,7 +44,7 @@ extension WindowEngine {
     let key = PaneGroup.key(of: session)
     gathering.begin(groupIndex)
     gathering.append(session)
-    appendWindowRows(group, key: key, in: space, marks: group.gates[0].mark, start: start, end: end, into: output)
+    appendWindowRows(group, groupIndex, key: key, in: space, marks: group.gates[0].mark, start: start, end: end, into: output)
     space.free(session: number, of: groupIndex)
   }
 
@@ -85,8 +85,8 @@ extension WindowEngine {
         return false
       }
       space.warm(nodes: nodes, at: position, of: group)
-      appendRows(ofKeyAt: nodes[position], number...number, space, groupIndex, bounds, into: output)
-      space.free(nodes[position], of: groupIndex)
+      appendRows(ofKeyAt: nodes[position], number...number, space, group, groupIndex, bounds, into: output)
+      space.free(nodes[position], of: group, groupIndex)
     }
     group.panes.removeFirst()
     return true
@@ -128,11 +128,12 @@ extension WindowEngine {
     of nodes: UnsafeBufferPointer<UInt32>, _ panes: ClosedRange<Int64>, _ bounds: (start: Int64, end: Int64), _ space: KeySpace,
     _ groupIndex: Int, into output: FeatureRowBatch, rowLimit: Int
   ) -> Int? {
-    let shownCount = space.selectOldest(nodes, from: panes.lowerBound, of: space.groups[groupIndex])
+    let group = space.groups[groupIndex]
+    let shownCount = space.selectOldest(nodes, from: panes.lowerBound, of: group)
     for index in 0..<shownCount {
       let position = Int(space.shownPositions[index])
       guard !output.isFull(rowLimit: rowLimit) else { return position }
-      appendRows(ofKeyAt: nodes[position], panes, space, groupIndex, bounds, into: output)
+      appendRows(ofKeyAt: nodes[position], panes, space, group, groupIndex, bounds, into: output)
     }
     return nil
   }
@@ -144,17 +145,16 @@ extension WindowEngine {
       let nodes = group.removeFirstPane()
       for (position, node) in nodes.enumerated() {
         space.warm(nodes: nodes, at: position, of: group)
-        space.free(node, of: groupIndex)
+        space.free(node, of: group, groupIndex)
       }
     }
   }
 
   /// Appends the rows of a key for the window of `panes`; the node is its oldest in the window.
   private func appendRows(
-    ofKeyAt number: UInt32, _ panes: ClosedRange<Int64>, _ space: KeySpace, _ groupIndex: Int, _ bounds: (start: Int64, end: Int64),
-    into output: FeatureRowBatch
+    ofKeyAt number: UInt32, _ panes: ClosedRange<Int64>, _ space: KeySpace, _ group: PaneGroup, _ groupIndex: Int,
+    _ bounds: (start: Int64, end: Int64), into output: FeatureRowBatch
   ) {
-    let group = space.groups[groupIndex]
     var node = group.node(number)
     var marks: UInt32 = 0
     gathering.begin(groupIndex)
@@ -167,21 +167,19 @@ extension WindowEngine {
       guard PaneGroup.pane(of: node) <= panes.upperBound else { break }
     }
     appendWindowRows(
-      group, key: PaneGroup.key(of: node), in: space, marks: marks, start: bounds.start, end: bounds.end, into: output)
+      group, groupIndex, key: PaneGroup.key(of: node), in: space, marks: marks, start: bounds.start, end: bounds.end, into: output)
   }
 
-  /// Appends a row for each view whose records are in the window.
+  /// Appends a row for each view whose records are in the window, out of the nodes that have been gathered.
   private func appendWindowRows(
-    _ group: PaneGroup, key: UInt32, in space: KeySpace, marks: UInt32, start: Int64, end: Int64, into output: FeatureRowBatch
+    _ group: PaneGroup, _ groupIndex: Int, key: UInt32, in space: KeySpace, marks: UInt32, start: Int64, end: Int64,
+    into output: FeatureRowBatch
   ) {
+    gathering.show(gathering.count, of: groupIndex, reach: .max)
     let keyText = appendKey(key, of: space, to: output)
     for index in 0..<group.gateCount where group.gates[index].mark & marks != 0 {
-      var views = group.gates[index].views
-      while views != 0 {
-        let layout = space.rowLayouts[views.trailingZeroBitCount]
-        views &= views &- 1
-        appendRow(of: layout, key: key, keyText, in: space, asOf: end - 1, windowStart: start, windowEnd: end, into: output)
-      }
+      appendRows(
+        of: group.gates[index].views, key: key, keyText, in: space, asOf: end - 1, windowStart: start, windowEnd: end, into: output)
     }
   }
 

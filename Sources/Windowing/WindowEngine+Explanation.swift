@@ -70,7 +70,8 @@ extension WindowEngine {
       let gathered = RowGathering()
       for node in nodes { gathered.append(node) }
       return scratch.value(
-        of: plan.accumulator, at: Int(plan.offset), in: gathered, nodes.count, isNewestFirst: true, reading: place.reading, pool,
+        of: plan.accumulator, at: Int(plan.offset), in: gathered.nodes, nodes.count, isNewestFirst: true, reading: place.reading,
+        pool,
         bytes: bytes, counts: &counts)
     }
     let parts: [AggregateExplanation.Part] = nodes.map { node in

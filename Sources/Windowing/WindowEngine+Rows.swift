@@ -53,12 +53,7 @@ extension WindowEngine {
       let entry = space.table.entry(key)
       let dirty = entry.load(fromByteOffset: 40, as: UInt64.self)
       gathering.begin()
-      let keyText = appendKey(key, of: space, to: output)
-      var changed = dirty & views
-      while changed != 0 {
-        appendRow(of: space.rowLayouts[changed.trailingZeroBitCount], key: key, keyText, in: space, asOf: asOf, into: output)
-        changed &= changed &- 1
-      }
+      appendRows(of: dirty & views, key: key, appendKey(key, of: space, to: output), in: space, asOf: asOf, into: output)
       entry.storeBytes(of: dirty & ~views, toByteOffset: 40, as: UInt64.self)
       space.removeIfEmpty(key)
     }
@@ -67,7 +62,7 @@ extension WindowEngine {
     return true
   }
 
-  // MARK: One row
+  // MARK: The rows of a key
 
   /// Where a key's text stands in an output; the rows of one key may share it.
   typealias KeyText = (start: UInt32, count: Int32)
@@ -77,52 +72,83 @@ extension WindowEngine {
     space.isKeyless ? (0, -1) : space.table.appendKey(of: key, to: output.bytes)
   }
 
-  /// Appends a row: of a closing window out of the nodes that have been gathered, else the current values, out of what the chains hold.
-  func appendRow(
-    of layout: RowLayout, key: UInt32, _ keyText: KeyText, in space: KeySpace, asOf: Int64, windowStart: Int64 = .min,
+  /// Appends a row of each of these views (a bit each): of a closing window out of the nodes that are shown, else the current values, out of
+  /// what the chains hold.
+  func appendRows(
+    of views: UInt64, key: UInt32, _ keyText: KeyText, in space: KeySpace, asOf: Int64, windowStart: Int64 = .min,
     windowEnd: Int64 = .min, into output: FeatureRowBatch
   ) {
     let entry = space.table.entry(key)
-    output.rows.append(
-      FeatureRow(
-        view: layout.identifier, keyStart: keyText.start, keyCount: keyText.count, firstValue: UInt32(output.values.count),
-        partition: 0,
-        windowStart: windowStart, windowEnd: windowEnd, asOf: asOf, lastEvent: entry.load(fromByteOffset: 32, as: Int64.self)))
-    let before = foldCounts
-    for index in 0..<layout.aggregateCount {
-      let aggregate = layout.aggregates + index
-      // Not retained: the space holds its groups.
-      unowned(unsafe) let group = space.groupPointers[aggregate.pointee.group]._withUnsafeGuaranteedRef { $0 }
-      let count = group.isClosing ? gathering.count : gather(aggregate, of: group, space, entry)
-      let plan = group.accumulators[aggregate.pointee.accumulator]
-      rowValues[index] = values.value(
-        of: plan.accumulator, at: Int(plan.offset), in: gathering, count, isNewestFirst: !group.isClosing,
-        reading: aggregate.pointee.reading, space.pool, bytes: output.bytes, counts: &foldCounts)
+    let lastEvent = entry.load(fromByteOffset: 32, as: Int64.self)
+    let firstValue = output.values.count
+    var rowCount = 0
+    var valueCount = 0
+    var rest = views
+    while rest != 0 {
+      let layout = space.rowLayouts + rest.trailingZeroBitCount
+      rest &= rest &- 1
+      (keyRows + rowCount).initialize(
+        to: FeatureRow(
+          view: layout.pointee.identifier, keyStart: keyText.start, keyCount: keyText.count,
+          firstValue: UInt32(truncatingIfNeeded: firstValue &+ valueCount), partition: 0, windowStart: windowStart,
+          windowEnd: windowEnd, asOf: asOf, lastEvent: lastEvent))
+      rowCount &+= 1
+      for index in 0..<layout.pointee.aggregateCount {
+        (keyValues + valueCount).initialize(
+          to: value(of: layout.pointee.aggregates + index, layout.pointee.position, in: space, entry, bytes: output.bytes))
+        valueCount &+= 1
+      }
     }
-    output.values.append(contentsOf: UnsafeBufferPointer(start: rowValues, count: layout.aggregateCount))
-    if foldCounts != before {
-      recordCounts.overflowsOfView[layout.position] += foldCounts.overflows - before.overflows
-      recordCounts.limitsOfView[layout.position] += foldCounts.limits - before.limits
-    }
+    output.rows.append(contentsOf: UnsafeBufferPointer(start: keyRows, count: rowCount))
+    output.values.append(contentsOf: UnsafeBufferPointer(start: keyValues, count: valueCount))
   }
 
-  /// Sees to it that the nodes which the current value of `aggregate` may show are gathered; returns how many of them it does.
   @inline(__always)
-  private func gather(
-    _ aggregate: UnsafeMutablePointer<ViewAggregate>, of group: PaneGroup, _ space: KeySpace, _ entry: UnsafeMutableRawPointer
-  ) -> Int {
+  private func value(
+    of aggregate: UnsafeMutablePointer<ViewAggregate>, _ view: Int, in space: KeySpace, _ entry: UnsafeMutableRawPointer,
+    bytes: ByteBuffer
+  ) -> FeatureValue {
+    if !gathering.shows(aggregate.pointee.group, reach: aggregate.pointee.reach) { show(aggregate, space, entry) }
+    let quick = values.quickValue(
+      of: &aggregate.pointee.reading, at: aggregate.pointee.offset, in: gathering.nodes, gathering.shownCount,
+      isNewestFirst: !aggregate.pointee.isClosing, space.pool)
+    return quick ?? otherValue(of: aggregate, view, in: space, bytes: bytes)
+  }
+
+  @inline(never)
+  private func otherValue(of aggregate: UnsafeMutablePointer<ViewAggregate>, _ view: Int, in space: KeySpace, bytes: ByteBuffer)
+    -> FeatureValue
+  {
+    var counts = FoldCounts()
+    let state = space.groups[aggregate.pointee.group].accumulators[aggregate.pointee.accumulator].accumulator
+    let value = values.value(
+      of: state, at: aggregate.pointee.offset, in: gathering.nodes, gathering.shownCount,
+      isNewestFirst: !aggregate.pointee.isClosing, reading: aggregate.pointee.reading, space.pool, bytes: bytes, counts: &counts)
+    if counts != FoldCounts() {
+      foldCounts.add(counts)
+      recordCounts.overflowsOfView[view] += counts.overflows
+      recordCounts.limitsOfView[view] += counts.limits
+    }
+    return value
+  }
+
+  /// Sees to it that the nodes which the current value of `aggregate` may show are gathered, and shown are those that it does.
+  @inline(never)
+  private func show(_ aggregate: UnsafeMutablePointer<ViewAggregate>, _ space: KeySpace, _ entry: UnsafeMutableRawPointer) {
     let time = eventTime.watermark.streamTime
     let index = aggregate.pointee.group
+    let group = space.groups[index]
     if !gathering.holds(index) { gather(index, of: group, head: space.head(entry, index).pointee, at: time) }
-    if group.isUnbounded || group.isSession { return gathering.count }
-    if aggregate.pointee.leastPaneTime != time {
-      // The oldest pane p with end(p) + reach > time.
-      aggregate.pointee.leastPane = floorDivide(time - aggregate.pointee.reach - group.offset, group.paneLength)
-      aggregate.pointee.leastPaneTime = time
-    }
     var count = gathering.count
-    while count > 0, PaneGroup.pane(of: gathering[count - 1]) < aggregate.pointee.leastPane { count -= 1 }
-    return count
+    if !group.isUnbounded, !group.isSession {
+      if aggregate.pointee.leastPaneTime != time {
+        // The oldest pane p with end(p) + reach > time.
+        aggregate.pointee.leastPane = floorDivide(time - aggregate.pointee.reach - group.offset, group.paneLength)
+        aggregate.pointee.leastPaneTime = time
+      }
+      while count > 0, PaneGroup.pane(of: gathering[count - 1]) < aggregate.pointee.leastPane { count -= 1 }
+    }
+    gathering.show(count, of: index, reach: aggregate.pointee.reach)
   }
 
   /// Collects the nodes of a chain that may show in some value at stream time `time`.

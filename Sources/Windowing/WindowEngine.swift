@@ -95,8 +95,9 @@ public final class WindowEngine {
   private let scratch: KeyScratch
   /// Where values of several panes are merged.
   let values = AccumulatorScratch()
-  /// The values of the row that is being made.
-  let rowValues: UnsafeMutablePointer<FeatureValue>
+  /// The rows of one key that are being made, and their values.
+  let keyRows = UnsafeMutablePointer<FeatureRow>.allocate(capacity: WindowPlan.viewsPerKeySpace)
+  let keyValues: UnsafeMutablePointer<FeatureValue>
 
   /// - Parameters:
   ///   - emitEvery: Per view, emit changed values whenever the stream time passes a multiple of this many ms; empty leaves it to `drainChanges`.
@@ -119,11 +120,13 @@ public final class WindowEngine {
     spacePointers.initialize(from: keySpaces.map { Unmanaged.passUnretained($0) }, count: spaceCount)
     recordCounts = WindowCounts(viewCount: plan.viewCount)
     scratch = KeyScratch(spaceCount: keySpaces.count)
-    rowValues = .allocate(capacity: max(1, plan.keySpaces.flatMap(\.views).map(\.aggregates.count).max() ?? 0))
+    let valueCounts = plan.keySpaces.map { $0.views.reduce(0) { $0 + $1.aggregates.count } }
+    keyValues = .allocate(capacity: max(1, valueCounts.max() ?? 0))
   }
 
   deinit {
-    rowValues.deallocate()
+    keyRows.deallocate()
+    keyValues.deallocate()
     spacePointers.deallocate()
   }
 

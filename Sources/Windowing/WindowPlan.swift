@@ -100,13 +100,25 @@ struct ViewAggregate: BitwiseCopyable, Sendable {
   var group: Int
   /// The place of the state among the group's accumulators.
   var accumulator: Int
+  /// Where it begins in a node, in bytes.
+  var offset: Int
   /// How that state is read.
   var reading: Accumulator
   /// See `PaneReach`; `Int64.max` for `.unbounded`, sessions and `close` views.
   var reach: Int64
+  let isClosing: Bool
   /// The oldest pane that shows at stream time `leastPaneTime`: most rows of a batch are of one time.
   var leastPane: Int64 = 0
   var leastPaneTime: Int64 = .min
+
+  init(_ plan: PaneGroupPlan, _ group: Int, _ accumulator: Int, reading: Accumulator, reach: Int64) {
+    self.group = group
+    self.accumulator = accumulator
+    offset = Int(plan.accumulators[accumulator].offset)
+    self.reading = reading
+    self.reach = reach
+    isClosing = plan.closing != nil
+  }
 }
 
 /// A view as the loop over its rows reads it, without reference counts. The aggregates belong to the key space.
@@ -184,8 +196,8 @@ extension KeySpacePlan {
       let group = closingGroup(for: view)
       let bit: UInt64 = 1 << UInt64(views.count)
       planned.aggregates = view.aggregates.map {
-        ViewAggregate(
-          group: group, accumulator: groups[group].accumulator(for: $0, views: bit), reading: $0.accumulator, reach: .max)
+        let accumulator = groups[group].accumulator(for: $0, views: bit)
+        return ViewAggregate(groups[group], group, accumulator, reading: $0.accumulator, reach: .max)
       }
     } else {
       planned.aggregates = view.aggregates.map { changing($0, of: view) }
@@ -245,7 +257,7 @@ extension KeySpacePlan {
     } else {
       groups[group].addReach(reach, PaneReach.Part(views: bit, accumulators: 1 << UInt64(accumulator)))
     }
-    return ViewAggregate(group: group, accumulator: accumulator, reading: aggregate.accumulator, reach: reach)
+    return ViewAggregate(groups[group], group, accumulator, reading: aggregate.accumulator, reach: reach)
   }
 }
 

@@ -85,7 +85,8 @@ final class AccumulatorBench {
     for state in states { nodes.append(state) }
     let bytes = ByteBuffer()
     let value = scratch.value(
-      of: accumulator, at: 0, in: nodes, states.count, isNewestFirst: true, reading: reading ?? accumulator, pool, bytes: bytes,
+      of: accumulator, at: 0, in: nodes.nodes, states.count, isNewestFirst: true, reading: reading ?? accumulator, pool,
+      bytes: bytes,
       counts: &counts)
     let text = String(
       decoding: UnsafeBufferPointer(
@@ -100,6 +101,19 @@ final class AccumulatorBench {
     case .string: return .text(text)
     case .composite: return .composite(text)
     }
+  }
+
+  /// The kind and the bits of the value over several states, read in registers where that is possible, and merged.
+  func bits(of states: [UnsafeMutableRawPointer], isNewestFirst: Bool) -> (quick: [UInt64]?, merged: [UInt64]) {
+    let nodes = RowGathering()
+    for state in states { nodes.append(state) }
+    let quick = withUnsafePointer(to: accumulator) {
+      scratch.quickValue(of: $0, at: 0, in: nodes.nodes, states.count, isNewestFirst: isNewestFirst, pool)
+    }
+    let merged = scratch.value(
+      of: accumulator, at: 0, in: nodes.nodes, states.count, isNewestFirst: isNewestFirst, reading: accumulator, pool,
+      bytes: ByteBuffer(), counts: &counts)
+    return (quick.map { [UInt64($0.kind.rawValue), $0.bits] }, [UInt64(merged.kind.rawValue), merged.bits])
   }
 
   func absorb(_ state: UnsafeMutableRawPointer, _ other: UnsafeMutableRawPointer) {

@@ -38,6 +38,27 @@ enum ExtremeNumber {
     FeatureValue(kind: StateKind.load(state, at: kindOffset), bits: state.load(as: UInt64.self))
   }
 
+  /// The extreme over several states, where all numbers in them are doubles; nil elsewhere.
+  @inline(__always)
+  static func extremeOfDoubles(
+    _ nodes: UnsafePointer<UnsafeRawPointer>, _ count: Int, at offset: Int, takesGreater: Bool
+  ) -> FeatureValue? {
+    var extreme = takesGreater ? -Double.infinity : .infinity
+    for index in 0..<count {
+      let state = nodes[index] + offset
+      let kind = StateKind.load(state, at: kindOffset)
+      if kind != .double {
+        guard kind == .missing || kind == .null else { return nil }
+        continue
+      }
+      let value = state.load(as: Double.self)
+      extreme = takesGreater ? (value > extreme ? value : extreme) : (value < extreme ? value : extreme)
+    }
+    // What is folded is finite.
+    guard extreme.isFinite else { return nil }
+    return FeatureValue(kind: .double, bits: extreme.bitPattern)
+  }
+
   @inline(__always)
   private static func take(at state: UnsafeMutableRawPointer, bits: UInt64, kind: ValueKind, takesGreater: Bool) -> Bool {
     let oldKind = StateKind.load(state, at: kindOffset)

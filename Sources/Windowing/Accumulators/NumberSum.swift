@@ -156,6 +156,40 @@ enum NumberSum {
     }
   }
 
+  /// The sum over several states, where all numbers in them are doubles and none has left the range; nil elsewhere. The additions are those of
+  /// `merge`, in its order.
+  @inline(__always)
+  static func sumOfDoubles(
+    _ nodes: UnsafePointer<UnsafeRawPointer>, _ count: Int, at offset: Int, isNewestFirst: Bool
+  ) -> FeatureValue? {
+    var sum = 0.0
+    var correction = 0.0
+    var isFirst = true
+    for index in 0..<count {
+      let state = nodes[isNewestFirst ? index : count &- 1 &- index] + offset
+      let kind = StateKind.load(state, at: kindOffset)
+      if kind != .double {
+        guard kind == .missing || kind == .null else { return nil }
+        continue
+      }
+      let value = state.load(as: Double.self)
+      if isFirst {
+        sum = value
+        isFirst = false
+      } else {
+        // As in `addDouble`, what is lost, but without a branch (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
+        let next = sum + value
+        let added = next - sum
+        correction += (sum - (next - added)) + (value - added)
+        sum = next
+      }
+      correction += state.load(fromByteOffset: correctionOffset, as: Double.self)
+    }
+    let corrected = sum + correction
+    guard !isFirst, corrected.isFinite else { return nil }
+    return FeatureValue(kind: .double, bits: corrected.bitPattern)
+  }
+
   // MARK: Parts
 
   private static func corrected(_ state: UnsafeRawPointer) -> Double {

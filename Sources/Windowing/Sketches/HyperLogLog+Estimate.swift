@@ -18,12 +18,13 @@ extension HyperLogLog {
   /// `fewMax` entries, equal ones counted as often as they come. Nothing is merged.
   @inline(__always)
   func estimateOfFew(
-    _ nodes: RowGathering, _ nodeCount: Int, at offset: Int, _ pool: BlockPool, _ seen: UnsafeMutablePointer<UInt32>
-  )
-    -> Int64?
-  {
+    _ nodes: UnsafePointer<UnsafeRawPointer>, _ nodeCount: Int, at offset: Int, _ pool: BlockPool,
+    _ seen: UnsafeMutablePointer<UInt32>
+  ) -> Int64? {
     guard nodeCount <= Self.fewMax / 2, registerCount >= 512 else { return nil }
     var count = 0
+    // A bit for each of 64 parts of the indices in which an entry has been seen: in a new part an entry is new without a search.
+    var parts: UInt64 = 0
     for index in 0..<nodeCount {
       let state = nodes[index] + offset
       var entries = state
@@ -32,22 +33,28 @@ extension HyperLogLog {
       case Form.inPlace: break
       case Form.sparse:
         entryCount = self.count(state)
-        guard entryCount <= Self.linearCount, count + entryCount <= Self.fewMax else { return nil }
+        guard entryCount <= Self.linearCount else { return nil }
         entries = UnsafeRawPointer(pool.start(block(state)))
       default: return nil
       }
-      guard count + entryCount <= Self.fewMax else { return nil }
+      guard count &+ entryCount <= Self.fewMax else { return nil }
       for place in 0..<entryCount {
-        let entry = entries.load(fromByteOffset: 4 * place, as: UInt32.self)
+        let entry = entries.load(fromByteOffset: 4 &* place, as: UInt32.self)
         guard entry != 0 else { continue }
-        var isNew = true
-        // Equal above the six bits of the rank.
-        for other in 0..<count where (seen[other] ^ entry) < 64 { isNew = false }
+        let part: UInt64 = 1 &<< UInt64(entry &>> 26)
         seen[count] = entry
-        if isNew { count &+= 1 }
+        if parts & part == 0 || isNew(entry, among: seen, count) { count &+= 1 }
+        parts |= part
       }
     }
     return Int64(count)
+  }
+
+  /// Whether no entry has the same index: is equal above the six bits of the rank.
+  @inline(never)
+  private func isNew(_ entry: UInt32, among seen: UnsafeMutablePointer<UInt32>, _ count: Int) -> Bool {
+    for other in 0..<count where (seen[other] ^ entry) < 64 { return false }
+    return true
   }
 
   /// Ertl, algorithm 6.
