@@ -8,7 +8,7 @@ import Processing
 import Records
 
 let processBenchmark = Benchmark(name: "process") { scale in
-  let file = try ClickFile(count: scale.events(2_000_000), userCount: 100_000)
+  let file = try ClickFile(count: scale.events(2_000_000), userCount: scale.isTiny ? 1000 : 100_000)
   let tumbling = try clickPipeline(tumblingView)
   let sketched = try clickPipeline(sketchedView)
   let reference = WindowReference()
@@ -38,7 +38,7 @@ let processBenchmark = Benchmark(name: "process") { scale in
 }
 
 let slidingBenchmark = Benchmark(name: "sliding") { scale in
-  let file = try ClickFile(count: scale.events(2_000_000), userCount: 100_000)
+  let file = try ClickFile(count: scale.events(2_000_000), userCount: scale.isTiny ? 1000 : 100_000)
   for (name, trigger) in [("closed windows", "close"), ("current values", "change")] {
     let pipeline = try clickPipeline(slidingView(trigger: trigger))
     let least = try leastSeconds(rounds: scale.rounds, [{ try file.process(pipeline) }])[0]
@@ -50,7 +50,7 @@ let slidingBenchmark = Benchmark(name: "sliding") { scale in
 /// Twenty views over one source against one of them: once each of its own page and device, and once each of nearly every event, so that every
 /// event changes nearly twenty rows.
 let viewsBenchmark = Benchmark(name: "views") { scale in
-  let file = try ClickFile(count: scale.events(2_000_000), userCount: 100_000)
+  let file = try ClickFile(count: scale.events(2_000_000), userCount: scale.isTiny ? 1000 : 100_000)
   for (name, condition) in [("of a page and a device", pageAndDevice), ("of nearly all events", nearlyAll)] {
     let one = try clickPipeline(manyViews(1, condition))
     let twenty = try clickPipeline(manyViews(20, condition))
