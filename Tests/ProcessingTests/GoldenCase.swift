@@ -29,6 +29,23 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
     try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8).split(separator: "\n").map(String.init)
   }
 
+  /// Whether every record has a key, and none is older than the watermark when it comes: then no window has closed that it belongs to,
+  /// whichever other records have come before.
+  var keepsItsRowsByKey: Bool {
+    get throws {
+      let query = try query()
+      guard query["keyed"] as? Bool ?? true else { return false }
+      let lateness = Int64(try #require(query["bound_ms"] as? Int))
+      var watermark = Int64.min
+      for line in try lines("input.ndjson") {
+        let record = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        guard record["k"] is String, let time = record["ts"] as? Int64, time > watermark else { return false }
+        watermark = max(watermark, time - lateness)
+      }
+      return true
+    }
+  }
+
   // MARK: The query
 
   private func query() throws -> [String: Any] {
