@@ -89,7 +89,7 @@ public final class RedisFeatureStore: FeatureStore {
     try connection.retrying {
       refusals.removeAll(keepingCapacity: true)
       superseded.removeAll(keepingCapacity: true)
-      for part in parts { try renew(part) }
+      try renewAll()
       // Again for a script that was forgotten, and for a fence that is ours under a later generation: once is the rule for both.
       for _ in 0..<Self.attemptLimit {
         do { if try attempt(rows, writtenAt) { return } } catch {
@@ -133,6 +133,15 @@ public final class RedisFeatureStore: FeatureStore {
     let part = PartitionRows(partition, viewCount: layouts.count)
     knownParts[partition] = part
     return part
+  }
+
+  /// Once more where the connection broke in between: what was renewed on the one before is not yet known on this one.
+  private func renewAll() throws {
+    var incarnation: Int
+    repeat {
+      incarnation = connection.incarnation
+      for part in parts { try renew(part) }
+    } while connection.incarnation != incarnation
   }
 
   private func renew(_ part: PartitionRows) throws {
