@@ -72,7 +72,7 @@ extension Worker {
   /// Moves event time of all partitions without a record.
   func advance(streamTimeTo time: Int64) throws {
     for (index, state) in partitions {
-      try writeInSteps(index, state) { state.engine.advance(streamTimeTo: time, into: $0, rowLimit: Self.rowLimit) }
+      try writeInSteps(index, state) { state.engine.advance(streamTimeTo: time, into: $0, rowLimit: settings.rowLimit) }
     }
   }
 }

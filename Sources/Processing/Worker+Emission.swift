@@ -28,7 +28,7 @@ extension Worker {
 
   func drain(view position: Int) throws {
     for (index, state) in sortedPartitions where !state.isSilent {
-      try writeInSteps(index, state) { state.engine.drainChanges(ofView: position, into: $0, rowLimit: Self.rowLimit) }
+      try writeInSteps(index, state) { state.engine.drainChanges(ofView: position, into: $0, rowLimit: settings.rowLimit) }
       state.drainedOffsets[position] = state.nextOffset
     }
     drainedViews[position] = true

@@ -95,7 +95,7 @@ extension Worker {
       for move in deduplicated.moves {
         try apply(upTo: move.position)
         try writeInSteps(partition, state) {
-          state.engine.advance(streamTimeTo: move.time, into: $0, rowLimit: Self.rowLimit)
+          state.engine.advance(streamTimeTo: move.time, into: $0, rowLimit: settings.rowLimit)
         }
       }
       try apply(upTo: input.rows.count)
@@ -106,7 +106,7 @@ extension Worker {
   private func apply(_ input: WindowInput, to state: PartitionState, _ partition: PartitionIndex) throws {
     var taken = 0
     try writeInSteps(partition, state) {
-      taken += state.engine.apply(input, from: taken, into: $0, rowLimit: Self.rowLimit)
+      taken += state.engine.apply(input, from: taken, into: $0, rowLimit: settings.rowLimit)
       return taken == input.rows.count && !state.engine.hasDueRows
     }
   }

@@ -210,7 +210,7 @@ extension Worker {
     while let advance = state.replay?.advances.first, let offset = state.nextOffset, advance.offset <= offset {
       state.replay!.advances.removeFirst()
       try writeInSteps(index, state) {
-        state.engine.advance(streamTimeTo: advance.streamTime, into: $0, rowLimit: Self.rowLimit)
+        state.engine.advance(streamTimeTo: advance.streamTime, into: $0, rowLimit: settings.rowLimit)
       }
       guard partitions[index] === state else { return }
     }

@@ -16,8 +16,6 @@ import Windowing
 public final class Worker {
   /// How often closed windows are written.
   static let closeEveryMilliseconds: Int64 = 200
-  /// Rows are written when this many wait, also in the middle of a record's windows.
-  static let rowLimit = 16_384
 
   let plan: ProcessingPlan
   let source: any Source
@@ -199,7 +197,7 @@ public final class Worker {
       guard let state = partitions[index] else { continue }
       try apply(rowsOfPartition, of: batch, toPartition: state)
     }
-    if rows.isFull(rowLimit: Self.rowLimit / 2) { try flush() }
+    if rows.isFull(rowLimit: settings.rowLimit / 2) { try flush() }
   }
 
   private func apply(_ read: BatchDecoder.PartitionRows, of batch: RecordBatch, toPartition state: PartitionState) throws {
@@ -254,7 +252,7 @@ public final class Worker {
     guard let timeout = plan.source.idleTimeoutMilliseconds, !source.isBounded else { return }
     for (index, state) in sortedPartitions
     where now - state.lastRecordAt >= timeout && !state.isSilent && source.isSilent(index) {
-      try writeInSteps(index, state) { state.advanceByIdleTime(now: now, into: $0, rowLimit: Self.rowLimit) }
+      try writeInSteps(index, state) { state.advanceByIdleTime(now: now, into: $0, rowLimit: settings.rowLimit) }
     }
   }
 
@@ -265,7 +263,7 @@ public final class Worker {
   func finish() throws -> Bool {
     if source.isBounded { try endInput() }
     for (index, state) in sortedPartitions {
-      try writeInSteps(index, state) { state.engine.finish(into: $0, rowLimit: Self.rowLimit) }
+      try writeInSteps(index, state) { state.engine.finish(into: $0, rowLimit: settings.rowLimit) }
     }
     try flush()
     if source.isBounded, !source.isRepeatable { try vacate() }

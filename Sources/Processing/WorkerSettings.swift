@@ -14,6 +14,8 @@ import Synchronization
 public struct WorkerSettings: Sendable {
   /// Records per poll.
   public var batchCount = 4096
+  /// Rows are written when this many wait, also in the middle of a record's windows.
+  public var rowLimit = 16_384
   /// Save state this often, in ms, where there is a checkpoint store.
   public var checkpointEveryMilliseconds: Int64 = 10_000
   /// End when nothing has arrived for this long, in ms.

@@ -29,7 +29,7 @@ public final class RedisFeatureStore: FeatureStore {
   /// The batch being written: its partitions, and where the objects of partitions that were there before are kept.
   private var parts: [PartitionRows] = []
   private var knownParts: [PartitionIndex: PartitionRows] = [:]
-  private var call = RowCall()
+  private var call: RowCall
   private let clusterRows: ClusterRows
   /// Calls that were sent and not yet answered, oldest first.
   private var pending: [(part: PartitionRows, isLast: Bool)] = []
@@ -42,10 +42,13 @@ public final class RedisFeatureStore: FeatureStore {
   /// - Parameters:
   ///   - fences: The names of the partitions' fences; nil for a store that keeps none.
   ///   - views: in the order of `FeatureRow.view`.
+  ///   - callRowLimit: Rows of one call; nil for what serves Redis best.
   public init(
-    _ connection: RedisConnection, prefix: String, views: [StoredView], fences: FenceKeys? = nil, clock: any Clock = SystemClock()
+    _ connection: RedisConnection, prefix: String, views: [StoredView], fences: FenceKeys? = nil, clock: any Clock = SystemClock(),
+    callRowLimit: Int? = nil
   ) {
     self.connection = connection
+    call = RowCall(rowLimit: callRowLimit ?? RowCall.rowLimitDefault)
     self.clock = clock
     self.fences = fences.map { RedisFences(connection, keys: $0, clock: clock) }
     layouts = views.map { ViewLayout($0, prefix: prefix) }
@@ -159,7 +162,7 @@ public final class RedisFeatureStore: FeatureStore {
     for part in parts {
       part.rewind()
       // All but what fits into the last call.
-      while answers.isGood, !isRefused(part), part.remaining > (isFenced(part) ? RowCall.rowLimit : 0) {
+      while answers.isGood, !isRefused(part), part.remaining > (isFenced(part) ? call.rowLimit : 0) {
         try send(rows, part, isLast: false, digest, writtenAt)
         if pending.count == Self.pipelineDepth { try readOne(&answers) }
       }

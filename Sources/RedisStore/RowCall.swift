@@ -7,8 +7,9 @@ import Records
 /// Reused for all calls of a store.
 struct RowCall {
   /// A call ends after this many rows or bytes: long enough to spread its cost, short enough that Redis serves others in between.
-  static let rowLimit = 256
+  static let rowLimitDefault = 256
   static let byteLimit = 64 << 10
+  let rowLimit: Int
 
   private let head = ByteBuffer(capacity: 1024)
   private let keys = ByteBuffer(capacity: 1 << 16)
@@ -16,6 +17,8 @@ struct RowCall {
   private let keyText = ByteBuffer(capacity: 256)
   private(set) var rowCount = 0
   private var argumentCount = 0
+
+  init(rowLimit: Int) { self.rowLimit = rowLimit }
 
   /// Takes rows of the partition until the call is long enough or there are none left.
   mutating func fill(
@@ -28,7 +31,7 @@ struct RowCall {
     var openView = -1
     var groupStart = 0
     var groupRowCount = 0
-    while rowCount < Self.rowLimit, keys.count + arguments.count < byteLimit, let (view, index) = part.peek() {
+    while rowCount < rowLimit, keys.count + arguments.count < byteLimit, let (view, index) = part.peek() {
       let layout = layouts[view]
       if view != openView {
         if openView >= 0 { layout.setRowCount(groupRowCount, at: groupStart, in: arguments) }
