@@ -4,7 +4,7 @@ SWIFT ?= swift
 PROGRAM = .build/release/freshet
 
 # The suites that look at FRESHET_DEEP.
-DEEP_TESTS ?= WindowingTests|CodecTests|FeaturesTests|LocalTransportTests
+DEEP_TESTS ?= WindowingTests|CodecTests|FeaturesTests|LocalTransportTests|SimulationTests
 
 .PHONY: all build demo test test-deep test-faults bench bench-faults lint format dependencies test-dependencies bench-dependencies clean
 
@@ -23,7 +23,7 @@ test: test-dependencies
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
-## test-deep: the tests that go by seeds, with many more of them: 10 000 streams for the windows
+## test-deep: the tests that go by seeds, with many more of them: 10 000 streams for the windows, 20 000 simulated histories
 test-deep: test-dependencies
 	$(SWIFT) build --build-tests
 	FRESHET_DEEP=1 $(SWIFT) test --skip-build --filter "$(DEEP_TESTS)"

@@ -117,6 +117,15 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["Golden"]),
+    .systemLibrary(
+      name: "CLua", path: "Tests/Support/CLua", providers: [.apt(["liblua5.1-0-dev"]), .brew(["lua@5.1"])]),
+    // Optimized also where all else is not: the simulated Redis is no part of what is tested.
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: [
+        "Base", "CLua", "Features", "Processing", "Records", "RedisStore", "Schema", "TestSupport", "Windowing",
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     .testTarget(
       name: "VerificationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema", "Verification"]),
     .testTarget(

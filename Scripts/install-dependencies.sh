@@ -23,6 +23,7 @@ if [ "${1:-run}" = test ]; then
   need_command jq jq
   need_command gzip gzip
   need_command zstd zstd
+  need_header lua5.1/lua.h liblua5.1-0-dev
 fi
 if [ "${1:-run}" = bench ]; then
   need_header simdjson.h libsimdjson-dev
