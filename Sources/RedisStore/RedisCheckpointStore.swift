@@ -46,6 +46,7 @@ public final class RedisCheckpointStore: CheckpointStore {
       let header = "\(generation) \(pieces) \(snapshot.count) \(Self.checksum(snapshot))"
       guard try point(key, to: generation, header, what) else {
         try connection.command("UNLINK", "\(key):\(generation)", what: what)
+        guard fence == nil else { throw CheckpointOvertaken(partition: partition) }
         throw Failure(.failure, "\(connection.name): \(what): another worker has saved a newer one")
       }
     }
