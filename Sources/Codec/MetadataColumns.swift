@@ -44,6 +44,10 @@ public final class MetadataColumns {
         for row in 0..<rowCount {
           values[row] = slots[row].timestamp == .min ? ColumnValue(kind: .missing) : ColumnValue(integer: slots[row].timestamp)
         }
+      case .partition where !batch.origins.isEmpty:
+        for row in 0..<rowCount { values[row] = ColumnValue(integer: Int64(batch.origins[row].partition)) }
+      case .offset where !batch.origins.isEmpty:
+        for row in 0..<rowCount { values[row] = ColumnValue(integer: batch.origins[row].offset) }
       case .partition: for row in 0..<rowCount { values[row] = ColumnValue(integer: Int64(slots[row].partition)) }
       case .offset: for row in 0..<rowCount { values[row] = ColumnValue(integer: slots[row].offset) }
       case .topic:

@@ -96,6 +96,8 @@ public struct KafkaSourceDefinition: Sendable {
   public var topic: String
   /// `group.id`.
   public var group: String
+  /// The field that the records are keyed by, where the pipeline says it.
+  public var key = TopicKey.unknown
   /// Any other librdkafka property, in the order of the file.
   public var properties: [(name: String, value: String)]
 
@@ -277,6 +279,8 @@ public struct FeatureDefinition: Sendable {
 }
 
 public struct RedisSinkDefinition: Sendable {
+  public static let defaultPrefix = "fv"
+
   /// As in the file, `${...}` filled in; may hold a user name, never a password.
   public var url: String
   public var prefix: String

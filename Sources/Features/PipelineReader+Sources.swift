@@ -29,6 +29,7 @@ extension PipelineReader {
       let deduplication = source.mapping("dedup").flatMap { readDeduplication($0, schema) }
       viewAvroSchema = nil
       checkSideTopics(source, kafka, lateOutput, onError?.output)
+      checkTopicKey(source, kafka, schema)
       source.finish(notBuilt: ["file", "http", "stdin", "start", "parallelism", "filter", "decryption", "description"])
       guard let eventTime else { continue }
       var definition = SourceDefinition(
@@ -56,9 +57,11 @@ extension PipelineReader {
     let brokers = reader.required("brokers").flatMap { values.string($0, reader.what("brokers")) }
     let topic = reader.required("topic").flatMap { values.topic($0, reader.what("topic")) }
     let group = reader.required("group").flatMap { values.string($0, reader.what("group")) }
+    let keyNode = reader.node("key")
+    let key = keyNode.flatMap { topicKey($0, reader.what("key")) }
     var properties: [(name: String, value: String)] = []
     var ignoring: [String] = []
-    for pair in reader.pairs where !["brokers", "topic", "group"].contains(pair.name) {
+    for pair in reader.pairs where !["brokers", "topic", "group", "key"].contains(pair.name) {
       // Every name with a dot is librdkafka's to know; of the few without one, those that look like ours are typing errors.
       guard pair.name.contains(".") || Suggestion.nearest(to: pair.name, among: ["brokers", "topic", "group"]) == nil else {
         continue
@@ -74,7 +77,23 @@ extension PipelineReader {
     }
     reader.finish(ignoring: ignoring)
     guard let brokers, let topic, let group else { return nil }
-    return KafkaSourceDefinition(brokers: brokers, topic: topic, group: group, properties: properties)
+    var definition = KafkaSourceDefinition(brokers: brokers, topic: topic, group: group, properties: properties)
+    definition.key = key ?? .unknown
+    return definition
+  }
+
+  /// What the records of a topic are keyed by: a field, or `none`.
+  private func topicKey(_ node: ConfigurationNode, _ what: String) -> TopicKey? {
+    node.scalarText == "none" ? TopicKey.none : path(node, what).map { .field($0) }
+  }
+
+  /// A key that the pipeline names has to be in the schema, where there is one.
+  private func checkTopicKey(_ source: MappingReader, _ kafka: KafkaSourceDefinition?, _ schema: EventSchema?) {
+    guard case .field(let path)? = kafka?.key, let schema,
+      let node = source.pairs.first(where: { $0.name == "kafka" })?.value, case .mapping(let pairs) = node.content,
+      let key = pairs.first(where: { $0.key.scalarText == "key" })
+    else { return }
+    _ = checkField(path, in: schema, at: key.value.location, "'key' of \(source.what("kafka"))")
   }
 
   private func readSchema(_ node: ConfigurationNode, _ what: String) -> EventSchema? {

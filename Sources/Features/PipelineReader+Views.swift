@@ -81,7 +81,6 @@ extension PipelineReader {
     for field in viewComputedFields where !sources[source].computedFields.contains(field) {
       sources[source].computedFields.append(field)
     }
-    viewEntityLocations.append(entityNode.location)
     views.append(
       FeatureView(
         name: name, entity: entity.index, source: source, emitEveryMilliseconds: every, trigger: trigger, predicate: predicate,

@@ -23,9 +23,8 @@ public final class PipelineReader {
   var sourceNames: [String] = []
   var entityNames: [String] = []
   var viewNames: [String] = []
-  /// Where each entity's key and each view's entity stand.
+  /// Where each entity's key stands.
   var keyLocations: [SourceLocation] = []
-  var viewEntityLocations: [SourceLocation] = []
   /// Of the source of the view that is being read, where it has one.
   var viewAvroSchema: AvroSchema?
   /// What is known of the computed fields of the source, or of the view's source, that is being read.
@@ -36,48 +35,38 @@ public final class PipelineReader {
   var keyExpressions: [Int: ConfigurationNode] = [:]
   /// Keys that have been looked for in a schema, so that several views report one once.
   var checkedKeys: Set<[Int]> = []
-  /// What `process` would read from Kafka has to be built.
-  private let checksKafkaKeys: Bool
 
   var diagnostics: Diagnostics { values.diagnostics }
 
-  private init(directory: String, loader: ConfigurationLoader, checksKafkaKeys: Bool, diagnostics: Diagnostics) {
+  private init(directory: String, loader: ConfigurationLoader, diagnostics: Diagnostics) {
     values = ValueReader(diagnostics, language: "pipeline language")
     self.loader = loader
     self.directory = directory
-    self.checksKafkaKeys = checksKafkaKeys
   }
 
   // MARK: - Entry points
 
   /// Reads the pipeline at `path`, and the schemas that its sources name. Throws `.noInput` where the file cannot be read.
-  ///
-  /// With `checksKafkaKeys`, a view over Kafka whose key is not the topic's is an error, as it cannot be run on Kafka yet.
   public static func read(
-    path: String, loader: ConfigurationLoader = ConfigurationLoader(), checksKafkaKeys: Bool = false, diagnostics: Diagnostics
+    path: String, loader: ConfigurationLoader = ConfigurationLoader(), diagnostics: Diagnostics
   ) throws(Failure) -> PipelineDefinition? {
     guard let root = try loader.load(path: path, diagnostics: diagnostics) else { return nil }
-    let directory = ResourcePath.directory(of: path)
-    return read(root, directory: directory, loader: loader, checksKafkaKeys: checksKafkaKeys, diagnostics: diagnostics)
+    return read(root, directory: ResourcePath.directory(of: path), loader: loader, diagnostics: diagnostics)
   }
 
   /// Reads a pipeline that is not in a file; files it names are looked for in `directory`.
   public static func read(
-    text: String, directory: String = "", loader: ConfigurationLoader = ConfigurationLoader(), checksKafkaKeys: Bool = false,
-    diagnostics: Diagnostics
+    text: String, directory: String = "", loader: ConfigurationLoader = ConfigurationLoader(), diagnostics: Diagnostics
   ) -> PipelineDefinition? {
     guard let root = loader.load(text: text, diagnostics: diagnostics) else { return nil }
-    return read(root, directory: directory, loader: loader, checksKafkaKeys: checksKafkaKeys, diagnostics: diagnostics)
+    return read(root, directory: directory, loader: loader, diagnostics: diagnostics)
   }
 
   /// Reads a pipeline from its root node.
   public static func read(
-    _ root: ConfigurationNode, directory: String, loader: ConfigurationLoader = ConfigurationLoader(),
-    checksKafkaKeys: Bool = false,
-    diagnostics: Diagnostics
+    _ root: ConfigurationNode, directory: String, loader: ConfigurationLoader = ConfigurationLoader(), diagnostics: Diagnostics
   ) -> PipelineDefinition? {
-    let reader = PipelineReader(
-      directory: directory, loader: loader, checksKafkaKeys: checksKafkaKeys, diagnostics: diagnostics)
+    let reader = PipelineReader(directory: directory, loader: loader, diagnostics: diagnostics)
     let definition = reader.pipeline(root)
     return diagnostics.hasErrors ? nil : definition
   }
@@ -115,14 +104,8 @@ public final class PipelineReader {
     if let viewsReader { readViews(viewsReader) }
     let tests = testsNode.map(readTests) ?? []
     guard let name else { return nil }
-    let definition = PipelineDefinition(
+    return PipelineDefinition(
       name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint, tests: tests)
-    if checksKafkaKeys, !diagnostics.hasErrors {
-      for need in definition.keysThatNeedRepartitioning() {
-        diagnostics.error("not-built", at: viewEntityLocations[need.view], need.message(in: definition))
-      }
-    }
-    return definition
   }
 
   // MARK: - Entities
@@ -166,7 +149,7 @@ public final class PipelineReader {
     guard let redisNode, let redis = MappingReader(redisNode, reader.what("redis"), values) else { return nil }
     let url = redis.required("url").flatMap { redisURL($0, redis.what("url")) }
     _ = redis.oneOf("layout", SinkLayout.self, notBuilt: ["feast"])
-    let prefix = redis.node("prefix").flatMap { self.prefix($0, redis.what("prefix")) } ?? "fv"
+    let prefix = redis.node("prefix").flatMap { self.prefix($0, redis.what("prefix")) } ?? RedisSinkDefinition.defaultPrefix
     redis.finish(notBuilt: ["cluster", "sentinel", "tls", "pool", "timeout", "username"])
     return url.map { RedisSinkDefinition(url: $0, prefix: prefix) }
   }

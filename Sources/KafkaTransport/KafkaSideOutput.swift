@@ -146,7 +146,7 @@ public final class KafkaSideOutput: SideOutput {
   }
 
   /// Bytes as librdkafka takes them: no pointer is no value, so an empty value needs one.
-  private static func set(_ field: inout rd_kafka_vu_t, _ bytes: UnsafeBufferPointer<UInt8>?) {
+  static func set(_ field: inout rd_kafka_vu_t, _ bytes: UnsafeBufferPointer<UInt8>?) {
     guard let bytes else { return }
     field.u.mem.ptr = bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) } ?? noBytes
     field.u.mem.size = bytes.count
@@ -155,7 +155,7 @@ public final class KafkaSideOutput: SideOutput {
   /// A place of no bytes: nothing is ever read from it.
   nonisolated(unsafe) private static let noBytes = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
 
-  private static var noBytesToRead: UnsafeRawPointer { UnsafeRawPointer(noBytes) }
+  static var noBytesToRead: UnsafeRawPointer { UnsafeRawPointer(noBytes) }
 
   private func makeHeaders(_ record: SideRecord) throws -> OpaquePointer {
     guard let headers = rd_kafka_headers_new(SideLabel.allCases.count + record.headers.count) else {

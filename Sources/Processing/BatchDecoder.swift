@@ -130,6 +130,9 @@ final class BatchDecoder {
   /// The values of a column in the last batch, by row.
   func column(_ index: Int) -> UnsafePointer<ColumnValue> { columnStarts[index] }
 
+  /// Whether a predicate holds for a row of the last batch.
+  func holds(_ predicate: Int, _ row: Int) -> Bool { predicateStarts[predicate][row] != 0 }
+
   /// The event times of the last batch, by row.
   func withTimes(_ body: (UnsafePointer<Int64>) -> Void) { body(times) }
 
@@ -184,6 +187,8 @@ final class BatchDecoder {
 
   @inline(never)
   private func unusualEventTime(_ row: Int, _ batch: RecordBatch) throws(Failure) -> Int64? {
+    // No record, but it has its place among them; nobody looks at its time.
+    if !batch.origins.isEmpty, batch.origins[row].isMarker { return .min }
     guard columns.statuses[row] == .valid else {
       try reject(RejectionReason(columns.statuses[row]), row, batch)
       return nil
@@ -224,8 +229,8 @@ final class BatchDecoder {
       throw Failure(
         .badConfiguration,
         "\(position(row, batch)): the record has \(key), but entity '\(entity)' is keyed by '\(path)'; records of one entity would be "
-          + "spread over partitions. This needs repartitioning, which is not built in this version: "
-          + "produce with that field as the record's key, or read a topic with one partition")
+          + "spread over partitions. Say what the topic is keyed by ('key: FIELD' or 'key: none' in the source's 'kafka:'), and they "
+          + "are brought together, or produce with that field as the record's key")
     }
   }
 
@@ -258,6 +263,9 @@ final class BatchDecoder {
   /// Where a record stands, for messages; in a file or a pipe the offset is that of its line, in a container the number of the record.
   private func position(_ row: Int, _ batch: RecordBatch) -> String {
     let slot = batch.slots[row]
+    if !batch.origins.isEmpty {
+      return "topic \(batch.topic), partition \(batch.origins[row].partition), offset \(batch.origins[row].offset)"
+    }
     if isPartitioned { return "\(sourceName), partition \(slot.partition), offset \(slot.offset)" }
     return "\(sourceName), \(batch.schema == nil ? "byte" : "record") \(slot.offset)"
   }

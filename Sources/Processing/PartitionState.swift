@@ -1,6 +1,8 @@
 // What a worker holds of one partition: its windows, the keys of its records, and how far it has read. A snapshot holds all three:
 //
 //   [ magic 8 | engine byteCount 8 | deduplicator byteCount 8 | engine | deduplicator ]
+//
+// In place of the deduplicator a partition of an internal topic has its receiver.
 
 import Base
 import Features
@@ -11,6 +13,8 @@ final class PartitionState {
   let engine: WindowEngine
   /// Nil where copies count.
   let deduplicator: Deduplicator?
+  /// Of a partition of an internal topic: what it knows of the source's partitions.
+  let receiver: RepartitionReceiver?
   /// Copies, and records that `dedup` found no key in.
   var duplicateCount: Int64 = 0
   var keylessCount: Int64 = 0
@@ -39,10 +43,11 @@ final class PartitionState {
   /// Stream time when the partition fell silent.
   private var idleBase: (at: Int64, streamTime: Int64)?
 
-  init(_ engine: WindowEngine, _ deduplicator: Deduplicator?, viewCount: Int, at now: Int64) {
+  init(_ engine: WindowEngine, _ plan: ProcessingPlan, at now: Int64) {
     self.engine = engine
-    self.deduplicator = deduplicator
-    drainedOffsets = Array(repeating: nil, count: viewCount)
+    deduplicator = plan.deduplication.map { Deduplicator($0) }
+    receiver = plan.isRepartitioned ? RepartitionReceiver() : nil
+    drainedOffsets = Array(repeating: nil, count: plan.views.count)
     lastRecordAt = now
   }
 
@@ -87,6 +92,7 @@ final class PartitionState {
   }
 
   func addGauges(to counts: inout ProcessingCounts, lag: Int64?) {
+    counts.recordsSentTwice += receiver?.replayedCount ?? 0
     counts.keys += engine.keyCount
     counts.panes += engine.paneCount
     if let lag { counts.lag = (counts.lag ?? 0) + lag }
@@ -106,6 +112,7 @@ extension PartitionState {
     engine.save(to: buffer, position: nextOffset)
     let engineEnd = buffer.count
     deduplicator?.save(to: buffer)
+    receiver?.save(to: buffer)
     let header = UnsafeMutableRawPointer(buffer.base + start)
     header.storeBytes(of: Self.magic.littleEndian, as: UInt64.self)
     header.storeBytes(of: UInt64(engineEnd - start - Self.headerByteCount).littleEndian, toByteOffset: 8, as: UInt64.self)
@@ -124,9 +131,13 @@ extension PartitionState {
     let body = bytes.count - Self.headerByteCount
     guard counts.0 <= UInt64(body), counts.1 == UInt64(body) - counts.0 else { throw .damaged }
     // A state without keys is one of a pipeline without `dedup`.
-    guard (counts.1 == 0) == (deduplicator == nil) else { throw .otherViews }
+    guard (counts.1 == 0) == (deduplicator == nil && receiver == nil) else { throw .otherViews }
     let engineEnd = Self.headerByteCount + Int(counts.0)
     nextOffset = try engine.load(UnsafeRawBufferPointer(rebasing: bytes[Self.headerByteCount..<engineEnd]))
     try deduplicator?.load(UnsafeRawBufferPointer(rebasing: bytes[engineEnd...]))
+    if let receiver {
+      try receiver.load(UnsafeRawBufferPointer(rebasing: bytes[engineEnd...]))
+      engine.restore(completeTime: receiver.completeTime)
+    }
   }
 }

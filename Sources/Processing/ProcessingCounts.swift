@@ -34,6 +34,10 @@ public struct ProcessingCounts: Sendable {
   /// Records that went to side outputs.
   public var lateRecordsWritten: Int64 = 0
   public var deadLettersWritten: Int64 = 0
+  /// Records sent on to internal topics, once for each that took one.
+  public var recordsSentOn: Int64 = 0
+  /// Records of internal topics that had come before, and were left out: a processor that ended without a checkpoint had sent them.
+  public var recordsSentTwice: Int64 = 0
   /// Offsets of a topic that no record had.
   public var missingOffsets: Int64 = 0
   /// Rows that the store has confirmed.
@@ -78,6 +82,8 @@ public struct ProcessingCounts: Sendable {
     ledger.add(other.ledger)
     lateRecordsWritten += other.lateRecordsWritten
     deadLettersWritten += other.deadLettersWritten
+    recordsSentOn += other.recordsSentOn
+    recordsSentTwice += other.recordsSentTwice
     missingOffsets += other.missingOffsets
     rowsWritten += other.rowsWritten
     windowRowsWritten += other.windowRowsWritten

@@ -35,8 +35,10 @@ public struct ProcessingPlan: Sendable {
   public let emitEvery: [Int64?]
   /// Columns of entity keys, with the entity's name: where a topic has several partitions they must equal the record's key.
   public let keyColumns: [(entity: String, path: FieldPath, column: Int)]
-  /// Views with one key for everything, which a topic of several partitions cannot serve.
-  public let keylessViews: [String]
+  /// The internal topics that records are sent on to.
+  let repartitions: [RepartitionPlan]
+  /// Whether the records come through an internal topic, each with its origin.
+  public let isRepartitioned: Bool
 
   /// Where a column comes from.
   enum Column: Sendable, Equatable {
@@ -51,18 +53,42 @@ public struct ProcessingPlan: Sendable {
   /// The views of the pipeline, whose rows are finished after the windows.
   let pipelineViews: [FeatureView]
 
+  /// Which of a source's views a worker counts.
+  public enum Part: Sendable {
+    /// All of them.
+    case everything
+    /// All but these, whose records it sends on to internal topics, one each.
+    case sending([Repartitioning])
+    /// These, from their internal topic.
+    case receiving(Repartitioning)
+  }
+
   /// The plan of the views in `pipeline` that read source `index`, of those named in `viewNames` (nil: all).
-  public init(_ pipeline: PipelineDefinition, source index: Int, viewNames: Set<String>? = nil) throws(Failure) {
+  public init(
+    _ pipeline: PipelineDefinition, source index: Int, viewNames: Set<String>? = nil, part: Part = .everything
+  ) throws(Failure) {
     var columns = Interner<FieldPath>()
     var predicates = Interner<Expression>()
     pipelineName = pipeline.name
-    let source = pipeline.sources[index]
+    var source = pipeline.sources[index]
+    var sent: [Repartitioning] = []
+    var received: Repartitioning?
+    switch part {
+    case .everything: break
+    case .sending(let repartitionings): sent = repartitionings
+    case .receiving(let repartitioning):
+      received = repartitioning
+      // Copies have been left out, and silence has been noticed, where the source's own partitions are read.
+      source.deduplication = nil
+      source.idleTimeoutMilliseconds = nil
+    }
+    isRepartitioned = received != nil
     self.source = source
     sourceIndex = index
     self.viewNames = pipeline.views.map(\.name)
     views = pipeline.views.indices.filter {
       pipeline.views[$0].source == index && viewNames?.contains(pipeline.views[$0].name) != false
-    }
+    }.filter { view in received?.views.contains(view) ?? !sent.contains { $0.views.contains(view) } }
     var specifications: [ViewSpecification] = []
     var keys: [Int: Int] = [:]
     for view in views {
@@ -90,6 +116,24 @@ public struct ProcessingPlan: Sendable {
         column: columns.index(of: $0.keyPath), keyName: $0.keyPath.description, window: $0.windowMilliseconds,
         keyCountMax: $0.keyCountMax)
     }
+    let ownColumns = columns.values
+    let ownPredicates = predicates.values
+    // Behind the others, so that what the windows of the other views mean does not depend on them.
+    var repartitions: [RepartitionPlan] = []
+    for repartitioning in sent {
+      let keyColumn = repartitioning.entity.map { columns.index(of: pipeline.entities[$0].keyPath) }
+      repartitions.append(
+        RepartitionPlan(
+          keyColumn: keyColumn,
+          views: repartitioning.views.map { view in
+            let conditions = Self.conditions(of: pipeline.views[view])
+            return (view, conditions.contains(nil) ? nil : conditions.map { predicates.index(of: $0!) })
+          }))
+    }
+    self.repartitions = repartitions
+    for predicate in predicates.values.dropFirst(ownPredicates.count) {
+      for path in predicate.fieldPaths { _ = columns.index(of: path) }
+    }
     let sorted = Self.sort(columns.values, source.computedFields)
     paths = sorted.paths
     computedFields = sorted.computedFields
@@ -104,14 +148,14 @@ public struct ProcessingPlan: Sendable {
     }
     windows = WindowPlan(
       views: specifications, lateness: source.latenessMilliseconds,
-      meaning: "\(columns.values.map(\.components)) \(self.predicates) \(source.eventTime)"
+      meaning: "\(ownColumns.map(\.components)) \(ownPredicates) \(source.eventTime)"
         + (computedFields.isEmpty ? "" : " \(computedFields)"))
     emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
-    keyColumns = keys.sorted { $0.key < $1.key }.filter { !pipeline.entities[$0.key].keyPath.liesInOnePartition }.map {
+    let checked = received == nil ? keys.sorted { $0.key < $1.key } : []
+    keyColumns = checked.filter { !pipeline.entities[$0.key].keyPath.liesInOnePartition }.map {
       (pipeline.entities[$0.key].name, pipeline.entities[$0.key].keyPath, $0.value)
     }
-    keylessViews = views.filter { pipeline.views[$0].entity == nil }.map { pipeline.views[$0].name }
-    guard !views.isEmpty else {
+    guard !views.isEmpty || !sent.isEmpty else {
       throw Failure(.badConfiguration, "no view of pipeline '\(pipeline.name)' reads source '\(source.name)'")
     }
   }
@@ -142,14 +186,14 @@ public struct ProcessingPlan: Sendable {
   /// Whether any field is a header of the records, which a source copies only then.
   public var readsHeaders: Bool { MetadataColumns.readsHeaders(paths) }
 
-  /// Refuses what several partitions would make wrong: one key for everything is spread over them, and no worker sees it whole.
-  public func checkPartitionCount(_ count: Int) throws(Failure) {
-    guard count > 1, let view = keylessViews.first else { return }
-    throw Failure(
-      .badConfiguration,
-      "view '\(view)' has one key for everything (entity: all), but the topic has \(count) partitions; "
-        + "this needs repartitioning, which is not built in this version. Read a topic with one partition, or leave the view out with --view"
-    )
+  /// A record is taken by a view where one of these holds, or where one of them is nil: a window that closes holds every record of its view, and so
+  /// does a session; a current value only those that its aggregate takes.
+  private static func conditions(of view: FeatureView) -> [Expression?] {
+    guard view.trigger == .change else { return [view.predicate] }
+    return view.aggregates.map { feature in
+      if case .session = feature.window { return view.predicate }
+      return conjunction(view.predicate, feature.predicate)
+    }
   }
 
   private static func conjunction(_ a: Expression?, _ b: Expression?) -> Expression? {

@@ -118,8 +118,7 @@ public struct CheckpointInspector {
     .Finding?
   {
     guard let place = plan.place(of: inquiry) else { return nil }
-    let state = PartitionState(
-      WindowEngine(plan.windows), plan.deduplication.map { Deduplicator($0) }, viewCount: plan.views.count, at: 0)
+    let state = PartitionState(WindowEngine(plan.windows, hasSeveralInputs: plan.isRepartitioned), plan, at: 0)
     do throws(SnapshotError) {
       try state.load(UnsafeRawBufferPointer(snapshot.bytes))
     } catch {

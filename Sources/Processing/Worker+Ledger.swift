@@ -62,9 +62,11 @@ extension Worker {
 
   // MARK: Records that can
 
-  /// Folds the rows of a partition, without the copies among them.
+  /// Folds the rows of a partition, without the copies among them, and sends on what others count.
   func apply(_ read: BatchDecoder.PartitionRows, of batch: RecordBatch, to state: PartitionState) throws {
-    if let deduplicator = state.deduplicator {
+    if let receiver = state.receiver {
+      try receive(read, of: batch, by: receiver, state)
+    } else if let deduplicator = state.deduplicator {
       read.rows.withUnsafeBufferPointer { rows in
         decoder.withTimes { times in
           deduplicator.apply(
@@ -75,8 +77,10 @@ extension Worker {
       state.duplicateCount += Int64(deduplicated.duplicates.count)
       state.keylessCount += Int64(deduplicated.keyless.count)
       try applyDeduplicated(to: state, read.partition)
+      try sendOn(deduplicated.kept, of: batch, read.partition)
     } else {
       try decoder.withInput(of: read.rows) { try apply($0, to: state, read.partition) }
+      try sendOn(read.rows, of: batch, read.partition)
     }
     try noteRefusals(of: state.engine, read.partition, batch)
   }
@@ -103,7 +107,7 @@ extension Worker {
   }
 
   /// Folds rows, and writes what comes of it whenever that is much.
-  private func apply(_ input: WindowInput, to state: PartitionState, _ partition: PartitionIndex) throws {
+  func apply(_ input: WindowInput, to state: PartitionState, _ partition: PartitionIndex) throws {
     var taken = 0
     try writeInSteps(partition, state) {
       taken += state.engine.apply(input, from: taken, into: $0, rowLimit: settings.rowLimit)
@@ -204,6 +208,12 @@ extension Worker {
       value: batch.value(row), key: batch.key(row), timestamp: slot.timestamp, sourceName: sourceTopic, partition: slot.partition,
       offset: slot.offset, reason: reason.code)
     record.headers = batch.headerIndices(of: row).map { (batch.name(of: batch.headers[$0]), batch.value(of: batch.headers[$0])) }
+    if !batch.origins.isEmpty {
+      record.sourceName = batch.topic
+      record.partition = batch.origins[row].partition
+      record.offset = batch.origins[row].offset
+      record.headers.removeFirst(RecordOrigin.headerCount)
+    }
     record.isTombstone = slot.marks.contains(.tombstone)
     return record
   }
@@ -211,8 +221,10 @@ extension Worker {
   /// What side outputs call the source: its topic, or the name of another input.
   private var sourceTopic: String { settings.topic ?? source.name }
 
-  /// On return every record that did not count is where it should be.
+  /// On return every record that did not count, or that others count, is where it should be.
   func confirmSideOutputs() throws {
+    // As the store, the topics are waited for as long as it takes.
+    if let sender { try untilStored { try sender.output.confirm() } }
     try sideOutputs.late?.confirm()
     try sideOutputs.deadLetters?.confirm()
   }

@@ -40,6 +40,7 @@ extension Worker {
       }
     }
     logger.info("partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)"])
+    sender?.begin(assigned, at: now)
     try source.start(assigned, at: positions)
     for index in assigned { try passBeginning(index) }
   }
@@ -58,6 +59,7 @@ extension Worker {
         continue
       }
       guard waiting.removeValue(forKey: index) != nil else { continue }
+      sender?.begin([index], at: now)
       try source.start([index], at: position.map { [$0] } ?? [])
       try passBeginning(index)
     }

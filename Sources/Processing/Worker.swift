@@ -33,6 +33,9 @@ public final class Worker {
   let decoder: BatchDecoder
   let finisher: RowFinisher
   let deduplicated = DeduplicatedRows()
+  let received = ReceivedRows()
+  /// Where records are sent on to; nil where every view counts them as they are.
+  var sender: RepartitionSender?
   var counts: ProcessingCounts
   var partitions: [PartitionIndex: PartitionState] = [:]
   /// The same in a fixed order: what a worker does is a function of what it is given.
@@ -78,12 +81,14 @@ public final class Worker {
   /// - Parameters:
   ///   - checkpoints: Where state is kept for the next owner; nil starts every owner with empty windows.
   ///   - sideOutputs: Where records go that do not count.
+  ///   - sender: Where records go that the plan sends on to internal topics.
   ///   - inquiries: Where questions about values are left; looked at once a second.
   ///   - isStopRequested: Looked at once per poll; true drains and ends.
   ///   - observeVisible: Called after each confirmed write with how long after their event times records became visible.
   public init(
     plan: ProcessingPlan, source: any Source, store: any FeatureStore, checkpoints: (any CheckpointStore)?,
-    sideOutputs: SideOutputs = SideOutputs(), inquiries: (any InquiryBox)? = nil, clock: any Clock, settings: WorkerSettings,
+    sideOutputs: SideOutputs = SideOutputs(), sender: RepartitionSender? = nil, inquiries: (any InquiryBox)? = nil,
+    clock: any Clock, settings: WorkerSettings,
     status: ProcessingStatus, logger: Logger,
     isStopRequested: @escaping @Sendable () -> Bool,
     observeVisible: ((_ delayMilliseconds: Int64, _ count: Int) -> Void)? = nil
@@ -93,6 +98,8 @@ public final class Worker {
     self.store = store
     self.checkpoints = checkpoints
     self.sideOutputs = sideOutputs
+    self.sender = sender
+    precondition(plan.repartitions.isEmpty == (sender == nil), "what a plan sends on has somewhere to go, and nothing else has")
     self.inquiries = inquiries
     self.clock = clock
     self.settings = settings
@@ -131,6 +138,7 @@ public final class Worker {
     publish()
     try sideOutputs.late?.close()
     try sideOutputs.deadLetters?.close()
+    try sender?.output.close()
     forget(Set(partitions.keys))
     try source.close()
     try store.close()
@@ -161,6 +169,7 @@ public final class Worker {
     case .endOfInput: return try finish()
     }
     try emitDueChanges()
+    try sendMarkers()
     answerInquiries()
     if now - publishedAt >= Self.publishEveryMilliseconds { publish() }
     return true
@@ -238,9 +247,8 @@ public final class Worker {
   func makeState() -> PartitionState {
     let engine = WindowEngine(
       plan.windows, emitEvery: source.isBounded ? plan.emitEvery.map { $0 ?? Watermark.endOfTime } : [],
-      tracksTimes: observeVisible != nil, keepsLateRecords: sideOutputs.late != nil)
-    return PartitionState(
-      engine, plan.deduplication.map { Deduplicator($0) }, viewCount: plan.views.count, at: now)
+      tracksTimes: observeVisible != nil, keepsLateRecords: sideOutputs.late != nil, hasSeveralInputs: plan.isRepartitioned)
+    return PartitionState(engine, plan, at: now)
   }
 
   func label(from firstRow: Int, _ partition: PartitionIndex) {
@@ -299,6 +307,7 @@ public final class Worker {
     total.waitingPartitions = waiting.count
     total.replayingPartitions = partitions.values.count { $0.isSilent }
     total.replayDistance = partitions.values.reduce(0) { $0 + $1.replayDistance }
+    total.recordsSentOn = sender?.sentCount ?? 0
     addExpressionNulls(to: &total.ledger)
     for (index, state) in partitions {
       state.addCounts(to: &total.ledger, index, plan)

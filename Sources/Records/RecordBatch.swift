@@ -110,6 +110,8 @@ public final class RecordBatch {
   public var schema: String?
   /// Headers of all records, record after record; a source fills them only where it was told that somebody reads them.
   public private(set) var headers: ContiguousArray<RecordHeader> = []
+  /// Where each record stood before it was sent through an internal topic; empty where none was.
+  public var origins: ContiguousArray<RecordOrigin> = []
   /// By record: how many headers it and those before it have; records behind the last entry have none.
   private var headerEnds: ContiguousArray<UInt32> = []
 
@@ -127,6 +129,7 @@ public final class RecordBatch {
     bytes.removeAll()
     count = 0
     lineByteCount = 0
+    origins.removeAll(keepingCapacity: true)
     headers.removeAll(keepingCapacity: true)
     headerEnds.removeAll(keepingCapacity: true)
   }

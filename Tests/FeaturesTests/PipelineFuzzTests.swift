@@ -17,7 +17,6 @@ import Testing
       let diagnostics = Diagnostics(file: "p")
       let pipeline = PipelineReader.read(
         text: mutated(text, using: &generator), directory: "\(packageDirectory)/\(isShipped ? "Pipelines" : "Schemas")",
-        checksKafkaKeys: true,
         diagnostics: diagnostics)
       #expect((pipeline == nil) == diagnostics.hasErrors, "seed \(seed), round \(round)")
     }

@@ -46,11 +46,11 @@ let soundPipeline = """
   checkpoint: { every: 5s, store: state/shop }
   """
 
-func readPipeline(_ text: String, checksKafkaKeys: Bool = false) -> (pipeline: PipelineDefinition?, findings: [String]) {
+func readPipeline(_ text: String) -> (pipeline: PipelineDefinition?, findings: [String]) {
   let diagnostics = Diagnostics(file: "p")
   let pipeline = PipelineReader.read(
     text: text, directory: "\(packageDirectory)/Schemas", loader: ConfigurationLoader(environment: [:]),
-    checksKafkaKeys: checksKafkaKeys, diagnostics: diagnostics)
+    diagnostics: diagnostics)
   #expect((pipeline == nil) == diagnostics.hasErrors)
   return (pipeline, diagnostics.all.map { String($0.description.dropFirst(2)) })
 }
@@ -60,12 +60,12 @@ func readPipeline(_ text: String, checksKafkaKeys: Bool = false) -> (pipeline: P
     let path = "\(packageDirectory)/Pipelines/shop_features.yaml"
     let diagnostics = Diagnostics(file: path)
     let pipeline = try PipelineReader.read(
-      path: path, loader: ConfigurationLoader(environment: [:]), checksKafkaKeys: true, diagnostics: diagnostics)
+      path: path, loader: ConfigurationLoader(environment: [:]), diagnostics: diagnostics)
     #expect(diagnostics.all.map(\.description) == [])
     #expect(pipeline?.views.map(\.name) == ["user_activity", "user_windows"])
     #expect(pipeline?.sources[0].kafka?.brokers == "localhost:9092")
     #expect(pipeline?.sink?.url == "redis://127.0.0.1:6379/0")
-    #expect(pipeline?.keysThatNeedRepartitioning() == [])
+    #expect(pipeline?.expectedRepartitionings(ofSource: 0) == [])
   }
 
   @Test func `a pipeline is read as it is written`() throws {
@@ -122,20 +122,4 @@ func readPipeline(_ text: String, checksKafkaKeys: Bool = false) -> (pipeline: P
     #expect(pipeline.checkpoint.store == .redis)
   }
 
-  @Test func `a view whose key is not the topic's needs repartitioning on Kafka`() throws {
-    let text = soundPipeline.replacingOccurrences(of: "activity:\n    entity: user", with: "activity:\n    entity: product")
-      .replacingOccurrences(of: "windows:\n    entity: user", with: "windows:\n    entity: all")
-    let pipeline = try #require(readPipeline(text).pipeline)
-    #expect(
-      pipeline.keysThatNeedRepartitioning() == [
-        RepartitioningNeed(view: 0, topicKey: FieldPath(["userId"])), RepartitioningNeed(view: 1, topicKey: FieldPath(["userId"])),
-      ])
-    #expect(
-      readPipeline(text, checksKafkaKeys: true).findings == [
-        "15:13: error[not-built]: view 'activity' needs its topic repartitioned, which is not built in this version: its entity 'product' has the key 'properties.product_id', but topic 'clicks' is keyed by 'userId'",
-        "21:13: error[not-built]: view 'windows' needs its topic repartitioned, which is not built in this version: it has one key for everything, but topic 'clicks' is keyed by 'userId'",
-      ])
-    let withoutKafka = text.split(separator: "\n").filter { !$0.contains("kafka:") }.joined(separator: "\n")
-    #expect(readPipeline(withoutKafka, checksKafkaKeys: true).findings == [])
-  }
 }

@@ -151,7 +151,8 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
     #expect(
       error?.message
         == "memory, partition 1, offset 0: the record has 'other', but entity 'key' is keyed by 'k'; records of one entity would be spread "
-        + "over partitions. This needs repartitioning, which is not built in this version: produce with that field as the record's key, or read a topic with one partition"
+        + "over partitions. Say what the topic is keyed by ('key: FIELD' or 'key: none' in the source's 'kafka:'), and they are brought together, "
+        + "or produce with that field as the record's key"
     )
   }
 

@@ -73,8 +73,7 @@ struct ValidateCommand: ParsableCommand {
     case "events", "stream":
       return SchemaReader.read(root, directory: directory, diagnostics: diagnostics).map(summary)
     case "pipeline":
-      let pipeline = PipelineReader.read(
-        root, directory: directory, loader: loader, checksKafkaKeys: true, diagnostics: diagnostics)
+      let pipeline = PipelineReader.read(root, directory: directory, loader: loader, diagnostics: diagnostics)
       return pipeline.map(summary)
     default:
       return nil

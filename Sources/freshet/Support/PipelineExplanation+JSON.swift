@@ -29,6 +29,8 @@ extension PipelineExplanation {
     var name: String
     /// Nil for `entity: all`.
     var entity: String?
+    /// Nil where the topic's records are together as they are.
+    var internalTopic: String?
     var trigger: String
     /// `change`: between writes. `close`: from a window's end to its row, at the earliest, in event time.
     var freshnessMilliseconds: Int64
@@ -86,7 +88,9 @@ extension PipelineExplanation {
     let rows = source.forecast.views.first { $0.index == index }?.rowsPerSecond ?? 0
     let cost = cost(of: index)
     return ViewDocument(
-      name: view.name, entity: view.entity.map { pipeline.entities[$0].name }, trigger: view.trigger.rawValue,
+      name: view.name, entity: view.entity.map { pipeline.entities[$0].name },
+      internalTopic: repartitioning(of: index)?.internalTopic(of: pipeline.sources[view.source].kafka?.topic ?? "", in: pipeline),
+      trigger: view.trigger.rawValue,
       freshnessMilliseconds: view.trigger == .change ? view.emitEveryMilliseconds : closingDelay(index), rowsPerSecond: rows,
       redisCallsPerSecond: callsPerSecond(index, rows: rows), redisBytesPerSecond: rows * Double(cost.wireByteCount),
       redisBytesPerRow: cost.wireByteCount, redisMemoryPerRow: cost.memoryByteCount,

@@ -46,6 +46,13 @@ extension PipelineExplanation {
       row(
         "  watermark",
         "\(duration(definition.latenessMilliseconds)) behind the greatest event time of a partition" + idle(definition)))
+    if definition.kafka != nil {
+      switch definition.topicKey {
+      case .unknown: lines.append(row("  topic's key", "not said; entities are taken to be it, which the first record shows"))
+      case .none: lines.append(row("  topic's key", "none"))
+      case .field(let path): lines.append(row("  topic's key", path.description))
+      }
+    }
     return lines
   }
 
@@ -66,6 +73,7 @@ extension PipelineExplanation {
     } else {
       lines.append(row("  entity", "all: one key for everything"))
     }
+    lines += repartitioning(of: index, source)
     lines += triggers(index)
     lines.append(row("  late", lateness(index)))
     lines.append(row("  rows", "\(Quantities.rate(rows)) at most, \(cost.key)"))
@@ -88,6 +96,29 @@ extension PipelineExplanation {
     }
     return lines
   }
+
+  /// The internal topic that a view's records go through, and what that costs.
+  private func repartitioning(of index: Int, _ source: Source) -> [String] {
+    guard let repartitioning = repartitioning(of: index) else { return [] }
+    let definition = pipeline.sources[source.index]
+    let topic = repartitioning.internalTopic(of: definition.kafka?.topic ?? "", in: pipeline)
+    let others = repartitioning.views.filter { $0 != index }.map { pipeline.views[$0].name }
+    let shared = others.isEmpty ? "" : ", shared with \(others.joined(separator: ", "))"
+    let patience = duration(definition.idleTimeoutMilliseconds ?? RepartitionSender.defaultIdleMilliseconds)
+    var lines = [
+      row("  repartitioned", "through topic \(topic)\(shared), where its topic has several partitions"),
+      row(
+        "",
+        "each record that a view takes is written to Kafka and read again: up to \(Quantities.rate(ratePerSecond)), and "
+          + "\(Self.repartitionedByteCount) B more a record"),
+      row("", "windows wait for the slowest partition of the source, but not for one that has been silent for \(patience)"),
+    ]
+    if repartitioning.entity == nil { lines.append(row("", "one key is one partition: one worker does all of it")) }
+    return lines
+  }
+
+  /// Headers and framing of a record in an internal topic, with a key of typical length and the key of the source's record.
+  private static let repartitionedByteCount = 80
 
   /// How many rows of closed windows there are before the first expire; nil where they never do.
   private func storedWindows(_ view: FeatureView, _ rows: Double) -> Double? {

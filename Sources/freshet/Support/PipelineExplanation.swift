@@ -75,6 +75,11 @@ struct PipelineExplanation {
     return (view, feature)
   }
 
+  /// How the records of a view are brought together; nil where they are together.
+  func repartitioning(of view: Int) -> Repartitioning? {
+    pipeline.expectedRepartitionings(ofSource: pipeline.views[view].source).first { $0.views.contains(view) }
+  }
+
   // MARK: - What is shown
 
   func isShown(_ view: Int) -> Bool { self.view == nil || self.view == view }

@@ -44,6 +44,37 @@ enum ProcessingInput: Sendable {
       address, group: group, properties.overlaid(with: KafkaProperties([("group.instance.id", "\(identity)-\(number)")])))
   }
 
+  /// How many partitions the input has; nil for a topic that does not exist yet.
+  func partitionCount() throws -> Int? {
+    // One that is embedded and that nobody else knows has nothing to spread.
+    guard case .kafka(let address, _, let properties) = self, !address.isEmbedded else { return 1 }
+    return try KafkaTopic.partitionCount(of: address, properties: properties)
+  }
+
+  /// The internal topic of a repartitioning of this input, in `pipeline`.
+  func repartitioned(_ repartitioning: Repartitioning, in pipeline: PipelineDefinition) -> ProcessingInput {
+    guard case .kafka(let address, let group, let properties) = self else { return self }
+    let topic = repartitioning.internalTopic(of: address.topic, in: pipeline)
+    // What has been sent before anybody reads it has to be read, wherever the source is begun.
+    let start = KafkaProperties([("auto.offset.reset", "earliest")])
+    return .kafka(
+      KafkaAddress(servers: address.servers, topic: topic), group: repartitioning.group(of: group, internalTopic: topic),
+      properties.overlaid(with: start))
+  }
+
+  /// What sends records of this input on, for one worker.
+  func repartitionOutput(
+    _ repartitionings: [Repartitioning], in pipeline: PipelineDefinition, partitionCount: Int?
+  ) throws -> RepartitionSender {
+    guard case .kafka(let address, _, let properties) = self else { preconditionFailure("only topics are repartitioned") }
+    let output = try KafkaRepartitionOutput(
+      address.cluster, topics: repartitionings.map { $0.internalTopic(of: address.topic, in: pipeline) }, properties: properties,
+      partitionCount: partitionCount)
+    return RepartitionSender(output, sourcePartitionCount: partitionCount ?? 1) {
+      try KafkaTopic.partitionCount(of: address, properties: properties, connectTimeoutMilliseconds: 2000)
+    }
+  }
+
   /// A source for one worker, and how many partitions the input has; nil for a topic that does not exist yet.
   ///
   /// - Parameter readsHeaders: Whether records are read with their headers, whatever the plan asks for.

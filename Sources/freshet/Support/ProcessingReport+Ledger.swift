@@ -57,6 +57,7 @@ extension ProcessingReport {
       ("pipeline", JSONText.quoted(pipeline.name)), ("records", "\(counts.records)"), ("bytes", "\(counts.byteCount)"),
       ("seconds", "\((elapsed * 1000).rounded() / 1000)"), ("rows", "\(counts.rowsWritten)"),
       ("window_rows", "\(counts.windowRowsWritten)"), ("checkpoints", "\(counts.checkpoints)"),
+      ("repartitioned", "\(counts.recordsSentOn)"), ("sent_twice", "\(counts.recordsSentTwice)"),
       ("missing_offsets", "\(counts.missingOffsets)"), ("late_records_written", "\(counts.lateRecordsWritten)"),
       ("dead_letters_written", "\(counts.deadLettersWritten)"), ("recoveries", "\(counts.recoveries)"),
       ("replayed_records", "\(counts.replayedRecords)"), ("refused_flushes", "\(counts.refusedFlushes)"),

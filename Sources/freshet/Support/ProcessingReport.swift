@@ -30,6 +30,12 @@ enum ProcessingReport {
         + "\(Quantities.rate(Double(counts.records) / max(Double(elapsed) / 1e9, 1e-3))); wrote \(counts.rowsWritten) rows"
     ]
     lines += ledgerLines(counts.ledger, pipeline)
+    if counts.recordsSentOn > 0 {
+      lines.append("  \(counts.recordsSentOn) records went through internal topics, to views with keys of their own")
+    }
+    if counts.recordsSentTwice > 0 {
+      lines.append("  \(counts.recordsSentTwice) records of internal topics had come before, and were left out")
+    }
     if counts.missingOffsets > 0 {
       lines.append(
         "  \(counts.missingOffsets) offsets without a record: compacted, transactional, or dropped by retention before they were read"

@@ -1,5 +1,8 @@
 // The workers of one pipeline: for each source its plan, for each worker a thread with a source, a store and a status of its own. The first
 // failure stops the others.
+//
+// Where views of a source need its records repartitioned, the workers over the source send them to internal topics, and as many more workers read each
+// of those.
 
 import Base
 import Features
@@ -26,6 +29,10 @@ final class ProcessingRun: Sendable {
   /// For the log.
   private let names = Mutex<(inputs: [String], groups: [String], store: String)>(([], [], ""))
   private let hasStarted = Atomic<Bool>(false)
+  /// Of workers over internal topics.
+  private let receiverStatuses = Mutex<[ProcessingStatus]>([])
+  /// Workers over the sources themselves that have not ended.
+  private let activeCount = Atomic<Int>(0)
   private let hasFailed = Atomic<Bool>(false)
   private let endedCount = Atomic<Int>(0)
 
@@ -47,13 +54,20 @@ final class ProcessingRun: Sendable {
 
   /// The counts of all workers together.
   var counts: ProcessingCounts {
-    statuses.withLock { $0 }.reduce(into: ProcessingCounts()) { $0.add($1.current) }
+    let total = statuses.withLock { $0 }.reduce(into: ProcessingCounts()) { $0.add($1.current) }
+    return receiverStatuses.withLock { $0 }.reduce(into: total) { total, status in
+      var counts = status.current
+      // Read once already, from the source.
+      (counts.records, counts.byteCount, counts.missingOffsets, counts.partitions) = (0, 0, 0, 0)
+      total.add(counts)
+    }
   }
 
   /// What can be said of the workers now.
   var health: ProcessingHealth {
     ProcessingHealth(
-      workers: statuses.withLock { $0 }.map(\.latest), hasStarted: hasStarted.load(ordering: .relaxed), isStopping: isStopping,
+      workers: (statuses.withLock { $0 } + receiverStatuses.withLock { $0 }).map(\.latest),
+      hasStarted: hasStarted.load(ordering: .relaxed), isStopping: isStopping,
       now: SystemClock().monotonicNanoseconds)
   }
 
@@ -90,28 +104,42 @@ final class ProcessingRun: Sendable {
     }
     var memberCount = 0
     for source in used {
-      let plan = try ProcessingPlan(pipeline, source: source, viewNames: viewNames)
       let input = try endpoints.input(for: pipeline.sources[source])
       guard workerCount == 1 || input.isPartitioned else {
         throw Failure(.usage, "--workers: only Kafka can be read by several workers")
       }
-      if input.isPartitioned { try refuseRepartitioning(of: plan) }
+      let partitionCount = try input.partitionCount()
+      // A topic that does not exist yet may come to have several.
+      let repartitionings = pipeline.repartitionings(
+        ofSource: source, partitionCount: partitionCount ?? pipeline.sources[source].schema?.output.partitionCount ?? 2,
+        viewNames: viewNames)
+      let plan = try ProcessingPlan(
+        pipeline, source: source, viewNames: viewNames, part: repartitionings.isEmpty ? .everything : .sending(repartitionings))
+      let receivers = try repartitionings.map {
+        try ProcessingPlan(pipeline, source: source, viewNames: viewNames, part: .receiving($0))
+      }
       var settings = settings
       settings.started = StartedPartitions()
       settings.registry = try endpoints.registry(for: pipeline.sources[source])
       settings.checkpointEveryMilliseconds = pipeline.checkpoint.everyMilliseconds
-      for _ in 0..<workerCount {
-        // Members of a group must not share an identity.
-        let number = used.count * workerCount > 1 ? memberCount : nil
-        memberCount += 1
-        try startWorker(plan, input.numbered(number), settings)
+      // Members of a group must not share an identity.
+      let numbers = (0..<workerCount).map { used.count * workerCount > 1 ? memberCount + $0 : nil }
+      memberCount += workerCount
+      // Before the first of them reads a record, all topics are there.
+      let senders = try (0..<workerCount).map { _ in
+        repartitionings.isEmpty
+          ? nil : try input.repartitionOutput(repartitionings, in: pipeline, partitionCount: partitionCount)
+      }
+      activeCount.add(workerCount, ordering: .relaxed)
+      for (repartitioning, receiver) in zip(repartitionings, receivers) {
+        let internalInput = input.repartitioned(repartitioning, in: pipeline)
+        for number in numbers { try startReceiver(receiver, internalInput.numbered(number), topic: input.topic ?? "", settings) }
+      }
+      for (number, sender) in zip(numbers, senders) {
+        try startWorker(
+          plan, input.numbered(number), settings, sender, readsHeaders: receivers.contains { $0.readsHeaders })
       }
     }
-  }
-
-  private func refuseRepartitioning(of plan: ProcessingPlan) throws(Failure) {
-    guard let need = pipeline.keysThatNeedRepartitioning().first(where: { plan.views.contains($0.view) }) else { return }
-    throw Failure(.badConfiguration, need.message(in: pipeline))
   }
 
   /// Waits for all workers; throws the first failure.
@@ -123,18 +151,56 @@ final class ProcessingRun: Sendable {
     if let failure { throw failure }
   }
 
-  private func startWorker(_ plan: ProcessingPlan, _ input: ProcessingInput, _ settings: WorkerSettings) throws {
+  /// A worker over the source itself.
+  private func startWorker(
+    _ plan: ProcessingPlan, _ input: ProcessingInput, _ settings: WorkerSettings, _ sender: RepartitionSender?, readsHeaders: Bool
+  ) throws {
     let status = ProcessingStatus()
     statuses.withLock { $0.append(status) }
     // Opened here, so that what cannot be reached is reported before anything runs; owned by the thread from then on.
     let sideOutputs = try endpoints.sideOutputs(of: plan.source, input)
-    let (source, knownCount) = try input.open(for: plan, readsHeaders: !sideOutputs.isEmpty)
-    // A topic that does not exist yet may get several.
-    let partitionCount = knownCount ?? 2
-    try plan.checkPartitionCount(partitionCount)
+    let (source, knownCount) = try input.open(for: plan, readsHeaders: readsHeaders || !sideOutputs.isEmpty)
     var settings = settings
-    settings.partitionCount = partitionCount
-    settings.knowsPartitionCount = knownCount != nil
+    // A topic that does not exist yet may get several.
+    settings.partitionCount = knownCount ?? 2
+    // Where all records are sent on, none of their keys can move away from their values.
+    settings.knowsPartitionCount = knownCount != nil && !plan.views.isEmpty
+    try start(plan, source, input, settings, status, sideOutputs, sender) { [self] in
+      isStopping
+    } onEnd: { [self] in
+      activeCount.subtract(1, ordering: .relaxed)
+    }
+  }
+
+  /// A worker over the internal topic that stands for `topic`. It ends when nothing more is sent.
+  private func startReceiver(
+    _ plan: ProcessingPlan, _ input: ProcessingInput, topic: String, _ settings: WorkerSettings
+  ) throws {
+    let status = ProcessingStatus()
+    receiverStatuses.withLock { $0.append(status) }
+    let sideOutputs = try endpoints.sideOutputs(of: plan.source, input)
+    let (reader, partitionCount) = try input.open(for: plan, readsHeaders: true)
+    nonisolated(unsafe) let source = RepartitionedSource(reader, of: topic)
+    var settings = settings
+    settings.partitionCount = partitionCount ?? 2
+    settings.knowsPartitionCount = partitionCount != nil
+    let untilIdle = settings.untilIdleMilliseconds
+    settings.untilIdleMilliseconds = nil
+    // Asked only by the thread that reads the source.
+    try start(plan, source, input, settings, status, sideOutputs, nil) { [self] in
+      if isStopping { return true }
+      guard let untilIdle, activeCount.load(ordering: .relaxed) == 0 else { return false }
+      return source.isQuiet(for: untilIdle)
+    } onEnd: {
+    }
+  }
+
+  private func start(
+    _ plan: ProcessingPlan, _ source: any Source, _ input: ProcessingInput, _ settings: WorkerSettings, _ status: ProcessingStatus,
+    _ sideOutputs: SideOutputs, _ sender: RepartitionSender?, isStopRequested: @escaping @Sendable () -> Bool,
+    onEnd: @escaping @Sendable () -> Void
+  ) throws {
+    var settings = settings
     let store = try endpoints.store(pipeline, plan.source, input)
     settings.topic = input.topic
     let checkpoints = try endpoints.checkpoints(pipeline, plan.source, input)
@@ -145,15 +211,17 @@ final class ProcessingRun: Sendable {
     }
     let inquiries = input.isPartitioned ? try endpoints.inquiries(pipeline) : nil
     nonisolated(unsafe) let worker = Worker(
-      plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, inquiries: inquiries,
+      plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, sender: sender,
+      inquiries: inquiries,
       clock: SystemClock(),
       settings: settings, status: status,
       logger: Logger(label: "freshet.process"),
-      isStopRequested: { [self] in isStopping },
+      isStopRequested: isStopRequested,
       observeVisible: input.isPartitioned ? delayObserver() : observeVisible)
     let thread = JoinableThread { [self] in
       defer {
         status.noteEnd()
+        onEnd()
         endedCount.add(1, ordering: .relaxed)
       }
       do {

@@ -67,11 +67,32 @@ struct ValueInquiry {
   private static func saved(
     _ inquiry: Inquiry, _ pipeline: PipelineDefinition, _ source: Int, _ endpoints: ProcessingEndpoints
   ) throws -> InquiryAnswer.Finding? {
-    let inspector = CheckpointInspector(try ProcessingPlan(pipeline, source: source))
     let definition = pipeline.sources[source]
-    for (partition, snapshot) in try endpoints.savedPartitions(pipeline, definition, endpoints.input(for: definition)) {
-      if let finding = try inspector.finding(inquiry, in: snapshot, of: partition) { return finding }
+    let input = try endpoints.input(for: definition)
+    let repartitionings = pipeline.expectedRepartitionings(ofSource: source)
+    let view = pipeline.views.firstIndex { $0.name == inquiry.view }
+    // Whether the topic has one partition, and needs none of this, is not known here.
+    var places: [(part: ProcessingPlan.Part, input: ProcessingInput)] = [(.everything, input)]
+    if let repartitioning = repartitionings.first(where: { view.map($0.views.contains) ?? false }) {
+      places.insert((.receiving(repartitioning), input.repartitioned(repartitioning, in: pipeline)), at: 0)
+    } else if !repartitionings.isEmpty {
+      places.insert((.sending(repartitionings), input), at: 0)
     }
+    var failure: Failure?
+    let saved = try places.map { try endpoints.savedPartitions(pipeline, definition, $0.input) }
+    for (index, (part, _)) in places.enumerated() {
+      do throws(Failure) {
+        let inspector = CheckpointInspector(try ProcessingPlan(pipeline, source: source, part: part))
+        for (partition, snapshot) in saved[index] {
+          if let finding = try inspector.finding(inquiry, in: snapshot, of: partition) { return finding }
+        }
+        if !saved[index].isEmpty { return nil }
+      } catch {
+        // Made when the topic had one partition, or had several.
+        failure = failure ?? error
+      }
+    }
+    if let failure { throw failure }
     return nil
   }
 
