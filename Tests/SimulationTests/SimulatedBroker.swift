@@ -118,8 +118,6 @@ final class SimulatedBroker {
     return .assigned(assigned)
   }
 
-  func owns(_ partition: PartitionIndex, _ member: Member) -> Bool { owner[Int(partition)] === member }
-
   /// Whether the group takes these offsets.
   func commit(_ positions: [PartitionOffset], of member: Member) -> Bool {
     guard !isDown, !member.isOut, !world.chance(commitRefusalProbability) else { return false }

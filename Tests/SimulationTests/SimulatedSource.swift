@@ -12,6 +12,8 @@ final class SimulatedSource: Source {
   private var member: SimulatedBroker.Member
   /// Where reading goes on, by partition, of those that were started.
   private var positions: [PartitionIndex: Int] = [:]
+  /// What this member believes is its own: it may be put out and not know it yet.
+  private var assigned: Set<PartitionIndex> = []
   private var isPaused = false
   /// Looked at after every poll.
   var onPoll: () -> Void = {}
@@ -34,7 +36,9 @@ final class SimulatedSource: Source {
         switch news {
         case .revoked(let partitions), .lost(let partitions):
           for partition in partitions { positions[partition] = nil }
+          assigned.subtract(partitions)
           if member.isOut { member = broker.join(process) }
+        case .assigned(let partitions): assigned.formUnion(partitions)
         default: break
         }
         world.note("\(process.name) polls: \(news)")
@@ -98,7 +102,7 @@ final class SimulatedSource: Source {
 
   func start(_ partitions: [PartitionIndex], at offsets: [PartitionOffset]) throws {
     try process.pass(world.draw(5...500))
-    for partition in partitions where broker.owns(partition, member) && !member.leaving.contains(partition) {
+    for partition in partitions where assigned.contains(partition) {
       let offset = offsets.first { $0.partition == partition }?.offset ?? broker.committed[Int(partition)] ?? 0
       let log = broker.partitions[Int(partition)]
       positions[partition] = log.firstIndex { $0.offset >= offset } ?? log.count
