@@ -72,7 +72,10 @@ extension Worker {
   }
 
   /// Claims a partition and loads what was saved of it; returns where to read from, nil for where the source's own memory says.
-  private func open(_ index: PartitionIndex) throws -> PartitionOffset? {
+  ///
+  /// A process that is stopped between the two holds a fence and a checkpoint of different times, with another owner's work in between: what
+  /// does not fit is looked at again.
+  private func open(_ index: PartitionIndex, triesLeft: Int = 2) throws -> PartitionOffset? {
     let owner = owner(of: index)
     let fence = try store.claim(index, as: owner)
     let startsAnew = settings.ignoresCheckpoints && !settings.started.contains(index)
@@ -85,7 +88,9 @@ extension Worker {
       if startsAnew || isVacated {
         try beginAnew(state, index, fence, owner, isVacated: isVacated)
       } else {
-        try reconcile(state, with: fence, index, owner)
+        do { try reconcile(state, with: fence, index, owner) } catch  where triesLeft > 0 {
+          return try open(index, triesLeft: triesLeft - 1)
+        }
       }
       noteTaken(index, state, fence)
     }
