@@ -37,10 +37,11 @@ let package = Package(
     .target(
       name: "Generation", dependencies: ["Base", "Records", "Schema", .product(name: "Histogram", package: "hdrhistogram-swift")],
       swiftSettings: dataPath),
-    .target(name: "LocalTransport", dependencies: ["Base", "Codec", "Compression", "Features", "Records"]),
+    .target(name: "Checkpoints", dependencies: ["Base", "Compression", "Features", "Records"]),
+    .target(name: "LocalTransport", dependencies: ["Base", "Checkpoints", "Codec", "Compression", "Features", "Records"]),
     .target(
       name: "RedisStore",
-      dependencies: ["Base", "CHiredis", "Features", "Records", .product(name: "Logging", package: "swift-log")]),
+      dependencies: ["Base", "CHiredis", "Checkpoints", "Features", "Records", .product(name: "Logging", package: "swift-log")]),
     .target(
       name: "KafkaTransport",
       dependencies: ["Base", "CRdkafka", "Records", .product(name: "Logging", package: "swift-log")]),
@@ -96,6 +97,7 @@ let package = Package(
     .testTarget(
       name: "GenerationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema", "TestSupport"]),
     .testTarget(name: "CompressionTests", dependencies: ["Base", "Compression", "TestSupport"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Base", "Checkpoints", "Features", "Records", "Windowing"]),
     .testTarget(
       name: "LocalTransportTests",
       dependencies: ["Base", "Codec", "Compression", "Features", "LocalTransport", "Records", "TestSupport"]),

@@ -11,6 +11,30 @@ public protocol CheckpointStore: AnyObject {
 
   /// The last snapshot saved, or nil where there is none.
   func load(_ partition: PartitionIndex) throws -> ByteBuffer?
+
+  /// What the last save has cost; nil before the first, and where nobody measures.
+  var lastSave: CheckpointCost? { get }
+}
+
+extension CheckpointStore {
+  public var lastSave: CheckpointCost? { nil }
+}
+
+/// What a save has cost the one who saved.
+public struct CheckpointCost: Equatable, Sendable {
+  /// Bytes of the snapshot, and of what of it was written, compressed.
+  public var snapshotByteCount: Int
+  public var writtenByteCount: Int
+  /// Whether everything was written rather than what had changed.
+  public var isWhole: Bool
+  public var nanoseconds: UInt64
+
+  public init(snapshotByteCount: Int, writtenByteCount: Int, isWhole: Bool, nanoseconds: UInt64) {
+    self.snapshotByteCount = snapshotByteCount
+    self.writtenByteCount = writtenByteCount
+    self.isWhole = isWhole
+    self.nanoseconds = nanoseconds
+  }
 }
 
 /// Another has claimed the partition since: what this owner holds of it is of no use any more.

@@ -15,6 +15,8 @@ public struct PipelineDefinition: Sendable {
   /// Nil where the pipeline leaves it to the command line.
   public var sink: RedisSinkDefinition?
   public var checkpoint: CheckpointSettings
+  /// Nil where state may grow as it will.
+  public var stateBound: StateBound?
   public var tests: [PipelineTest]
 
   public init(
@@ -288,6 +290,26 @@ public struct RedisSinkDefinition: Sendable {
   public init(url: String, prefix: String) {
     self.url = url
     self.prefix = prefix
+  }
+}
+
+/// How much state each partition may have. At least one of the two is given.
+public struct StateBound: Sendable, Equatable {
+  public enum Action: String, Sendable, CaseIterable {
+    /// End the command.
+    case stop
+    /// Count records of keys that are not there yet, and leave them out.
+    case dropNewKeys = "drop_new_keys"
+  }
+
+  public var keyCountMax: Int?
+  public var byteCountMax: Int?
+  public var whenFull: Action
+
+  public init(keyCountMax: Int?, byteCountMax: Int?, whenFull: Action) {
+    self.keyCountMax = keyCountMax
+    self.byteCountMax = byteCountMax
+    self.whenFull = whenFull
   }
 }
 

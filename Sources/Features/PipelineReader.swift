@@ -95,6 +95,7 @@ public final class PipelineReader {
     let sink = reader.mapping("sink").flatMap(readSink)
     let checkpoint =
       reader.mapping("checkpoint").map(readCheckpoint) ?? CheckpointSettings(everyMilliseconds: 10_000, store: .redis)
+    let stateBound = reader.mapping("state").flatMap(readStateBound)
     reader.finish(notBuilt: [
       "services", "archive", "slo", "imports", "schedule", "labels", "monitor", "description", "owner",
     ])
@@ -104,8 +105,10 @@ public final class PipelineReader {
     if let viewsReader { readViews(viewsReader) }
     let tests = testsNode.map(readTests) ?? []
     guard let name else { return nil }
-    return PipelineDefinition(
+    var definition = PipelineDefinition(
       name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint, tests: tests)
+    definition.stateBound = stateBound
+    return definition
   }
 
   // MARK: - Entities
@@ -194,6 +197,23 @@ public final class PipelineReader {
     reader.finish(notBuilt: ["retain", "keep", "incremental", "timeout"])
     return CheckpointSettings(everyMilliseconds: every, store: store)
   }
+
+  private func readStateBound(_ reader: MappingReader) -> StateBound? {
+    let keyCountMax = reader.integer("max_keys", in: 1...4_000_000_000)
+    let memory = reader.node("max_memory")
+    let byteCountMax = memory.flatMap { values.byteCount($0, reader.what("max_memory")) }
+    let whenFull = reader.oneOf("when_full", StateBound.Action.self) ?? .stop
+    if !reader.has("max_keys"), memory == nil { reader.reportMissing("max_keys", hint: ", or 'max_memory'") }
+    reader.finish(notBuilt: ["spill", "path", "backend"])
+    if let memory, let byteCountMax, byteCountMax < Self.leastStateByteCount {
+      values.mismatch(memory, reader.what("max_memory"), expected: "at least 1MiB", code: "wrong-value")
+      return nil
+    }
+    guard keyCountMax != nil || byteCountMax != nil else { return nil }
+    return StateBound(keyCountMax: keyCountMax.map { Int($0) }, byteCountMax: byteCountMax.map { Int($0) }, whenFull: whenFull)
+  }
+
+  private static let leastStateByteCount: Int64 = 1 << 20
 
   // MARK: - Paths
 

@@ -12,6 +12,8 @@ public enum LedgerReason: Hashable, Sendable {
   /// One view did not count the record; others may have.
   case late
   case keyless
+  /// The record's key is new, and `state` has no room for it.
+  case stateFull
   /// The record counted, but for one value of it.
   case typeMismatch
   case comparisonMismatch
@@ -28,7 +30,8 @@ public enum LedgerReason: Hashable, Sendable {
 
   public static let all: [LedgerReason] =
     RejectionReason.allCases.map { .rejected($0) } + [
-      .duplicate, .late, .keyless, .typeMismatch, .comparisonMismatch, .overflow, .limit, .expressionMismatch, .expressionRange,
+      .duplicate, .late, .keyless, .stateFull, .typeMismatch, .comparisonMismatch, .overflow, .limit, .expressionMismatch,
+      .expressionRange,
       .divisionByZero, .withoutDedupKey, .forgottenDedupKey,
     ]
 
@@ -39,6 +42,7 @@ public enum LedgerReason: Hashable, Sendable {
     case .duplicate: "duplicate"
     case .late: "late"
     case .keyless: "keyless"
+    case .stateFull: "state_full"
     case .typeMismatch: "type_mismatch"
     case .comparisonMismatch: "comparison_mismatch"
     case .overflow: "overflow"
@@ -58,6 +62,7 @@ public enum LedgerReason: Hashable, Sendable {
     case .duplicate: "copies of records that counted"
     case .late: "late, all their windows had closed"
     case .keyless: "without a key"
+    case .stateFull: "of new keys, for which 'state' has no room"
     case .typeMismatch: "values of a type that their aggregate does not take"
     case .comparisonMismatch: "comparisons of values of different types"
     case .overflow: "sums that left the range of their numbers and are null"

@@ -1,8 +1,5 @@
-// What a worker holds of one partition: its windows, the keys of its records, and how far it has read. A snapshot holds all three:
-//
-//   [ magic 8 | engine byteCount 8 | deduplicator byteCount 8 | engine | deduplicator ]
-//
-// In place of the deduplicator a partition of an internal topic has its receiver.
+// What a worker holds of one partition: its windows, the keys of its records, and how far it has read. A snapshot holds all three, and of
+// a partition of an internal topic what its receiver knows.
 
 import Base
 import Features
@@ -82,6 +79,7 @@ final class PartitionState {
     for (position, view) in plan.views.enumerated() {
       add(engineCounts.late[position], .late, view: view)
       add(engineCounts.keyless[position], .keyless, view: view)
+      add(engineCounts.full[position], .stateFull, view: view)
       add(engineCounts.typeMismatchesOfView[position], .typeMismatch, view: view)
       add(engineCounts.overflowsOfView[position], .overflow, view: view)
       add(engineCounts.limitsOfView[position], .limit, view: view)
@@ -101,43 +99,36 @@ final class PartitionState {
 }
 
 extension PartitionState {
-  private static let magic: UInt64 = 0x3154_5250_5352_4654  // "TFRSPRT1", little endian
-  private static let headerByteCount = 24
-
-  /// Appends the state, with `nextOffset`, which is known where there is a state.
+  /// Appends the state, with `nextOffset`, which is known where there is a state. It counts once `SnapshotWriter.seal` has been called.
   func save(to buffer: ByteBuffer, nextOffset: Offset) {
-    let start = buffer.count
-    buffer.reserve(Self.headerByteCount)
-    buffer.count += Self.headerByteCount
-    engine.save(to: buffer, position: nextOffset)
-    let engineEnd = buffer.count
-    deduplicator?.save(to: buffer)
-    receiver?.save(to: buffer)
-    let header = UnsafeMutableRawPointer(buffer.base + start)
-    header.storeBytes(of: Self.magic.littleEndian, as: UInt64.self)
-    header.storeBytes(of: UInt64(engineEnd - start - Self.headerByteCount).littleEndian, toByteOffset: 8, as: UInt64.self)
-    header.storeBytes(of: UInt64(buffer.count - engineEnd).littleEndian, toByteOffset: 16, as: UInt64.self)
+    let out = SnapshotWriter()
+    out.write(nextOffset)
+    engine.save(to: out)
+    out.write(receiver == nil ? 0 : 1)
+    receiver?.save(to: out)
+    // Last: where it is not wanted any more, nobody reads on.
+    out.write(deduplicator == nil ? 0 : 1)
+    deduplicator?.save(to: out)
+    out.finish(to: buffer)
   }
 
-  /// Takes over a saved state; must not have seen a record yet.
-  func load(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) {
-    guard bytes.count >= Self.headerByteCount,
-      UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) == Self.magic
-    else { throw .damaged }
-    let counts = (
-      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
-      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
-    )
-    let body = bytes.count - Self.headerByteCount
-    guard counts.0 <= UInt64(body), counts.1 == UInt64(body) - counts.0 else { throw .damaged }
-    // A state without keys is one of a pipeline without `dedup`.
-    guard (counts.1 == 0) == (deduplicator == nil && receiver == nil) else { throw .otherViews }
-    let engineEnd = Self.headerByteCount + Int(counts.0)
-    nextOffset = try engine.load(UnsafeRawBufferPointer(rebasing: bytes[Self.headerByteCount..<engineEnd]))
-    try deduplicator?.load(UnsafeRawBufferPointer(rebasing: bytes[engineEnd...]))
+  /// Takes over a saved state; must not have seen a record yet. Views named in `reset` begin empty, whatever was saved of them.
+  func load(_ bytes: UnsafeRawBufferPointer, resetting reset: Set<String> = []) throws(SnapshotError) -> SnapshotReport {
+    var input = try SnapshotReader(bytes)
+    nextOffset = try input.number()
+    var report = try engine.load(from: &input, resetting: reset)
+    // The topic of a receiver is its own: nothing else saves under its name.
+    guard try input.word() == (receiver == nil ? 0 : 1) else { throw .damaged }
     if let receiver {
-      try receiver.load(UnsafeRawBufferPointer(rebasing: bytes[engineEnd...]))
+      try receiver.load(from: &input)
       engine.restore(completeTime: receiver.completeTime)
     }
+    switch (try input.word() != 0, deduplicator) {
+    case (true, let deduplicator?): if let note = try deduplicator.load(from: &input) { report.notes.append(note) }
+    case (true, nil): report.notes.append("dedup is gone: copies count from here on")
+    case (false, _?): report.notes.append("dedup is new: copies of records before are counted")
+    case (false, nil): break
+    }
+    return report
   }
 }

@@ -55,6 +55,14 @@ public struct ProcessingCounts: Sendable {
   /// Times in which the store did not answer, and how long they have taken together, in ms.
   public var outages: Int64 = 0
   public var withoutStoreMilliseconds: Int64 = 0
+  /// Bytes of state that they held, and what of it was written, compressed; as far as the store tells.
+  public var checkpointStateByteCount: Int64 = 0
+  public var checkpointWrittenByteCount: Int64 = 0
+  /// How long they took, and for how much of that the worker stood still.
+  public var checkpointNanoseconds: UInt64 = 0
+  public var checkpointPauseNanoseconds: UInt64 = 0
+  /// What became of state that was saved by another version of the pipeline: a sentence each, and each once.
+  public var restoreNotes: [String] = []
   /// Gauges.
   public var workersWithoutStore = 0
   public var partitions = 0
@@ -98,6 +106,11 @@ public struct ProcessingCounts: Sendable {
     waitingPartitions += other.waitingPartitions
     replayingPartitions += other.replayingPartitions
     replayDistance += other.replayDistance
+    checkpointStateByteCount += other.checkpointStateByteCount
+    checkpointWrittenByteCount += other.checkpointWrittenByteCount
+    checkpointNanoseconds += other.checkpointNanoseconds
+    checkpointPauseNanoseconds += other.checkpointPauseNanoseconds
+    restoreNotes += other.restoreNotes.filter { !restoreNotes.contains($0) }
     partitions += other.partitions
     keys += other.keys
     panes += other.panes

@@ -29,6 +29,8 @@ public struct ProcessingPlan: Sendable {
   /// How copies are found; nil where they count.
   let deduplication: DeduplicationSettings?
   public let windows: WindowPlan
+  /// Nil where state may grow as it will.
+  let stateBound: StateBound?
   /// The views over this source, by index in `PipelineDefinition.views`.
   public let views: [Int]
   /// Per view of `views`: how often its changes go out, in ms; nil for `close`.
@@ -84,6 +86,7 @@ public struct ProcessingPlan: Sendable {
     }
     isRepartitioned = received != nil
     self.source = source
+    stateBound = pipeline.stateBound
     sourceIndex = index
     self.viewNames = pipeline.views.map(\.name)
     views = pipeline.views.indices.filter {
@@ -116,7 +119,6 @@ public struct ProcessingPlan: Sendable {
         column: columns.index(of: $0.keyPath), keyName: $0.keyPath.description, window: $0.windowMilliseconds,
         keyCountMax: $0.keyCountMax)
     }
-    let ownColumns = columns.values
     let ownPredicates = predicates.values
     // Behind the others, so that what the windows of the other views mean does not depend on them.
     var repartitions: [RepartitionPlan] = []
@@ -148,8 +150,8 @@ public struct ProcessingPlan: Sendable {
     }
     windows = WindowPlan(
       views: specifications, lateness: source.latenessMilliseconds,
-      meaning: "\(ownColumns.map(\.components)) \(ownPredicates) \(source.eventTime)"
-        + (computedFields.isEmpty ? "" : " \(computedFields)"))
+      descriptions: views.map { Self.description(of: pipeline.views[$0], in: pipeline, source) },
+      sourceProperties: Self.properties(of: source))
     emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
     let checked = received == nil ? keys.sorted { $0.key < $1.key } : []
     keyColumns = checked.filter { !pipeline.entities[$0.key].keyPath.liesInOnePartition }.map {

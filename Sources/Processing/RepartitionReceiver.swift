@@ -177,45 +177,27 @@ extension Worker {
 // MARK: - Saved state
 
 extension RepartitionReceiver {
-  private static let magic: UInt64 = 0x3156_4352_5352_4654  // "TFRSRCV1", little endian
-  private static let headerWordCount = 6
-  private static let partitionWordCount = 5
-
-  /// Appends the state: `[ magic 8 | hash of what follows 8 | partitions 8 | count known 8 | stream time 8 | complete time 8 | partitions ]`.
-  func save(to buffer: ByteBuffer) {
-    let start = buffer.count
-    func write(_ word: Int64) {
-      withUnsafeBytes(of: word.littleEndian) { buffer.append($0.bindMemory(to: UInt8.self)) }
-    }
-    for word in [Int64(bitPattern: Self.magic), 0, Int64(partitions.count), isCountKnown ? 1 : 0, streamTime, completeTime] {
-      write(word)
-    }
+  func save(to out: SnapshotWriter) {
+    for word in [Int64(partitions.count), isCountKnown ? 1 : 0, streamTime, completeTime] { out.write(word) }
     for partition in partitions {
       let offsets = [partition.firstOffset, partition.nextEarlierOffset, partition.nextOffset]
-      for word in offsets + [partition.streamTime, partition.isIdle ? 1 : 0] { write(word) }
+      for word in offsets + [partition.streamTime, partition.isIdle ? 1 : 0] { out.write(word) }
     }
-    let hash = Hash.bytes(buffer.base + start + 16, count: buffer.count - start - 16)
-    UnsafeMutableRawPointer(buffer.base + start).storeBytes(of: hash.littleEndian, toByteOffset: 8, as: UInt64.self)
   }
 
   /// Takes over a saved state.
-  func load(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) {
-    guard bytes.count % 8 == 0, bytes.count >= Self.headerWordCount * 8 else { throw .damaged }
-    func word(_ index: Int) -> Int64 { Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: Int64.self)) }
-    let count = (bytes.count / 8 - Self.headerWordCount) / Self.partitionWordCount
-    let hash = Hash.bytes(bytes.bindMemory(to: UInt8.self).baseAddress! + 16, count: bytes.count - 16)
-    guard word(0) == Int64(bitPattern: Self.magic), word(1) == Int64(bitPattern: hash), word(2) == Int64(count),
-      bytes.count == (Self.headerWordCount + Self.partitionWordCount * count) * 8
-    else { throw .damaged }
-    isCountKnown = word(3) != 0
-    streamTime = word(4)
-    completeTime = word(5)
+  func load(from input: inout SnapshotReader) throws(SnapshotError) {
+    let count = try input.count()
+    isCountKnown = try input.word() != 0
+    streamTime = try input.number()
+    completeTime = try input.number()
     slowest = -1
-    partitions = (0..<count).map { index in
-      let start = Self.headerWordCount + Self.partitionWordCount * index
-      return SourcePartition(
-        firstOffset: word(start), nextEarlierOffset: word(start + 1), nextOffset: word(start + 2), streamTime: word(start + 3),
-        isIdle: word(start + 4) != 0)
+    partitions = []
+    for _ in 0..<count {
+      partitions.append(
+        SourcePartition(
+          firstOffset: try input.number(), nextEarlierOffset: try input.number(), nextOffset: try input.number(),
+          streamTime: try input.number(), isIdle: try input.word() != 0))
     }
   }
 }

@@ -18,7 +18,7 @@ extension Worker {
       }
       try flush()
     }
-    if now >= checkpointDue { try checkpoint(partitions.keys.sorted(), waits: false) }
+    if now >= checkpointDue { try checkpoint(partitions.keys.sorted(), waits: false) } else { try advanceCheckpoints() }
   }
 
   func emitAll() throws {
@@ -59,7 +59,7 @@ extension Worker {
       try writeRows()
       noteVisible()
     }
-    guard checkpoints == nil, !source.isBounded else { return }
+    guard checkpointWriter == nil, !source.isBounded else { return }
     for state in partitions.values where !state.isSilent && state.noteWritten(changeViews: changeViews) { isPendingCommit = true }
     if isPendingCommit { try commit(partitions.keys.sorted(), waits: false) }
   }

@@ -120,12 +120,11 @@ public struct CheckpointInspector {
     guard let place = plan.place(of: inquiry) else { return nil }
     let state = PartitionState(WindowEngine(plan.windows, hasSeveralInputs: plan.isRepartitioned), plan, at: 0)
     do throws(SnapshotError) {
-      try state.load(UnsafeRawBufferPointer(snapshot.bytes))
+      _ = try state.load(UnsafeRawBufferPointer(snapshot.bytes))
     } catch {
       throw Failure(
         .badConfiguration,
-        "the checkpoint of partition \(partition) "
-          + (error == .damaged ? "is damaged" : "was made by another pipeline, or another version"))
+        "the checkpoint of partition \(partition) \(Worker.explanation(error))")
     }
     return state.finding(place, key: inquiry.key, partition: partition)
   }

@@ -144,6 +144,7 @@ extension Worker {
           explanation(refusal, row)
         }
         if refusal.reason == .late { late.append(refusal) }
+        if refusal.reason == .full, plan.stateBound?.whenFull == .stop { throw fullState(partition, row, batch) }
         index += 1
       }
       if let output = sideOutputs.late, !late.isEmpty {
@@ -162,6 +163,19 @@ extension Worker {
     return record
   }
 
+  private func fullState(_ partition: PartitionIndex, _ row: Int, _ batch: RecordBatch) -> Failure {
+    let bound = plan.stateBound
+    let parts = [
+      bound?.keyCountMax.map { "max_keys: \($0)" },
+      bound?.byteCountMax.map { "max_memory: \($0 % (1 << 20) == 0 ? "\($0 >> 20)MiB" : "\($0)B")" },
+    ].compactMap { $0 }.joined(separator: ", ")
+    return Failure(
+      .failure,
+      "\(source.name), partition \(partition), offset \(batch.slots[row].offset): the record brings a new key, and the state of the partition is "
+        + "at its bound (state: \(parts)). Raise it, let keys expire with 'ttl', or leave new keys out with 'when_full: drop_new_keys'"
+    )
+  }
+
   private func explanation(_ refusal: Refusal, _ row: Int) -> String {
     switch refusal.reason {
     case .late:
@@ -171,6 +185,7 @@ extension Worker {
     case .typeMismatch: return "a value of a type that its aggregate does not take"
     case .overflow: return "the sum leaves the range of its numbers"
     case .limit: return "one more distinct value than 'limit' allows"
+    case .full: return "the key is new, and the partition's state is at its bound"
     }
   }
 
@@ -238,6 +253,7 @@ extension LedgerReason {
     case .typeMismatch: self = .typeMismatch
     case .overflow: self = .overflow
     case .limit: self = .limit
+    case .full: self = .stateFull
     }
   }
 }

@@ -13,7 +13,9 @@ extension Worker {
     // Without checkpoints a position is one whose rows have all been written, not only those of the fastest view.
     let positions = indices.compactMap { index -> PartitionOffset? in
       guard let state = partitions[index] else { return nil }
-      return (checkpoints == nil ? state.writtenOffset : state.nextOffset).map { PartitionOffset(partition: index, offset: $0) }
+      return (checkpointWriter == nil ? state.writtenOffset : state.savedOffset).map {
+        PartitionOffset(partition: index, offset: $0)
+      }
     }
     isPendingCommit = false
     try confirmSideOutputs()
@@ -23,37 +25,9 @@ extension Worker {
     } catch let failure as Failure where waits {
       // A group that is just changing takes no commits. With a checkpoint, which has been saved, nothing is lost: the next owner begins there
       // and commits for us.
-      let level: Logger.Level = checkpoints == nil ? .warning : .info
+      let level: Logger.Level = checkpointWriter == nil ? .warning : .info
       logger.log(level: level, "offsets were not committed", metadata: ["reason": "\(failure.message)"])
     }
-  }
-
-  /// Flushes, saves the state of `indices`, and commits what the saved states cover: also what was committed before, because a group that
-  /// was changing may have refused it, and the owner before us may have had no second try.
-  func checkpoint(_ indices: [PartitionIndex], waits: Bool) throws {
-    checkpointDue = now + settings.checkpointEveryMilliseconds
-    guard let checkpoints else { return try commit(indices, waits: waits) }
-    try flush()
-    try moveFences(of: indices)
-    try confirmSideOutputs()
-    for index in indices { try saveState(of: index, to: checkpoints) }
-    try commit(indices, waits: waits)
-  }
-
-  /// No checkpoint reaches further than its fence: then one without the other shows that something was lost. Fences that stay where they are come
-  /// along, because nobody else would notice that a store was emptied while the input is quiet.
-  private func moveFences(of indices: [PartitionIndex]) throws {
-    let moving = indices.filter { partitions[$0]?.fence != nil && partitions[$0]?.nextOffset != nil }
-    if !moving.isEmpty { try writeRows(moving: moving) }
-  }
-
-  private func saveState(of index: PartitionIndex, to checkpoints: any CheckpointStore) throws {
-    guard let state = partitions[index], let nextOffset = state.nextOffset else { return }
-    guard state.savedOffset != nextOffset || state.savedTime != state.engine.watermark.streamTime,
-      try save(state, at: nextOffset, index, to: checkpoints)
-    else { return }
-    overtakenCounts[index] = nil
-    counts.checkpoints += 1
   }
 
   // MARK: Partitions that go

@@ -112,21 +112,9 @@ extension Worker {
   }
 
   private func load(into state: PartitionState, _ index: PartitionIndex) throws {
-    guard let checkpoints, let saved = try checkpoints.load(index) else { return }
-    do throws(SnapshotError) {
-      try state.load(UnsafeRawBufferPointer(saved.bytes))
-    } catch {
-      let reason =
-        switch error {
-        case .damaged: "is damaged"
-        case .otherFormat(let version): "has format \(version), which this version does not read"
-        case .otherViews: "was made by other views, or another lateness or 'dedup', than the pipeline has now"
-        }
-      throw Failure(
-        .badConfiguration,
-        "the checkpoint of pipeline '\(plan.pipelineName)', partition \(index), \(reason); --ignore-checkpoints starts its windows anew"
-      )
-    }
+    guard let saved = try checkpointWriter?.load(index) else { return }
+    // Once it has been taken, its checkpoint is one of the views as they are now.
+    try load(saved, into: state, index, resetting: settings.started.contains(index) ? [] : settings.resetViews)
     state.savedOffset = state.nextOffset
     state.savedTime = state.engine.watermark.streamTime
   }
@@ -135,7 +123,7 @@ extension Worker {
   private func beginAnew(_ state: PartitionState, _ index: PartitionIndex, _ fence: Fence, _ owner: FenceOwner, isVacated: Bool)
     throws
   {
-    if !isVacated, let checkpoints { try saveOnce(state, at: PartitionState.vacatedOffset, index, to: checkpoints) }
+    if !isVacated { try checkpointWriter?.save(state, at: PartitionState.vacatedOffset, of: index) }
     guard fence.nextOffset != nil || fence.flushingTo != nil || fence.partitionCount != owner.partitionCount else { return }
     try store.startAfresh(index, as: owner)
     state.fence?.nextOffset = nil
@@ -244,18 +232,18 @@ extension Worker {
   /// The first record of a partition that has no checkpoint: one is made, so that whoever comes next begins here, too.
   func saveBeginning(_ index: PartitionIndex, _ state: PartitionState, at offset: Offset) throws {
     state.nextOffset = offset
-    guard state.fence != nil, let checkpoints else { return }
-    try save(state, at: offset, index, to: checkpoints)
+    guard state.fence != nil, checkpointWriter != nil else { return }
+    try save(state, at: offset, index)
   }
 
   /// An input that cannot be read again has been dealt with: the next one of this name has nothing to do with it.
   func vacate() throws {
-    guard let checkpoints else { return }
+    guard let checkpointWriter else { return }
     for index in partitions.keys.sorted() {
       let empty = makeState()
       empty.fence = partitions[index]?.fence
       do {
-        try untilStored { try saveOnce(empty, at: PartitionState.vacatedOffset, index, to: checkpoints) }
+        try untilStored { try checkpointWriter.save(empty, at: PartitionState.vacatedOffset, of: index) }
       } catch is CheckpointOvertaken {
         // Whoever has it now reads an input of its own.
       }
@@ -264,24 +252,15 @@ extension Worker {
 
   /// Saves the state of a partition that is ours, as it is at `offset`; false where it has come to be another's.
   @discardableResult
-  func save(_ state: PartitionState, at offset: Offset, _ index: PartitionIndex, to checkpoints: any CheckpointStore) throws -> Bool
-  {
+  func save(_ state: PartitionState, at offset: Offset, _ index: PartitionIndex) throws -> Bool {
     let time = state.engine.watermark.streamTime
     do {
-      try untilStored { if partitions[index] === state { try saveOnce(state, at: offset, index, to: checkpoints) } }
+      try untilStored { if partitions[index] === state { try checkpointWriter?.save(state, at: offset, of: index) } }
     } catch is CheckpointOvertaken {
       try refuse(FenceRefusal(partition: index, reason: .overtaken(by: "another")))
     }
     guard partitions[index] === state else { return false }
     state.noteSaved(offset, time)
     return true
-  }
-
-  private func saveOnce(
-    _ state: PartitionState, at offset: Offset, _ index: PartitionIndex, to checkpoints: any CheckpointStore
-  ) throws {
-    snapshot.removeAll()
-    state.save(to: snapshot, nextOffset: offset)
-    try checkpoints.save(UnsafeRawBufferPointer(snapshot.bytes), of: index, under: state.fence)
   }
 }

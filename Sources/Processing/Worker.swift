@@ -20,7 +20,10 @@ public final class Worker {
   let plan: ProcessingPlan
   let source: any Source
   let store: any FeatureStore
-  let checkpoints: (any CheckpointStore)?
+  /// Nil where state is not kept.
+  let checkpointWriter: CheckpointWriter?
+  /// Partitions whose state is due to be saved, in order.
+  var waitingCheckpoints: [PartitionIndex] = []
   let clock: any Clock
   let settings: WorkerSettings
   private let status: ProcessingStatus
@@ -58,7 +61,6 @@ public final class Worker {
   let repeatedRows = FeatureRowBatch()
   /// For polls that bring no records.
   let spareBatch = RecordBatch(slotCapacity: 1, byteCapacity: 1 << 12)
-  let snapshot = ByteBuffer(capacity: 1 << 16)
   /// The views of the plan that show current values.
   let changeViews: [Int]
   /// When counts were last published, by the monotonic clock in ms.
@@ -96,7 +98,7 @@ public final class Worker {
     self.plan = plan
     self.source = source
     self.store = store
-    self.checkpoints = checkpoints
+    checkpointWriter = checkpoints.map { CheckpointWriter($0, isInline: !settings.savesInBackground, clock: clock) }
     self.sideOutputs = sideOutputs
     self.sender = sender
     precondition(plan.repartitions.isEmpty == (sender == nil), "what a plan sends on has somewhere to go, and nothing else has")
@@ -247,7 +249,8 @@ public final class Worker {
   func makeState() -> PartitionState {
     let engine = WindowEngine(
       plan.windows, emitEvery: source.isBounded ? plan.emitEvery.map { $0 ?? Watermark.endOfTime } : [],
-      tracksTimes: observeVisible != nil, keepsLateRecords: sideOutputs.late != nil, hasSeveralInputs: plan.isRepartitioned)
+      tracksTimes: observeVisible != nil, keepsLateRecords: sideOutputs.late != nil, hasSeveralInputs: plan.isRepartitioned,
+      limits: plan.stateBound.map { StateLimits(keyCountMax: $0.keyCountMax, byteCountMax: $0.byteCountMax) })
     return PartitionState(engine, plan, at: now)
   }
 
@@ -285,14 +288,14 @@ public final class Worker {
         "\(source.name) ends at byte \(state.nextOffset ?? 0), but rows were computed from it up to byte \(state.replay!.shownThrough): "
           + "is it another input? --ignore-checkpoints computes all rows anew")
     }
-    if checkpoints != nil { try checkpoint(partitions.keys.sorted(), waits: true) }
+    if checkpointWriter != nil { try checkpoint(partitions.keys.sorted(), waits: true) }
   }
 
   /// The end was asked for: what has changed goes out, state is saved, open windows stay open.
   private func end() throws -> Bool {
     stopDeadline = now + settings.drainMilliseconds
     try emitAll()
-    if !source.isBounded || checkpoints != nil { try checkpoint(partitions.keys.sorted(), waits: true) }
+    if !source.isBounded || checkpointWriter != nil { try checkpoint(partitions.keys.sorted(), waits: true) }
     return false
   }
 

@@ -22,6 +22,10 @@ public struct WorkerSettings: Sendable {
   public var untilIdleMilliseconds: Int64?
   /// Once the end was asked for, how long a store that cannot be reached is tried, in ms.
   public var drainMilliseconds: Int64 = 10_000
+  /// Save state on a thread of its own while the worker goes on; otherwise the worker does it, between two polls.
+  public var savesInBackground = false
+  /// Views that begin empty even where a checkpoint holds their state.
+  public var resetViews: Set<String> = []
   /// Start with empty windows even where a checkpoint exists.
   public var ignoresCheckpoints = false
   /// Shared by the workers of a run: partitions that have been started anew, and from then on go by their checkpoints.

@@ -57,6 +57,13 @@ struct RedisReply: ~Copyable {
     return at
   }
 
+  /// The bytes of the string that stands at `index` of this array, valid inside `body`; nil where none stands there.
+  func withBytes<Result>(at index: Int, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result? {
+    guard let element = element(index), Self.isText(element), let start = element.pointee.str else { return nil }
+    let count = Int(element.pointee.len)
+    return try start.withMemoryRebound(to: UInt8.self, capacity: count) { try body(UnsafeBufferPointer(start: $0, count: count)) }
+  }
+
   private func element(_ index: Int) -> UnsafeMutablePointer<redisReply>? {
     guard pointer.pointee.type == REDIS_REPLY_ARRAY, index < pointer.pointee.elements else { return nil }
     return pointer.pointee.element[index]

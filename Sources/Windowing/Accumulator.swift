@@ -33,13 +33,13 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
 
   let function: AggregateFunction
   /// Of a population; of texts.
-  private let flag: Bool
+  let flag: Bool
   /// How a state is read: `quantile`: millionths; `top_k`: k.
   private let reading: Int32
   /// How a state is kept: `distinct`: the limit; `approx_distinct`: the precision; `top_k`: counters; `collect`: n.
-  private let size: Int32
+  let size: Int32
   /// `quantile`: see `QuantileSketch.multiplier`.
-  private let multiplier: Double
+  let multiplier: Double
 
   init(_ function: AggregateFunction, _ parameters: AggregateParameters) {
     let size: Int32 =
@@ -54,7 +54,7 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
       multiplier: function == .quantile ? QuantileSketch.multiplier(forError: parameters.error) : 0)
   }
 
-  private init(_ function: AggregateFunction, flag: Bool, reading: Int32, size: Int32, multiplier: Double) {
+  init(_ function: AggregateFunction, flag: Bool, reading: Int32, size: Int32, multiplier: Double) {
     self.function = function
     self.flag = flag
     self.reading = reading
@@ -191,14 +191,14 @@ struct Accumulator: Hashable, BitwiseCopyable, Sendable {
   }
 
   @inline(__always)
-  private var distinct: DistinctSet { DistinctSet(limit: Int(size)) }
+  var distinct: DistinctSet { DistinctSet(limit: Int(size)) }
   @inline(__always)
   var hyperLogLog: HyperLogLog { HyperLogLog(precision: Int(size)) }
   @inline(__always)
-  private var quantile: QuantileSketch { QuantileSketch(multiplier: multiplier) }
+  var quantile: QuantileSketch { QuantileSketch(multiplier: multiplier) }
   @inline(__always)
-  private var top: TopValues { TopValues(capacity: Int(size)) }
-  private var collected: CollectedValues { CollectedValues(limit: Int(size)) }
+  var top: TopValues { TopValues(capacity: Int(size)) }
+  var collected: CollectedValues { CollectedValues(limit: Int(size)) }
 
   // MARK: Read
 

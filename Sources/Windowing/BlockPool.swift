@@ -30,6 +30,8 @@ struct BlockPool: BitwiseCopyable {
     var base: UnsafeMutableRawPointer
     var capacity: Int
     var byteCount: Int
+    /// In free blocks.
+    var freeByteCount = 0
   }
 
   private let memory: UnsafeMutablePointer<Memory>
@@ -56,6 +58,9 @@ struct BlockPool: BitwiseCopyable {
   /// Bytes in use, those of free blocks included.
   var byteCount: Int { memory.pointee.byteCount }
 
+  /// Bytes in blocks that are not free.
+  var usedByteCount: Int { byteCount - memory.pointee.freeByteCount }
+
   // MARK: Blocks
 
   /// A block of at least `byteCount` bytes, whose content is whatever was there before.
@@ -64,6 +69,7 @@ struct BlockPool: BitwiseCopyable {
     let head = freeHeads[sizeClass]
     if head != 0 {
       freeHeads[sizeClass] = start(head - 1).load(as: UInt32.self)
+      memory.pointee.freeByteCount &-= Self.byteCount(ofClass: sizeClass)
       return head - 1
     }
     return append(Self.byteCount(ofClass: sizeClass))
@@ -74,6 +80,7 @@ struct BlockPool: BitwiseCopyable {
     let sizeClass = Self.sizeClass(byteCount)
     start(block).storeBytes(of: freeHeads[sizeClass], as: UInt32.self)
     freeHeads[sizeClass] = block + 1
+    memory.pointee.freeByteCount &+= Self.byteCount(ofClass: sizeClass)
   }
 
   @inline(__always)
@@ -83,6 +90,7 @@ struct BlockPool: BitwiseCopyable {
   func removeAll() {
     guard byteCount > 0 else { return }
     memory.pointee.byteCount = 0
+    memory.pointee.freeByteCount = 0
     freeHeads.update(repeating: 0, count: Self.classCount)
   }
 
@@ -172,19 +180,73 @@ struct BlockPool: BitwiseCopyable {
   }
 }
 
+/// A pool as a snapshot holds it.
+struct SavedPool {
+  var freeHeads: [UInt32]
+  var bytes: UnsafeRawBufferPointer
+
+  init(from input: inout SnapshotReader) throws(SnapshotError) {
+    freeHeads = []
+    for _ in 0..<BlockPool.classCount { freeHeads.append(UInt32(try input.integer(upTo: Int(UInt32.max)))) }
+    bytes = try input.section(of: 16)
+    guard bytes.count >> 4 < Int(UInt32.max) else { throw .damaged }
+  }
+}
+
 extension BlockPool {
-  func save(to out: inout SnapshotWriter) {
-    out.write(UInt64(byteCount))
+  func save(to out: SnapshotWriter) {
     for index in 0..<Self.classCount { out.write(UInt64(freeHeads[index])) }
-    out.write(UnsafeRawBufferPointer(start: base, count: byteCount))
+    out.writeSection(UnsafeRawBufferPointer(start: base, count: byteCount))
   }
 
-  func load(from input: inout SnapshotReader) throws(SnapshotError) {
-    let saved = try input.count(of: 1)
-    guard saved % 16 == 0 else { throw .damaged }
-    for index in 0..<Self.classCount { freeHeads[index] = UInt32(try input.integer(upTo: saved / 16)) }
-    grow(toHold: saved)
-    memory.pointee.byteCount = saved
-    try input.read(into: UnsafeMutableRawBufferPointer(start: base, count: saved))
+  /// Takes over what was saved, before anything of it was checked.
+  func load(_ saved: SavedPool) {
+    for (index, head) in saved.freeHeads.enumerated() { freeHeads[index] = head }
+    grow(toHold: saved.bytes.count)
+    memory.pointee.byteCount = saved.bytes.count
+    memory.pointee.freeByteCount = 0
+    if let source = saved.bytes.baseAddress { base.copyMemory(from: source, byteCount: saved.bytes.count) }
+  }
+
+  /// Claims and counts the blocks of the free lists after a load; false where they are not what free lists can be.
+  func claimFreeBlocks(_ claims: inout BlockClaims) -> Bool {
+    for sizeClass in 0..<Self.classCount {
+      var head = freeHeads[sizeClass]
+      // Every round claims a block, and no block is claimed twice.
+      while head != 0 {
+        guard claims.claim(head - 1, Self.byteCount(ofClass: sizeClass)) else { return false }
+        memory.pointee.freeByteCount += Self.byteCount(ofClass: sizeClass)
+        head = start(head - 1).load(as: UInt32.self)
+      }
+    }
+    return true
+  }
+}
+
+/// Which blocks of a pool have been found to belong to something: a bit per 16 bytes.
+struct BlockClaims {
+  private var words: [UInt64]
+  private let unitCount: Int
+
+  init(_ pool: BlockPool) {
+    unitCount = pool.byteCount >> 4
+    words = [UInt64](repeating: 0, count: unitCount / 64 + 1)
+  }
+
+  /// Notes that a block for `byteCount` bytes belongs to something; false where it does not lie in the pool, or is something else's already.
+  mutating func claim(_ block: BlockPool.Block, _ byteCount: Int) -> Bool {
+    guard byteCount >= 0, byteCount <= unitCount * 16 else { return false }
+    let first = Int(block)
+    let end = first + BlockPool.blockByteCount(for: byteCount) >> 4
+    guard end <= unitCount else { return false }
+    for unit in first..<end {
+      guard words[unit >> 6] & 1 << UInt64(unit & 63) == 0 else { return false }
+      words[unit >> 6] |= 1 << UInt64(unit & 63)
+    }
+    return true
+  }
+
+  mutating func claim(_ text: TextReference) -> Bool {
+    text.offset % 16 == 0 && text.offset >> 4 < UInt64(UInt32.max) && claim(BlockPool.Block(text.offset >> 4), Int(text.byteCount))
   }
 }

@@ -109,74 +109,82 @@ struct KeyGeneration: ~Copyable {
 }
 
 extension KeyGeneration {
-  func save(to out: inout SnapshotWriter) {
-    out.write(UInt64(count))
-    out.write(UInt64(bitPattern: lastTime))
-    for index in 0..<capacity where !isFree(index) {
-      out.write(UnsafeRawBufferPointer(start: slot(index), count: Self.slotByteCount))
-    }
+  /// The slots as they are, free ones included, so that what stays in its place is the same block of a checkpoint.
+  func save(to out: SnapshotWriter) {
+    out.write(count)
+    out.write(lastTime)
+    out.writeSection(UnsafeRawBufferPointer(start: slots, count: byteCount))
   }
 
   /// Takes over what was saved; must be empty.
   mutating func load(from input: inout SnapshotReader) throws(SnapshotError) {
-    let savedCount = try input.count(of: Self.slotByteCount)
-    let savedLastTime = Int64(bitPattern: try input.word())
-    for _ in 0..<savedCount {
-      let hash = (try input.word(), try input.word())
-      guard hash.0 != 0 else { throw .damaged }
-      put(hash, Int64(bitPattern: try input.word()), at: find(hash))
-    }
-    guard count == savedCount, lastTime <= savedLastTime else { throw .damaged }
+    let savedCount = try input.integer(upTo: .max)
+    let savedLastTime = try input.number()
+    let saved = try input.section(of: Self.slotByteCount)
+    let savedCapacity = saved.count / Self.slotByteCount
+    guard savedCapacity >= Self.capacityMin, savedCapacity & (savedCapacity - 1) == 0, savedCount <= savedCapacity * 5 / 8,
+      savedLastTime == .min || Deduplicator.times.contains(savedLastTime)
+    else { throw .damaged }
+    slots.deallocate()
+    capacity = savedCapacity
+    slots = .allocate(byteCount: byteCount, alignment: 8)
+    slots.copyMemory(from: saved.baseAddress!, byteCount: byteCount)
     lastTime = savedLastTime
+    count = 0
+    for index in 0..<capacity where !isFree(index) {
+      guard time(index) <= savedLastTime, Deduplicator.times.contains(time(index)) else { throw .damaged }
+      count += 1
+    }
+    guard count == savedCount else { throw .damaged }
   }
 }
 
 extension Deduplicator {
-  private static let magic: UInt64 = 0x3150_5544_5352_4654  // "TFRSDUP1", little endian
-  private static let headerByteCount = 32
+  static let times = -Watermark.endOfTime...Watermark.endOfTime
 
-  /// Equal for settings whose states can be exchanged.
-  private var fingerprint: UInt64 {
-    let name = Array(settings.keyName.utf8).withUnsafeBufferPointer { bytes in
-      bytes.baseAddress.map { Hash.bytes($0, count: bytes.count) } ?? 0
-    }
-    return Hash.mix(Hash.mix(name, UInt64(bitPattern: settings.window)), UInt64(settings.keyCountMax))
+  /// Adds the whole state.
+  public func save(to out: SnapshotWriter) {
+    out.write(settings.keyName)
+    out.write(settings.window)
+    out.write(settings.keyCountMax)
+    out.write(streamTime)
+    older.save(to: out)
+    newer.save(to: out)
   }
 
-  /// Appends the whole state to `buffer`: `[ magic 8 | fingerprint 8 | body byteCount 8 | hash of the body 8 | body ]`.
-  public func save(to buffer: ByteBuffer) {
-    let start = buffer.count
-    buffer.reserve(Self.headerByteCount + 64 + keyCount * KeyGeneration.slotByteCount)
-    var out = SnapshotWriter(buffer: buffer)
-    out.write(Self.magic)
-    out.write(fingerprint)
-    out.write(0)
-    out.write(0)
-    out.write(UInt64(bitPattern: streamTime))
-    older.save(to: &out)
-    newer.save(to: &out)
-    let bodyStart = start + Self.headerByteCount
-    let header = UnsafeMutableRawPointer(buffer.base + start)
-    header.storeBytes(of: UInt64(buffer.count - bodyStart).littleEndian, toByteOffset: 16, as: UInt64.self)
-    let hash = Hash.bytes(buffer.base + bodyStart, count: buffer.count - bodyStart)
-    header.storeBytes(of: hash.littleEndian, toByteOffset: 24, as: UInt64.self)
-  }
-
-  /// Takes over a saved state; must not have seen a record yet.
-  public func load(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) {
-    var header = SnapshotReader(bytes)
-    guard try header.word() == Self.magic else { throw .damaged }
-    guard try header.word() == fingerprint else { throw .otherViews }
-    guard bytes.count >= Self.headerByteCount else { throw .damaged }
-    let bodyByteCount = try header.word()
-    let hash = try header.word()
-    let body = UnsafeRawBufferPointer(rebasing: bytes[Self.headerByteCount...])
-    guard bodyByteCount == UInt64(body.count), let start = body.baseAddress,
-      Hash.bytes(start.assumingMemoryBound(to: UInt8.self), count: body.count) == hash
-    else { throw .damaged }
-    var input = SnapshotReader(body)
-    streamTime = Int64(bitPattern: try input.word())
+  /// Takes over a saved state; must not have seen a record yet. Says how what it remembers falls short of what its settings promise, where they
+  /// have changed; nil where it does not.
+  public func load(from input: inout SnapshotReader) throws(SnapshotError) -> String? {
+    let keyName = try input.text()
+    let window = try input.number(in: 1...Watermark.endOfTime)
+    _ = try input.integer(upTo: .max)
+    streamTime = try input.number()
+    guard streamTime == .min || Self.times.contains(streamTime) else { throw .damaged }
     try older.load(from: &input)
     try newer.load(from: &input)
+    guard keyName == settings.keyName else {
+      older = KeyGeneration()
+      newer = KeyGeneration()
+      return "dedup goes by '\(settings.keyName)' instead of '\(keyName)' from here on: copies of records before are counted"
+    }
+    if settings.window > window {
+      return "dedup remembers more from here on: of records before, copies are found within the old window only"
+    }
+    return nil
+  }
+
+  /// Appends the whole state to `buffer`.
+  public func save(to buffer: ByteBuffer) {
+    let start = buffer.count
+    let out = SnapshotWriter()
+    save(to: out)
+    out.finish(to: buffer)
+    SnapshotWriter.seal(buffer, from: start)
+  }
+
+  /// Takes over what `save(to:)` has appended to a buffer.
+  public func load(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) {
+    var input = try SnapshotReader(bytes)
+    _ = try load(from: &input)
   }
 }

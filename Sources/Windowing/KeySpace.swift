@@ -27,14 +27,23 @@ final class KeySpace {
   /// Keeps the loads of `warm` from being optimised away.
   var warmth: UInt64 = 0
   /// The views of each drain, a bit each.
-  private let drainViews: UnsafeMutablePointer<UInt64>
+  let drainViews: UnsafeMutablePointer<UInt64>
   /// Per drain: entries of which rows must be written, each once (the entry's dirty word says for which views).
   var dirtyKeys: [ContiguousArray<UInt32>]
   /// Per drain: how many of `dirtyKeys` have been written already, while the rest waits for room.
   var drainedCounts: [Int]
   /// The stream time at which idle keys are next looked for; `Int64.max` where nothing has to be swept.
-  private(set) var sweepAt: Int64 = .max
-  private let eventTime: EventTime
+  var sweepAt: Int64 = .max
+  let eventTime: EventTime
+  /// Nil where any number of keys may come.
+  var budget: StateBudget?
+  /// The same, for loops.
+  private(set) var isBounded = false
+
+  func bound(by budget: StateBudget) {
+    self.budget = budget
+    isBounded = true
+  }
 
   init(_ plan: KeySpacePlan, eventTime: EventTime) {
     self.plan = plan
@@ -192,40 +201,5 @@ final class KeySpace {
       group.filterUnboundedPane { !freed.contains($0) }
     }
     scheduleSweep()
-  }
-}
-
-extension KeySpace {
-  func save(to out: inout SnapshotWriter) {
-    out.write(UInt64(bitPattern: sweepAt))
-    out.write(UInt64(dirtyKeys.count))
-    for drain in dirtyKeys.indices {
-      out.write(drainViews[drain])
-      out.write(ContiguousArray(dirtyKeys[drain][drainedCounts[drain]...]))
-    }
-    table.save(to: &out)
-    for group in groups { group.save(to: &out) }
-  }
-
-  func load(from input: inout SnapshotReader) throws(SnapshotError) {
-    sweepAt = Int64(bitPattern: try input.word())
-    eventTime.nextLeave = min(eventTime.nextLeave, sweepAt)
-    var saved: [(views: UInt64, keys: ContiguousArray<UInt32>)] = []
-    for _ in 0..<(try input.count(of: 16)) { saved.append((try input.word(), try input.entryNumbers())) }
-    try table.load(from: &input)
-    for drain in saved { try addWaiting(drain.keys, of: drain.views) }
-    for group in groups { try group.load(from: &input) }
-  }
-
-  /// Takes over the keys that waited in a saved drain. How views are divided into drains may be another now.
-  private func addWaiting(_ keys: ContiguousArray<UInt32>, of views: UInt64) throws(SnapshotError) {
-    guard keys.allSatisfy({ $0 < table.entryCount }) else { throw .damaged }
-    for drain in dirtyKeys.indices where drainViews[drain] & views != 0 {
-      let known = Set(dirtyKeys[drain])
-      for key in keys where !known.contains(key) {
-        let dirty = table.entry(key).load(fromByteOffset: 40, as: UInt64.self)
-        if dirty & drainViews[drain] != 0 { dirtyKeys[drain].append(key) }
-      }
-    }
   }
 }

@@ -277,28 +277,46 @@ struct KeyTable: ~Copyable {
   }
 }
 
+/// A table as a snapshot holds it, its texts in the pool of its key space.
+struct SavedTable {
+  var liveCount: Int
+  var freeHead: UInt32
+  var entries: UnsafeRawBufferPointer
+  var stride: Int
+  var entryCount: Int { entries.count / stride }
+
+  init(from input: inout SnapshotReader, groupCount: Int) throws(SnapshotError) {
+    stride = KeyTable.entryByteCount(groupCount: groupCount)
+    liveCount = try input.integer(upTo: Int(UInt32.max))
+    freeHead = UInt32(try input.integer(upTo: Int(UInt32.max)))
+    entries = try input.section(of: stride)
+    guard entries.count / stride < Int(UInt32.max) else { throw .damaged }
+  }
+}
+
 extension KeyTable {
-  /// Writes the live entries; see `SnapshotWriter`.
-  func save(to out: inout SnapshotWriter) {
-    out.write(UInt64(entryCount))
-    out.write(UInt64(liveCount))
+  /// Writes the entries, free ones included.
+  func save(to out: SnapshotWriter) {
+    out.write(liveCount)
     out.write(UInt64(freeHead))
-    out.write(UnsafeRawBufferPointer(start: entries, count: entryCount * stride))
-    text.save(to: &out)
+    out.writeSection(UnsafeRawBufferPointer(start: entries, count: entryCount * stride))
   }
 
-  /// Replaces the content by a saved one.
-  mutating func load(from input: inout SnapshotReader) throws(SnapshotError) {
-    let savedCount = try input.count(of: stride)
-    liveCount = try input.integer(upTo: savedCount)
-    freeHead = UInt32(try input.integer(upTo: savedCount))
+  /// Takes over the entries that `fill` writes: as many as were saved, and free where they were.
+  mutating func adopt(_ saved: SavedTable, _ fill: (UnsafeMutableRawPointer) -> Void) {
+    let savedCount = saved.entryCount
     entryCount = 0
-    growEntries(toHold: savedCount)
+    changeCapacity(to: max(Self.leastCapacity, savedCount))
     entryCount = savedCount
-    try input.read(into: UnsafeMutableRawBufferPointer(start: entries, count: savedCount * stride))
-    try text.load(from: &input)
-    var capacity = 512
-    while capacity < (savedCount + 1) * 2 { capacity *= 2 }
+    liveCount = saved.liveCount
+    freeHead = saved.freeHead
+    fill(entries)
+  }
+
+  /// Makes the index anew, once the entries are known to be sound.
+  mutating func makeIndex() {
+    var capacity = 2 * Self.leastCapacity
+    while capacity < (entryCount + 1) * 2 { capacity *= 2 }
     rebuildIndex(capacity: capacity)
   }
 }

@@ -316,38 +316,73 @@ final class PaneGroup {
   }
 }
 
-extension PaneGroup {
-  func save(to out: inout SnapshotWriter) {
-    out.write(UInt64(nodeCount))
-    out.write(UInt64(liveCount))
-    out.write(UInt64(freeHead))
-    out.write(UInt64(bitPattern: closedThrough))
-    for pane in leftThrough { out.write(UInt64(bitPattern: pane)) }
-    out.write(UnsafeRawBufferPointer(start: nodes, count: nodeCount * nodeByteCount))
-    out.write(UInt64(panes.count))
-    for pane in panes {
-      out.write(UInt64(bitPattern: pane.number))
-      out.write(pane.nodes)
+/// A group as a snapshot holds it.
+struct SavedGroup {
+  var layout: GroupLayout
+  var liveCount: Int
+  var freeHead: UInt32
+  var closedThrough: Int64
+  var leftThrough: [Int64]
+  var nodes: UnsafeRawBufferPointer
+  var panes: [PaneGroup.Pane]
+  var timers: TimerQueue
+  var nodeCount: Int { nodes.count / layout.nodeByteCount }
+
+  init(_ layout: GroupLayout, from input: inout SnapshotReader) throws(SnapshotError) {
+    self.layout = layout
+    liveCount = try input.integer(upTo: Int(UInt32.max))
+    freeHead = UInt32(try input.integer(upTo: Int(UInt32.max)))
+    closedThrough = try input.number()
+    leftThrough = []
+    for _ in layout.reaches { leftThrough.append(try input.number()) }
+    nodes = try input.section(of: layout.nodeByteCount)
+    guard nodes.count / layout.nodeByteCount < Int(UInt32.max) - 1 else { throw .damaged }
+    let lists = try input.section(of: 16)
+    let numbers = try input.numbers()
+    panes = []
+    var taken = 0
+    for offset in stride(from: 0, to: lists.count, by: 16) {
+      let number = Int64(littleEndian: lists.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+      let count = UInt64(littleEndian: lists.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
+      guard count <= UInt64(numbers.count - taken) else { throw .damaged }
+      panes.append(PaneGroup.Pane(number: number, nodes: ContiguousArray(numbers[taken..<taken + Int(count)])))
+      taken += Int(count)
     }
-    timers.save(to: &out)
+    guard taken == numbers.count else { throw .damaged }
+    timers = try TimerQueue(from: &input)
+  }
+}
+
+extension PaneGroup {
+  func save(to out: SnapshotWriter) {
+    out.write(liveCount)
+    out.write(UInt64(freeHead))
+    out.write(closedThrough)
+    for pane in leftThrough { out.write(pane) }
+    out.writeSection(UnsafeRawBufferPointer(start: nodes, count: nodeCount * nodeByteCount))
+    out.writeSection { bytes in
+      for pane in panes {
+        bytes.append(word: UInt64(bitPattern: pane.number))
+        bytes.append(word: UInt64(pane.nodes.count))
+      }
+    }
+    out.writeSection { bytes in for pane in panes { bytes.append(numbers: pane.nodes) } }
+    timers.save(to: out)
   }
 
-  func load(from input: inout SnapshotReader) throws(SnapshotError) {
+  /// Takes over a saved group whose nodes `fill` writes; a reach that the saved one did not have begins as if no pane had left it.
+  func adopt(_ saved: SavedGroup, _ fill: (UnsafeMutableRawPointer) -> Void) {
     nodeCount = 0
-    let savedCount = try input.count(of: nodeByteCount)
-    liveCount = try input.integer(upTo: savedCount)
-    freeHead = UInt32(try input.integer(upTo: savedCount))
-    closedThrough = Int64(bitPattern: try input.word())
-    for index in leftThrough.indices { leftThrough[index] = Int64(bitPattern: try input.word()) }
-    changeCapacity(to: max(Self.leastCapacity, savedCount))
-    nodeCount = savedCount
-    try input.read(into: UnsafeMutableRawBufferPointer(start: nodes, count: savedCount * nodeByteCount))
-    panes = []
-    for _ in 0..<(try input.count(of: 16)) {
-      let number = Int64(bitPattern: try input.word())
-      panes.append(Pane(number: number, nodes: try input.entryNumbers()))
+    changeCapacity(to: max(Self.leastCapacity, saved.nodeCount))
+    nodeCount = saved.nodeCount
+    liveCount = saved.liveCount
+    freeHead = saved.freeHead
+    closedThrough = saved.closedThrough
+    for (index, reach) in plan.reaches.enumerated() {
+      leftThrough[index] = saved.layout.reaches.firstIndex(of: reach.reach).map { saved.leftThrough[$0] } ?? .min
     }
-    try timers.load(from: &input)
-    updateDeadline()
+    panes = saved.panes
+    timers = saved.timers
+    fill(nodes)
   }
 }

@@ -66,21 +66,30 @@ struct TimerQueue {
 }
 
 extension TimerQueue {
-  func save(to out: inout SnapshotWriter) {
-    out.write(UInt64(heap.count))
-    for timer in heap {
-      out.write(UInt64(bitPattern: timer.due))
-      out.write(UInt64(timer.node))
+  func save(to out: SnapshotWriter) {
+    out.writeSection { bytes in
+      bytes.reserve(16 * heap.count)
+      for timer in heap {
+        bytes.append(word: UInt64(bitPattern: timer.due))
+        bytes.append(word: UInt64(timer.node))
+      }
     }
   }
 
-  mutating func load(from input: inout SnapshotReader) throws(SnapshotError) {
-    heap = []
-    let count = try input.count(of: 16)
-    heap.reserveCapacity(count)
-    for _ in 0..<count {
-      let due = Int64(bitPattern: try input.word())
-      heap.append(Timer(due: due, node: UInt32(try input.integer(upTo: Int(UInt32.max)))))
+  /// Takes over what was saved; throws where it is no heap.
+  init(from input: inout SnapshotReader) throws(SnapshotError) {
+    let bytes = try input.section(of: 16)
+    heap.reserveCapacity(bytes.count / 16)
+    for offset in Swift.stride(from: 0, to: bytes.count, by: 16) {
+      let due = Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+      let node = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
+      guard node < UInt64(UInt32.max), (-Watermark.endOfTime...Watermark.endOfTime).contains(due) else { throw .damaged }
+      let timer = Timer(due: due, node: UInt32(node))
+      if let parent = heap.isEmpty ? nil : heap[(heap.count - 1) / 2], timer < parent { throw .damaged }
+      heap.append(timer)
     }
   }
+
+  /// The nodes that timers name, one per timer.
+  var nodes: some Sequence<UInt32> { heap.lazy.map(\.node) }
 }

@@ -9,6 +9,8 @@ private struct FoldedRecord {
   var wanted: UInt64 = 0
   var accepted: UInt64 = 0
   var changed: UInt64 = 0
+  /// Views that have no room for its key.
+  var full: UInt64 = 0
   /// The key's entry; `UInt32.max` until it is looked up.
   var entryNumber = UInt32.max
 }
@@ -30,7 +32,7 @@ extension WindowEngine {
       }
     }
     if record.accepted != record.wanted {
-      countRefused(record.wanted & ~record.accepted, row: row, time: time, isKeyless: key.kind != .string, in: space)
+      countRefused(record.wanted & ~record.accepted, record.full, row: row, time: time, isKeyless: key.kind != .string, in: space)
     }
     guard record.accepted != 0 else { return }
     let entry = space.table.entry(record.entryNumber)
@@ -72,6 +74,7 @@ extension WindowEngine {
       guard marks != 0 else { return }
       record.wanted |= gated
       guard key.kind == .string else { return }
+      if isFull(space, key, hash, gated, &record) { return }
       guard let session = session(of: group, groupIndex, row, at: time, in: space, key, hash, &record.entryNumber) else { return }
       record.accepted |= gated
       node = session.node
@@ -83,6 +86,7 @@ extension WindowEngine {
       record.wanted |= gated
       guard key.kind == .string else { return }
       guard let pane = closingPane(of: group, at: time) else { return }
+      if isFull(space, key, hash, gated, &record) { return }
       record.accepted |= gated
       if record.entryNumber == .max { record.entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
       node = group.findOrInsert(
@@ -95,6 +99,7 @@ extension WindowEngine {
       let pane = group.pane(at: time)
       let inReach = group.isUnbounded ? views : viewsInReach(group, pane: pane, hits) & views
       guard inReach != 0 else { return }
+      if isFull(space, key, hash, inReach, &record) { return }
       record.accepted |= inReach
       if record.entryNumber == .max { record.entryNumber = space.table.findOrInsert(key.bytes, hash: hash) }
       let entry = space.table.entry(record.entryNumber)
@@ -102,6 +107,15 @@ extension WindowEngine {
       if group.isUnbounded, space.hasTimeToLive { clearIfOutlived(node, of: group, entry, at: time, in: space) }
     }
     record.changed |= fold(hits, of: row, time: time, into: node, of: group, in: space, columns) & shown
+  }
+
+  /// Whether the record's key is not there and has no room; notes the views that would have counted it.
+  @inline(__always)
+  private func isFull(_ space: KeySpace, _ key: ColumnValue, _ hash: UInt64, _ views: UInt64, _ record: inout FoldedRecord) -> Bool
+  {
+    guard space.isBounded, record.entryNumber == .max, space.isFull(for: key.bytes, hash: hash) else { return false }
+    record.full |= views
+    return true
   }
 
   /// All ones where a predicate holds, or there is none to hold.

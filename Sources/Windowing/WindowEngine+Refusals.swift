@@ -17,6 +17,8 @@ public struct Refusal: BitwiseCopyable, Sendable, Equatable {
     case overflow
     /// A set of distinct values outgrew its limit with this record, which counted.
     case limit
+    /// The record's key is not there, and there is no room for another.
+    case full
   }
 
   /// The row of the record in the batch that was being applied.
@@ -43,14 +45,18 @@ extension WindowEngine {
   /// Forgets the refusals, once they have been looked at.
   public func clearRefusals() { refusals.removeAll(keepingCapacity: true) }
 
-  /// Counts a record for each of `views` (a bit each) that wanted it and did not get it.
+  /// Counts a record for each of `views` (a bit each) that wanted it and did not get it; `full` are those that had no room for its key.
   @inline(never)
-  func countRefused(_ views: UInt64, row: Int, time: Int64, isKeyless: Bool, in space: KeySpace) {
+  func countRefused(_ views: UInt64, _ full: UInt64, row: Int, time: Int64, isKeyless: Bool, in space: KeySpace) {
     var rest = views
     while rest != 0 {
       let view = space.plan.views[rest.trailingZeroBitCount]
+      let isFull = full & rest & (0 &- rest) != 0
       rest &= rest &- 1
-      if isKeyless {
+      if isFull {
+        recordCounts.full[view.position] += 1
+        if recordCounts.full[view.position] == 1 { note(.full, row, view) }
+      } else if isKeyless {
         recordCounts.keyless[view.position] += 1
         if recordCounts.keyless[view.position] == 1 { note(.keyless, row, view) }
       } else {

@@ -37,6 +37,8 @@ public struct WindowCounts: Equatable, Sendable {
   public var late: [Int64]
   /// Per view: records without a key (missing, null, or neither text nor integer).
   public var keyless: [Int64]
+  /// Per view: records of keys that there was no room for.
+  public var full: [Int64]
   /// Values of a type that their aggregate does not take (the record itself counted).
   public var typeMismatches: Int64 = 0
   /// Sums that left the range of 64-bit integers or of doubles; they are null.
@@ -51,6 +53,7 @@ public struct WindowCounts: Equatable, Sendable {
   init(viewCount: Int) {
     late = [Int64](repeating: 0, count: viewCount)
     keyless = late
+    full = late
     typeMismatchesOfView = late
     overflowsOfView = late
     limitsOfView = late
@@ -103,10 +106,11 @@ public final class WindowEngine {
   ///   - emitEvery: Per view, emit changed values whenever the stream time passes a multiple of this many ms; empty leaves it to `drainChanges`.
   ///   - tracksTimes: Keep the event time of every folded record in `foldedTimes`, for latency accounting.
   ///   - keepsLateRecords: Keep every late record in `refusals`, for passing it on.
+  ///   - limits: Refuse keys that would be more than this.
   ///   - hasSeveralInputs: The partition is fed from several others: the owner says through which time all of them have come.
   public init(
     _ plan: WindowPlan, emitEvery: [Int64] = [], tracksTimes: Bool = false, keepsLateRecords: Bool = false,
-    hasSeveralInputs: Bool = false
+    hasSeveralInputs: Bool = false, limits: StateLimits? = nil
   ) {
     self.plan = plan
     self.emitEvery = emitEvery
@@ -122,6 +126,10 @@ public final class WindowEngine {
     scratch = KeyScratch(spaceCount: keySpaces.count)
     let valueCounts = plan.keySpaces.map { $0.views.reduce(0) { $0 + $1.aggregates.count } }
     keyValues = .allocate(capacity: max(1, valueCounts.max() ?? 0))
+    if let limits {
+      let budget = StateBudget(limits, of: self)
+      for space in keySpaces { space.bound(by: budget) }
+    }
   }
 
   deinit {

@@ -159,18 +159,27 @@ struct KeySpacePlan: Sendable {
 /// The compiled form of all views over one source.
 public struct WindowPlan: Sendable {
   /// How many accumulators a group may hold: a record's hits are the bits of a word.
-  static let accumulatorsPerGroup = 64
+  public static let accumulatorsPerGroup = 64
   /// How many views a key space may hold: a key's dirty marks are the bits of a word.
   public static let viewsPerKeySpace = 64
 
   let keySpaces: [KeySpacePlan]
   let viewCount: Int
   let lateness: Int64
-  /// Equal for equal views and lateness, in any process: tells whether a snapshot is of these views.
-  let fingerprint: UInt64
+  /// What a snapshot says it is the state of: a view each, and what all of them depend on.
+  public let descriptions: [ViewDescription]
+  let sourceProperties: [ViewDescription.Property]
 
-  /// Compiles `views`. Those of one key share state, up to `viewsPerKeySpace` of them. `meaning` says what columns and predicates stand for.
-  public init(views: [ViewSpecification], lateness: Int64, meaning: String = "") {
+  /// Compiles `views`. Those of one key share state, up to `viewsPerKeySpace` of them.
+  ///
+  /// - Parameters:
+  ///   - descriptions: One per view, with different names; nil describes them by their numbers.
+  ///   - sourceProperties: How event times are read; `lateness` may be among them, for messages.
+  public init(
+    views: [ViewSpecification], lateness: Int64, descriptions: [ViewDescription]? = nil,
+    sourceProperties: [ViewDescription.Property] = []
+  ) {
+    precondition(descriptions.map { $0.count == views.count } ?? true, "every view has a description")
     var spaces: [KeySpacePlan] = []
     for (position, view) in views.enumerated() {
       let found = spaces.firstIndex { $0.keyColumn == view.keyColumn && $0.views.count < Self.viewsPerKeySpace }
@@ -184,7 +193,8 @@ public struct WindowPlan: Sendable {
     keySpaces = spaces
     viewCount = views.count
     self.lateness = lateness
-    fingerprint = Fingerprint.of(views, lateness: lateness, meaning: meaning)
+    self.descriptions = descriptions ?? views.enumerated().map { ViewDescription($1, position: $0) }
+    self.sourceProperties = sourceProperties
   }
 }
 

@@ -7,7 +7,7 @@ import LocalTransport
 import Records
 import Testing
 
-private func temporaryPath() -> String {
+func temporaryPath() -> String {
   FileManager.default.temporaryDirectory.appendingPathComponent("freshet-\(UUID().uuidString)").path
 }
 
@@ -180,20 +180,5 @@ private func readAll(_ source: LineSource) throws -> [Line] {
 
         """#)
     for line in written.split(separator: "\n") { _ = try JSONSerialization.jsonObject(with: Data(line.utf8)) }
-  }
-}
-
-@Suite struct `Checkpoints in a directory` {
-  @Test func `the last one saved is the one loaded`() throws {
-    let folder = temporaryPath()
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let store = try DirectoryCheckpointStore(directory: folder, prefix: "p-topic")
-    #expect(try store.load(3) == nil)
-    for text in ["first", "second, longer than the first", "3"] {
-      try Data(text.utf8).withUnsafeBytes { try store.save($0, of: 3, under: nil) }
-      #expect(try store.load(3)?.string == text)
-    }
-    #expect(try DirectoryCheckpointStore(directory: folder, prefix: "p-topic").load(3)?.string == "3")
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["p-topic-3.checkpoint"])
   }
 }

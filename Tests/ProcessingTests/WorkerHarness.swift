@@ -196,7 +196,7 @@ struct WorkerRun {
 @discardableResult
 func runWorker(
   _ pipeline: PipelineDefinition, _ source: ScriptedSource, clock: ManualClock = ManualClock(),
-  checkpoints: MemoryCheckpoints? = nil, sideOutputs: SideOutputs = SideOutputs(),
+  checkpoints: MemoryCheckpoints? = nil, checkpointStore: (any CheckpointStore)? = nil, sideOutputs: SideOutputs = SideOutputs(),
   settings: WorkerSettings = WorkerSettings(), store: MemoryStore? = nil
 ) throws -> WorkerRun {
   let store = store ?? MemoryStore(pipeline)
@@ -205,7 +205,8 @@ func runWorker(
   let polls = Mutex(0)
   nonisolated(unsafe) let script = source
   let worker = Worker(
-    plan: try ProcessingPlan(pipeline, source: 0), source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs,
+    plan: try ProcessingPlan(pipeline, source: 0), source: source, store: store, checkpoints: checkpointStore ?? checkpoints,
+    sideOutputs: sideOutputs,
     clock: clock,
     settings: settings,
     status: status, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },

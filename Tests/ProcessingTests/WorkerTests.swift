@@ -175,30 +175,6 @@ private func event(_ time: Int64, _ key: String, _ value: Int = 1) -> String { #
     #expect(error?.message.contains("went back from offset 10 to 3") == true)
   }
 
-  @Test func `a checkpoint of other views is refused by name`() throws {
-    let checkpoints = MemoryCheckpoints()
-    let steps: [ScriptedSource.Step] = [.result(.assigned([0])), .records([(0, 0, "a", event(1000, "a"))]), .result(.idle)]
-    try runWorker(pipeline([view("v", .change, lastMinute)]), ScriptedSource(steps, isBounded: false), checkpoints: checkpoints)
-    #expect(checkpoints.saved.count == 1)
-    let changed = pipeline([view("v", .change, countPerTen)])
-    let error = #expect(throws: Failure.self) {
-      try runWorker(changed, ScriptedSource(steps, isBounded: false), checkpoints: checkpoints)
-    }
-    #expect(error?.message.contains("was made by other views") == true)
-    let condition = pipeline([
-      view("v", .change, [feature("n", .count, where: "v > 5", window: .sliding(size: 60_000, hop: 10_000)), lastMinute[1]])
-    ])
-    let other = pipeline([
-      view("v", .change, [feature("n", .count, where: "v > 6", window: .sliding(size: 60_000, hop: 10_000)), lastMinute[1]])
-    ])
-    let mine = MemoryCheckpoints()
-    try runWorker(condition, ScriptedSource(steps, isBounded: false), checkpoints: mine)
-    #expect(throws: Failure.self) { try runWorker(other, ScriptedSource(steps, isBounded: false), checkpoints: mine) }
-    var settings = WorkerSettings()
-    settings.ignoresCheckpoints = true
-    try runWorker(changed, ScriptedSource(steps, isBounded: false), checkpoints: checkpoints, settings: settings)
-  }
-
   @Test(arguments: [
     (EventTimeSettings(path: FieldPath(["ts"]), format: .epochSeconds), "1700000000.001", 1_700_000_000_001 as Int64),
     (EventTimeSettings(path: FieldPath(["ts"]), format: .epochSeconds), "1700000000", 1_700_000_000_000),

@@ -254,7 +254,7 @@ import Testing
     let reader = RedisReader(connection)
     #expect(try reader.hash("\(redis.prefix):short:u1")["n"] == "2")
     #expect(try reader.keys(matching: "\(redis.prefix):*").count == 1001)
-    let checkpoints = RedisCheckpointStore(connection, prefix: redis.prefix, pipeline: "shop", topic: "clicks.c")
+    let checkpoints = try RedisCheckpointStore(connection, prefix: redis.prefix, pipeline: "shop", topic: "clicks.c")
     try [UInt8](repeating: 7, count: 100).withUnsafeBytes { try checkpoints.save($0, of: 0, under: nil) }
     #expect(try checkpoints.load(0)?.bytes.count == 100)
     let box = RedisInquiryBox(connection, prefix: redis.prefix, pipeline: "shop")

@@ -108,7 +108,7 @@ final class History {
       try connect(), prefix: Scenario.prefix,
       views: scenario.pipeline.views.map { StoredView($0, entities: scenario.pipeline.entities) }, fences: Watcher.fenceKeys,
       clock: process.clock, callRowLimit: scenario.callRowLimit)
-    let checkpoints = RedisCheckpointStore(
+    let checkpoints = try RedisCheckpointStore(
       try connect(), prefix: Scenario.prefix, pipeline: Scenario.name, topic: Scenario.topic)
     let source = SimulatedSource(broker, process)
     var settings = WorkerSettings()

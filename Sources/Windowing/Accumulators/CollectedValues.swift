@@ -145,3 +145,20 @@ struct CollectedValues: BitwiseCopyable {
     state.storeBytes(of: UInt16(head), toByteOffset: 6, as: UInt16.self)
   }
 }
+
+extension CollectedValues {
+  /// See `Accumulator.isSound`.
+  func isSound(_ state: UnsafeRawPointer, _ pool: BlockPool, _ claims: inout BlockClaims) -> Bool {
+    let count = Self.count(state)
+    guard let kind = StateKind.checked(state, at: Self.kindOffset) else { return false }
+    if count == 0 { return kind == .missing || kind == .null }
+    guard kind == .composite, count <= limit, Self.head(state) < capacity(count), count == limit || Self.head(state) == 0,
+      claims.claim(Self.block(state), 24 * capacity(count))
+    else { return false }
+    for index in 0..<count {
+      let entry = entry(index, state, pool)
+      guard entry.tag <= 0xff, entry.value.isSound(&claims) else { return false }
+    }
+    return true
+  }
+}

@@ -181,3 +181,24 @@ enum ExtremeText {
     StateKind.store(.string, state, at: kindOffset)
   }
 }
+
+extension ExtremeNumber {
+  /// See `Accumulator.isSound`.
+  static func isSound(_ state: UnsafeRawPointer) -> Bool {
+    guard let kind = StateKind.checked(state, at: kindOffset), [.missing, .null, .integer, .double].contains(kind) else {
+      return false
+    }
+    return StateKind.isFinite(kind, state.load(as: UInt64.self))
+  }
+}
+
+extension ExtremeText {
+  /// See `Accumulator.isSound`.
+  static func isSound(_ state: UnsafeRawPointer, _ claims: inout BlockClaims) -> Bool {
+    switch StateKind.checked(state, at: kindOffset) {
+    case .missing, .null: true
+    case .string: claims.claim(reference(state))
+    default: false
+    }
+  }
+}

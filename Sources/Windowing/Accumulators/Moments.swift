@@ -68,3 +68,12 @@ enum Moments {
     StateKind.store(.double, state, at: kindOffset)
   }
 }
+
+extension Moments {
+  /// See `Accumulator.isSound`.
+  static func isSound(_ state: UnsafeRawPointer) -> Bool {
+    guard let kind = StateKind.checked(state, at: kindOffset), [.missing, .null, .double].contains(kind) else { return false }
+    return (kind == .double ? 1 : 0)...(kind == .double ? StateKind.countMax : 0)
+      ~= state.load(fromByteOffset: countOffset, as: Int64.self)
+  }
+}

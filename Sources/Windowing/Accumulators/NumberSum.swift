@@ -215,3 +215,13 @@ enum NumberSum {
     kind == .integer ? Double(Int64(bitPattern: bits)) : Double(bitPattern: bits)
   }
 }
+
+extension NumberSum {
+  /// See `Accumulator.isSound`.
+  static func isSound(_ state: UnsafeRawPointer, counting: Bool) -> Bool {
+    guard let kind = StateKind.checked(state, at: kindOffset), kind != .bool, kind != .string else { return false }
+    let counts = 0...StateKind.countMax
+    if kind == .integer, !counts.contains(state.load(fromByteOffset: correctionOffset, as: Int64.self)) { return false }
+    return !counting || counts.contains(state.load(fromByteOffset: countOffset, as: Int64.self))
+  }
+}

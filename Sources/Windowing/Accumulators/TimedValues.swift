@@ -98,3 +98,20 @@ enum TimeSpan {
     return true
   }
 }
+
+extension TimedValue {
+  /// See `Accumulator.isSound`.
+  static func isSound(_ state: UnsafeRawPointer, _ claims: inout BlockClaims) -> Bool {
+    guard let kind = StateKind.checked(state, at: kindOffset) else { return false }
+    if holdsText(kind) { return claims.claim(reference(state)) }
+    return StateKind.isFinite(kind, state.load(fromByteOffset: 8, as: UInt64.self))
+  }
+}
+
+extension TimeSpan {
+  /// See `Accumulator.isSound`.
+  static func isSound(_ state: UnsafeRawPointer) -> Bool {
+    let (least, greatest) = (state.load(as: UInt64.self), state.load(fromByteOffset: 8, as: UInt64.self))
+    return least == 0 ? greatest == 0 : greatest >= least && greatest - least <= UInt64(Int64.max)
+  }
+}

@@ -176,3 +176,18 @@ struct DistinctSet: BitwiseCopyable {
     state.storeBytes(of: UInt32(count), toByteOffset: countOffset, as: UInt32.self)
   }
 }
+
+extension DistinctSet {
+  /// See `Accumulator.isSound`.
+  func isSound(_ state: UnsafeRawPointer, _ pool: BlockPool, _ claims: inout BlockClaims) -> Bool {
+    let count = Self.count(state)
+    if count == 0 || count == 1 || count == Self.overflown { return true }
+    let capacity = Self.capacity(min(count, limit))
+    guard count <= limit, claims.claim(Self.block(state), 16 * capacity) else { return false }
+    guard count > Self.linearCount else { return true }
+    let cells = Self.cells(state, pool)
+    var used = 0
+    for index in 0..<capacity where !Self.isFree(cells[index]) { used += 1 }
+    return used == count
+  }
+}

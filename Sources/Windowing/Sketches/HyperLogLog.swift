@@ -283,3 +283,35 @@ struct HyperLogLog: BitwiseCopyable {
     state.storeBytes(of: UInt16(count), toByteOffset: Self.countOffset, as: UInt16.self)
   }
 }
+
+extension HyperLogLog {
+  /// See `Accumulator.isSound`.
+  func isSound(_ state: UnsafeRawPointer, _ pool: BlockPool, _ claims: inout BlockClaims) -> Bool {
+    func isEntry(_ entry: UInt32) -> Bool { 1...UInt32(64 - Self.indexBits + 1) ~= entry & 63 }
+    switch state.load(fromByteOffset: Self.formOffset, as: UInt8.self) {
+    case Form.inPlace:
+      let (first, second) = (state.load(as: UInt32.self), state.load(fromByteOffset: 4, as: UInt32.self))
+      return (first == 0 || isEntry(first)) && (second == 0 || first != 0 && isEntry(second))
+    case Form.sparse:
+      let count = count(state)
+      guard count > 0, count <= entryCountMax, claims.claim(block(state), 4 * Self.capacity(count)) else { return false }
+      let cells = pool.start(block(state))
+      var used = 0
+      for index in 0..<Self.capacity(count) {
+        let entry = (cells + 4 * index).load(as: UInt32.self)
+        if entry == 0 { continue }
+        // Up to a few, entries stand one after another.
+        guard isEntry(entry), count > Self.linearCount || index < count else { return false }
+        used += 1
+      }
+      return used == count
+    case Form.dense:
+      guard claims.claim(block(state), registerCount) else { return false }
+      let registers = pool.start(block(state)).assumingMemoryBound(to: UInt8.self)
+      var highest: UInt8 = 0
+      for index in 0..<registerCount { highest = max(highest, registers[index]) }
+      return Int(highest) <= 64 - precision + 1
+    default: return false
+    }
+  }
+}

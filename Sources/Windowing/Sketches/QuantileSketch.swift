@@ -355,3 +355,30 @@ struct QuantileSketch: BitwiseCopyable {
     pool.start(block(state)).assumingMemoryBound(to: UInt64.self)
   }
 }
+
+extension QuantileSketch {
+  /// Buckets have 21 bits: after as many collapses there is one left.
+  private static let levelMax = 21
+
+  /// See `Accumulator.isSound`.
+  func isSound(_ state: UnsafeRawPointer, _ pool: BlockPool, _ claims: inout BlockClaims) -> Bool {
+    let (count, form) = (Self.count(state), Self.form(state))
+    guard let kind = StateKind.checked(state, at: Self.kindOffset) else { return false }
+    guard kind == .double else { return (kind == .missing || kind == .null) && count == 0 && form == 0 }
+    switch form {
+    case 0: return count == 1 && state.load(as: Double.self).isFinite
+    case 1:
+      guard 2...Self.listCountMax ~= count, claims.claim(Self.block(state), 8 * count) else { return false }
+      let values = pool.start(Self.block(state)).assumingMemoryBound(to: Double.self)
+      return (0..<count).allSatisfy { values[$0].isFinite }
+    default:
+      guard form - 2 <= Self.levelMax, 1...cellCountMax ~= count, claims.claim(Self.block(state), 8 * count) else { return false }
+      let cells = Self.cells(state, pool)
+      for index in 0..<count {
+        if cells[index] & Self.countMask == 0 { return false }
+        if index > 0, Self.bucket(cells[index - 1]) >= Self.bucket(cells[index]) { return false }
+      }
+      return true
+    }
+  }
+}

@@ -292,3 +292,20 @@ struct TopValues: BitwiseCopyable {
   private static func isCut(_ state: UnsafeRawPointer) -> Bool { state.load(fromByteOffset: flagOffset, as: UInt8.self) != 0 }
   private static func setCut(_ state: UnsafeMutableRawPointer) { state.storeBytes(of: 1, toByteOffset: flagOffset, as: UInt8.self) }
 }
+
+extension TopValues {
+  /// See `Accumulator.isSound`.
+  func isSound(_ state: UnsafeRawPointer, _ pool: BlockPool, _ claims: inout BlockClaims) -> Bool {
+    let used = Self.used(state)
+    guard let kind = StateKind.checked(state, at: Self.kindOffset) else { return false }
+    if used == 0 { return kind == .missing || kind == .null }
+    guard kind == .composite, used <= capacity, claims.claim(Self.block(state), 24 * Self.cellCount(used)) else { return false }
+    let cells = Self.cells(state, pool)
+    var found = 0
+    for index in 0..<(used <= Self.listCount ? used : Self.cellCount(used)) where cells[index].countAndTag != 0 {
+      guard 1...UInt64(StateKind.countMax) ~= cells[index].count, cells[index].value.isSound(&claims) else { return false }
+      found += 1
+    }
+    return found == used
+  }
+}

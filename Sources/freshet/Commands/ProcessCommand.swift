@@ -57,6 +57,11 @@ struct ProcessCommand: ParsableCommand {
   @Option(name: .customShort("X"), help: "A librdkafka property, as key=value; may be given several times.")
   var kafkaProperties: [String] = []
 
+  @Option(
+    name: .customLong("reset"),
+    help: "Start this view anew from where its checkpoint ends, as one that has changed has to; may be given several times.")
+  var reset: [String] = []
+
   @Flag(help: "Compute everything anew: empty windows, from where the input (or auto.offset.reset) begins.")
   var ignoreCheckpoints = false
 
@@ -68,6 +73,7 @@ struct ProcessCommand: ParsableCommand {
     var settings = WorkerSettings()
     settings.untilIdleMilliseconds = try given(untilIdle, "until-idle").map { try Arguments.duration($0, "--until-idle") }
     settings.ignoresCheckpoints = ignoreCheckpoints
+    settings.resetViews = Set(reset)
     let workersText = given(workers.map(String.init), "workers") ?? "1"
     guard let workers = Int(workersText), (1...256).contains(workers) else {
       throw Failure(.usage, "--workers: expected 1 to 256, found '\(workersText)'")
@@ -76,6 +82,7 @@ struct ProcessCommand: ParsableCommand {
     let drainTimeout = try service.drainTimeout(of: "process")
     settings.drainMilliseconds = drainTimeout
     let definition = try PipelineReader.load(path: pipeline) { Terminal.print(toError: $0.description) }
+    try checkReset(definition)
     let run = ProcessingRun(
       pipeline: definition,
       endpoints: try ProcessingEndpoints(
@@ -109,6 +116,17 @@ struct ProcessCommand: ParsableCommand {
   }
 
   private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "process") }
+
+  private func checkReset(_ definition: PipelineDefinition) throws(Failure) {
+    let known = definition.views.map(\.name)
+    for name in reset where !known.contains(name) {
+      let hint = Suggestion.hint(for: name, among: known)
+      throw Failure(
+        .usage,
+        "--reset: pipeline '\(definition.name)' has no view '\(name)'"
+          + (hint.isEmpty ? "; it has \(known.map { "'\($0)'" }.joined(separator: ", "))" : hint))
+    }
+  }
 
   private func viewNames(of definition: PipelineDefinition) throws(Failure) -> Set<String>? {
     guard !views.isEmpty else { return nil }

@@ -185,7 +185,7 @@ struct ProcessingEndpoints: Sendable {
       let fileName = topic.replacing("%", with: "%25").replacing("/", with: "%2F")
       return try DirectoryCheckpointStore(directory: path, prefix: "\(pipeline.name).\(fileName)")
     case (.redis, .redis(let address, let prefix)):
-      return RedisCheckpointStore(try connect(address), prefix: prefix, pipeline: pipeline.name, topic: topic)
+      return try RedisCheckpointStore(try connect(address), prefix: prefix, pipeline: pipeline.name, topic: topic)
     case (.redis, _), (.nowhere, _): return nil
     }
   }

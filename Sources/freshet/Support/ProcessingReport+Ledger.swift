@@ -58,11 +58,16 @@ extension ProcessingReport {
       ("seconds", "\((elapsed * 1000).rounded() / 1000)"), ("rows", "\(counts.rowsWritten)"),
       ("window_rows", "\(counts.windowRowsWritten)"), ("checkpoints", "\(counts.checkpoints)"),
       ("repartitioned", "\(counts.recordsSentOn)"), ("sent_twice", "\(counts.recordsSentTwice)"),
+      ("checkpoint_state_bytes", "\(counts.checkpointStateByteCount)"),
+      ("checkpoint_written_bytes", "\(counts.checkpointWrittenByteCount)"),
+      ("checkpoint_seconds", "\(Double(counts.checkpointNanoseconds / 1_000_000) / 1000)"),
+      ("checkpoint_pause_seconds", "\(Double(counts.checkpointPauseNanoseconds / 1_000_000) / 1000)"),
       ("missing_offsets", "\(counts.missingOffsets)"), ("late_records_written", "\(counts.lateRecordsWritten)"),
       ("dead_letters_written", "\(counts.deadLettersWritten)"), ("recoveries", "\(counts.recoveries)"),
       ("replayed_records", "\(counts.replayedRecords)"), ("refused_flushes", "\(counts.refusedFlushes)"),
       ("outages", "\(counts.outages)"), ("seconds_without_store", "\(Double(counts.withoutStoreMilliseconds) / 1000)"),
     ]
+    fields.append(("restored", "[\(counts.restoreNotes.map { JSONText.quoted($0) }.joined(separator: ","))]"))
     fields.append(("totals", object(LedgerReason.all.map { ($0.code, "\(counts.ledger.count(of: $0))") })))
     let tallies = counts.ledger.sorted.map { key, tally in
       var parts = [("reason", JSONText.quoted(key.reason.code)), ("source", JSONText.quoted(pipeline.sources[key.source].name))]

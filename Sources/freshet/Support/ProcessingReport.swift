@@ -53,6 +53,13 @@ enum ProcessingReport {
       let seconds = Quantities.seconds(UInt64(counts.withoutStoreMilliseconds) * 1_000_000)
       lines.append("  the store did not answer \(counts.outages == 1 ? "once" : "\(counts.outages) times"), for \(seconds) in all")
     }
+    lines += counts.restoreNotes.map { "  \($0)" }
+    if counts.checkpointStateByteCount > 0 {
+      lines.append(
+        "  \(counts.checkpoints) checkpoints of \(Quantities.bytes(Double(counts.checkpointStateByteCount))) of state wrote "
+          + "\(Quantities.bytes(Double(counts.checkpointWrittenByteCount))) in \(Quantities.seconds(counts.checkpointNanoseconds)), of which "
+          + "workers stood still for \(Quantities.seconds(counts.checkpointPauseNanoseconds))")
+    }
     if counts.lateRecordsWritten > 0 { lines.append("  \(counts.lateRecordsWritten) late records went to their side output") }
     if counts.deadLettersWritten > 0 { lines.append("  \(counts.deadLettersWritten) records went to the dead letters") }
     return lines.joined(separator: "\n")

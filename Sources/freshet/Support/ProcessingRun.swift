@@ -122,6 +122,7 @@ final class ProcessingRun: Sendable {
       settings.started = StartedPartitions()
       settings.registry = try endpoints.registry(for: pipeline.sources[source])
       settings.checkpointEveryMilliseconds = pipeline.checkpoint.everyMilliseconds
+      settings.savesInBackground = true
       // Members of a group must not share an identity.
       let numbers = (0..<workerCount).map { used.count * workerCount > 1 ? memberCount + $0 : nil }
       memberCount += workerCount
