@@ -60,6 +60,7 @@ final class History {
     saveNow()
     world.after(plan.end) { [self] in awaitCatchingUp(since: world.now) }
     world.run()
+    redis.forgetConnections()
     if world.violations.isEmpty { compare() }
     return world.violations
   }

@@ -42,6 +42,9 @@ final class SimulatedRedis {
     return connection
   }
 
+  /// Connections know Redis, and Redis them.
+  func forgetConnections() { connections.removeAll() }
+
   /// Executes one command for a connection, and sends the reply back.
   func execute(_ command: [[UInt8]], for connection: SimulatedConnection) {
     commandCount += 1

@@ -13,7 +13,7 @@ func report(_ seed: UInt64, quirk: Quirk? = nil, lastSteps: Int = 50) throws -> 
   let violations = history.run()
   let steps = history.world.journal.suffix(lastSteps)
   return """
-    seed \(seed): \(violations.isEmpty ? "right the second time: it is not deterministic" : violations.joined(separator: "\n  "))
+    seed \(seed): \(violations.isEmpty ? "nothing wrong" : violations.joined(separator: "\n  "))
     \(steps.joined(separator: "\n"))
     The whole history: FRESHET_SIMULATION_SEED=\(seed) swift test --skip-build --filter SimulationTests
     """

@@ -100,6 +100,10 @@ final class World: @unchecked Sendable {
       driver.wait()
     }
     for process in processes { process.join() }
+    // What was still to come refers to everything there is, and so does what processes know of themselves.
+    queue.removeAll()
+    for process in processes { process.idleLog = { _ in [] } }
+    processes.removeAll()
   }
 
   /// Ends the history after what happens now.
