@@ -57,6 +57,18 @@ struct Breakage: Sendable, CustomTestStringConvertible {
     Breakage(
       name: "a claim does not say how idle time moved event time", changes: [(FenceScripts.claim, "f[7] or ''", "''")],
       needsIdleTime: true),
+    Breakage(
+      name: "a claim does not say how far rows have come", changes: [(FenceScripts.claim, "f[5] or ''", "f[4] or ''")]),
+    Breakage(
+      name: "a restored Redis is not told from the one before",
+      changes: [
+        (FenceScripts.write, "if f[1] ~= ARGV[1] or step < tonumber(ARGV[2]) then", "if false then"),
+        (
+          FenceScripts.reclaim,
+          "if generation < tonumber(ARGV[2]) or (f[2] == ARGV[1] and tonumber(step) < tonumber(ARGV[3])) then",
+          "if false then"
+        ),
+      ]),
   ]
 }
 

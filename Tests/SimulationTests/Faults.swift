@@ -50,7 +50,8 @@ extension Fault {
   fileprivate var probability: Double {
     switch self {
     // Not before saving a checkpoint looks at the fence: one that is saved into a Redis that has gone back is refused when it is loaded.
-    case .redisEmptied, .redisRestored: 0
+    case .redisEmptied: 0.06
+    case .redisRestored: 0.15
     case .redisFull, .redisReadOnly: 0.15
     case .crash, .stop, .loseCommands, .breakConnections: 0.4
     default: 0.25
