@@ -5,8 +5,8 @@ import Records
 
 /// Keeps one snapshot of state per partition, so that a later owner of the partition goes on where this one was.
 public protocol CheckpointStore: AnyObject {
-  /// Replaces the partition's snapshot; on return it survives a crash of this process. One who no longer holds the fence is refused by a
-  /// `CheckpointOvertaken`.
+  /// Replaces the partition's snapshot; on return it survives a crash of this process. One who no longer holds the fence, or whose
+  /// rows of `fence.step` the store has lost, is refused by a `CheckpointOvertaken`.
   func save(_ snapshot: UnsafeRawBufferPointer, of partition: PartitionIndex, under fence: Fence?) throws
 
   /// The last snapshot saved, or nil where there is none.
@@ -37,9 +37,12 @@ public struct CheckpointCost: Equatable, Sendable {
   }
 }
 
-/// Another has claimed the partition since: what this owner holds of it is of no use any more.
+/// Another has claimed the partition since, or the store no longer has the rows that the state rests on: what this owner holds of it is of no
+/// use any more.
 public struct CheckpointOvertaken: Error, Equatable {
-  public var partition: PartitionIndex
+  public var refusal: FenceRefusal
 
-  public init(partition: PartitionIndex) { self.partition = partition }
+  public init(partition: PartitionIndex, reason: FenceRefusal.Reason = .overtaken(by: "another")) {
+    refusal = FenceRefusal(partition: partition, reason: reason)
+  }
 }

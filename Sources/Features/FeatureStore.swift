@@ -30,6 +30,9 @@ public protocol FeatureStore: AnyObject {
   /// back, once. The generation stays.
   func startAfresh(_ partition: PartitionIndex, as owner: FenceOwner) throws
 
+  /// How many flushes of a claimed partition the store has finished and confirmed: the fence's `step`; nil where it does not count them.
+  func confirmedStep(of partition: PartitionIndex) -> Int64?
+
   /// Forgets a partition that is no longer ours.
   func release(_ partition: PartitionIndex)
 
@@ -41,6 +44,7 @@ extension FeatureStore {
   public func claim(_ partition: PartitionIndex, as owner: FenceOwner) throws -> Fence? { nil }
   public func startAfresh(_ partition: PartitionIndex, as owner: FenceOwner) throws {}
   public func release(_ partition: PartitionIndex) {}
+  public func confirmedStep(of partition: PartitionIndex) -> Int64? { nil }
 
   /// Writes rows whatever the fences say, where none was claimed.
   public func write(_ rows: FeatureRowBatch) throws { _ = try write(rows, at: []) }
@@ -67,6 +71,8 @@ public struct FenceOwner: Equatable, Sendable {
 public struct Fence: Equatable, Sendable {
   /// Grows with every claim, and whenever the owner's connection had to be made anew; a step under an older one is refused.
   public var generation: Int64
+  /// How many flushes were finished. A store that was restored from an older state is told by it even where the offsets are the same.
+  public var step: Int64
   public var owner: FenceOwner
   /// Rows of closed windows that follow from records before this offset have all been written; nil where nothing was ever flushed.
   public var nextOffset: Offset?
@@ -82,10 +88,12 @@ public struct Fence: Equatable, Sendable {
   public var partitionCount: Int?
 
   public init(
-    generation: Int64, owner: FenceOwner, nextOffset: Offset? = nil, flushingTo: Offset? = nil, watermark: Int64? = nil,
+    generation: Int64, step: Int64 = 0, owner: FenceOwner, nextOffset: Offset? = nil, flushingTo: Offset? = nil,
+    watermark: Int64? = nil,
     idleAdvances: [IdleAdvance] = [], previousOwner: String? = nil, partitionCount: Int? = nil
   ) {
     self.generation = generation
+    self.step = step
     self.owner = owner
     self.nextOffset = nextOffset
     self.flushingTo = flushingTo

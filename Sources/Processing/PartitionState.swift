@@ -23,6 +23,8 @@ final class PartitionState {
   var writtenOffset: Offset?
   /// The offset that the last checkpoint covers.
   var savedOffset: Offset?
+  /// The fence's step when it was saved: the rows that it rests on.
+  var savedStep: Int64 = 0
   /// The stream time that it covers; with `idle_timeout` time moves without a record.
   var savedTime: Int64 = .min
   /// By the monotonic clock, in ms.
@@ -103,6 +105,7 @@ extension PartitionState {
   func save(to buffer: ByteBuffer, nextOffset: Offset) {
     let out = SnapshotWriter()
     out.write(nextOffset)
+    out.write(fence?.step ?? 0)
     engine.save(to: out)
     out.write(receiver == nil ? 0 : 1)
     receiver?.save(to: out)
@@ -116,6 +119,7 @@ extension PartitionState {
   func load(_ bytes: UnsafeRawBufferPointer, resetting reset: Set<String> = []) throws(SnapshotError) -> SnapshotReport {
     var input = try SnapshotReader(bytes)
     nextOffset = try input.number()
+    savedStep = try input.number()
     var report = try engine.load(from: &input, resetting: reset)
     // The topic of a receiver is its own: nothing else saves under its name.
     guard try input.word() == (receiver == nil ? 0 : 1) else { throw .damaged }

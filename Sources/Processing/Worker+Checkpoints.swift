@@ -79,8 +79,8 @@ extension Worker {
     let isOurs = partitions[outcome.partition] === outcome.state
     do {
       note(try outcome.result.get(), outcome)
-    } catch is CheckpointOvertaken {
-      if isOurs { try refuse(FenceRefusal(partition: outcome.partition, reason: .overtaken(by: "another"))) }
+    } catch let overtaken as CheckpointOvertaken {
+      if isOurs { try refuse(overtaken.refusal) }
       return
     } catch let failure as Failure where failure.isRetryable {
       logger.warning(

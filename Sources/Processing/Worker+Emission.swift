@@ -74,7 +74,11 @@ extension Worker {
       return try store.write(rows, at: positions)
     }
     for refusal in refusals { try refuse(refusal) }
-    for position in positions { partitions[position.partition]?.confirmedOffset = position.nextOffset }
+    for position in positions {
+      guard let state = partitions[position.partition] else { continue }
+      state.confirmedOffset = position.nextOffset
+      if let step = store.confirmedStep(of: position.partition) { state.fence?.step = step }
+    }
     counts.rowsWritten += Int64(rows.rows.count)
     for row in rows.rows where row.isWindow { counts.windowRowsWritten += 1 }
     counts.flushes += 1

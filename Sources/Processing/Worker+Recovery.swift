@@ -35,8 +35,8 @@ extension Worker {
       } catch let failure as Failure where failure.isRetryable {
         for index in assigned[place...] { waiting[index] = WaitingPartition(due: now) }
         break
-      } catch is CheckpointOvertaken {
-        try refuse(FenceRefusal(partition: index, reason: .overtaken(by: "another")))
+      } catch let overtaken as CheckpointOvertaken {
+        try refuse(overtaken.refusal)
       }
     }
     logger.info("partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)"])
@@ -54,8 +54,8 @@ extension Worker {
           // It may have been taken away while the store was not there.
           waiting[index] == nil ? nil : try open(index)
         }
-      } catch is CheckpointOvertaken {
-        try refuse(FenceRefusal(partition: index, reason: .overtaken(by: "another")))
+      } catch let overtaken as CheckpointOvertaken {
+        try refuse(overtaken.refusal)
         continue
       }
       guard waiting.removeValue(forKey: index) != nil else { continue }
@@ -142,10 +142,11 @@ extension Worker {
           index, "has a checkpoint at offset \(saved), but \(store.name) knows of no rows: it was emptied, or it is another Redis")
       }
     case (let saved?, let written?):
-      guard written >= saved else {
+      guard written >= saved, fence.step >= state.savedStep else {
         throw refusal(
           index,
-          "has a checkpoint at offset \(saved), but \(store.name) has its rows only up to offset \(written): it was restored from an older state"
+          "has a checkpoint at offset \(saved), but \(store.name) has its rows only up to offset \(written)"
+            + "\(written < saved ? "" : ", and not all of them"): it was restored from an older state"
         )
       }
     }
@@ -256,8 +257,8 @@ extension Worker {
     let time = state.engine.watermark.streamTime
     do {
       try untilStored { if partitions[index] === state { try checkpointWriter?.save(state, at: offset, of: index) } }
-    } catch is CheckpointOvertaken {
-      try refuse(FenceRefusal(partition: index, reason: .overtaken(by: "another")))
+    } catch let overtaken as CheckpointOvertaken {
+      try refuse(overtaken.refusal)
     }
     guard partitions[index] === state else { return false }
     state.noteSaved(offset, time)

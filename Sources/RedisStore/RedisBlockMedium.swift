@@ -25,10 +25,18 @@ public final class RedisBlockMedium: BlockMedium {
   private static let abandonedSeconds: Int64 = 3600
 
   /// KEYS: the header, the fence. ARGV: the fence's token or nothing, the generation that the save went on from or nothing, the new
-  /// generation, the new header, how many fields its hash has, the generations that it names.
+  /// generation, the new header, how many fields its hash has, the generations that it names, the fence's step that the state rests on.
+  ///
+  /// A Redis that was restored from an older state, which nobody has noticed yet, has a fence of an earlier step: beside it the state would say
+  /// that rows are there which are not.
   private static let publishScript = """
     local key, new = KEYS[1], ARGV[3]
-    if ARGV[1] ~= '' and redis.call('HGET', KEYS[2], 'token') ~= ARGV[1] then return 'overtaken' end
+    if ARGV[1] ~= '' then
+      local f = redis.call('HMGET', KEYS[2], 'token', 'step')
+      if not f[1] then return 'missing' end
+      if f[1] ~= ARGV[1] then return 'overtaken' end
+      if tonumber(f[2] or '0') < tonumber(ARGV[7]) then return 'went_back' end
+    end
     local header = redis.call('GET', key)
     local old, live
     if header then
@@ -116,7 +124,7 @@ public final class RedisBlockMedium: BlockMedium {
     let header = "blocks \(manifest.generation) \(pieces.count) \(encoded.count) \(named)"
     let arguments = [
       fence?.owner.token ?? "", base.map { "\($0)" } ?? "", "\(manifest.generation)", header, "\(written.count + pieces.count)",
-      named,
+      named, "\(fence?.step ?? 0)",
     ]
     let reply = try script.call(
       on: node, keys: [key(partition), keys.fence(partition)], arguments, what: saving(partition))
@@ -126,6 +134,8 @@ public final class RedisBlockMedium: BlockMedium {
     case "incomplete":
       throw Failure(.unavailable, "\(name): \(saving(partition)): Redis has lost some of it, as by eviction", isRetryable: true)
     case "newer" where fence == nil: throw Failure(.failure, "\(name): \(saving(partition)): another worker has saved a newer one")
+    case "missing": throw CheckpointOvertaken(partition: partition, reason: .missing)
+    case "went_back": throw CheckpointOvertaken(partition: partition, reason: .wentBack(to: nil))
     default: throw CheckpointOvertaken(partition: partition)
     }
   }

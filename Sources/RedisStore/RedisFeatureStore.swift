@@ -70,6 +70,8 @@ public final class RedisFeatureStore: FeatureStore {
     try fences?.startAfresh(partition, as: owner)
   }
 
+  public func confirmedStep(of partition: PartitionIndex) -> Int64? { fences?.held[partition]?.step }
+
   public func release(_ partition: PartitionIndex) {
     fences?.release(partition)
     knownParts[partition] = nil

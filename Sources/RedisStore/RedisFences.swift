@@ -50,7 +50,7 @@ final class RedisFences {
         base: try optionalNumber(texts[7], "base", key, what) ?? 0, incarnation: connection.incarnation)
       let nextOffset = try optionalNumber(texts[1], "next_offset", key, what)
       return Fence(
-        generation: generation, owner: owner, nextOffset: nextOffset,
+        generation: generation, step: held[partition]!.step, owner: owner, nextOffset: nextOffset,
         flushingTo: try optionalNumber(texts[2], "flushing_to", key, what) ?? nextOffset,
         watermark: try optionalNumber(texts[3], "watermark", key, what),
         idleAdvances: try Self.idleAdvances(texts[4]) ?? { throw unreadable(key, what, "idle '\(texts[4].prefix(80))'") }(),

@@ -95,6 +95,25 @@ struct RedisCheckpointStoreTests {
     #expect(try self.store(redis).load(0).map { Array($0.bytes) } == snapshot(10, seed: 3))
   }
 
+  @Test func `a Redis that has lost the rows under a state does not take the state`() throws {
+    let redis = try TestRedis()
+    let store = try store(redis)
+    let key = "\(redis.prefix):_freshet:fence:{p:s.clicks:0}"
+    let fence = Fence(generation: 1, step: 7, owner: FenceOwner(token: "a", name: "a"))
+    try redis.connection().command("HSET", key, "token", "a", "step", "7", what: "claiming")
+    try snapshot(10, seed: 1).withUnsafeBytes { try store.save($0, of: 0, under: fence) }
+    // As it was before the last flush, with the same offsets.
+    try redis.connection().command("HSET", key, "step", "6", what: "restoring")
+    #expect(throws: CheckpointOvertaken(partition: 0, reason: .wentBack(to: nil))) {
+      try snapshot(10, seed: 2).withUnsafeBytes { try store.save($0, of: 0, under: fence) }
+    }
+    _ = try redis.reader.removeKeys(matching: key)
+    #expect(throws: CheckpointOvertaken(partition: 0, reason: .missing)) {
+      try snapshot(10, seed: 2).withUnsafeBytes { try store.save($0, of: 0, under: fence) }
+    }
+    #expect(try self.store(redis).load(0).map { Array($0.bytes) } == snapshot(10, seed: 1))
+  }
+
   @Test func `a Redis that has lost the checkpoint is given the whole`() throws {
     let redis = try TestRedis()
     let store = try store(redis)
