@@ -17,11 +17,13 @@ public final class MappingReader {
 
   public var diagnostics: Diagnostics { values.diagnostics }
 
-  /// Nil, with a finding, where the node is no mapping.
-  public init?(_ node: ConfigurationNode, _ subject: String?, _ values: ValueReader) {
+  /// Nil, with a finding, where the node is no mapping. A value alone was probably meant as the field `main`.
+  public init?(_ node: ConfigurationNode, _ subject: String?, _ values: ValueReader, main: String? = nil) {
     self.values = values
     guard case .mapping(let pairs) = node.content else {
-      values.mismatch(node, subject ?? "the file", expected: "a mapping")
+      var hint = ""
+      if let main, let text = node.scalarText, !node.isNull { hint = "; did you mean { \(main): \(text) }?" }
+      values.mismatch(node, subject ?? "the file", expected: "a mapping", hint: hint)
       return nil
     }
     self.subject = subject
@@ -73,9 +75,9 @@ public final class MappingReader {
     node(name).flatMap { values.oneOf($0, what(name), type, notBuilt: notBuilt) }
   }
 
-  /// A mapping inside this one.
-  public func mapping(_ name: String, as subject: String? = nil) -> MappingReader? {
-    node(name).flatMap { MappingReader($0, subject ?? self.subject.map { "'\(name)' of \($0)" } ?? "'\(name)'", values) }
+  /// A mapping inside this one; `main` is the field that a value alone would have meant.
+  public func mapping(_ name: String, as subject: String? = nil, main: String? = nil) -> MappingReader? {
+    node(name).flatMap { MappingReader($0, subject ?? what(name), values, main: main) }
   }
 
   /// A mapping whose names the user chooses, at least one.

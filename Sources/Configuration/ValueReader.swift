@@ -146,8 +146,9 @@ public struct ValueReader {
         ? ", which has no unit; did you mean '\(scalar.text)s'?" : Self.unitHint(scalar.text))
   }
 
-  /// `10 s`, `10sec` and `5 minutes` mean what one thinks.
+  /// `1h30m`, `10 s`, `10sec` and `5 minutes` mean what one thinks.
   private static func unitHint(_ text: String) -> String {
+    if let sum = sum(text) { return ", which has two units; did you mean '\(sum)'?" }
     let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     let unit = text.dropFirst(number.count).drop { $0 == " " }.lowercased()
     let units = [
@@ -159,6 +160,24 @@ public struct ValueReader {
     ]
     guard !number.isEmpty, let known = units[unit] else { return "" }
     return "; did you mean '\(number)\(known)'?"
+  }
+
+  /// `90m` for `1h30m`: the sum of several durations, in the smallest unit among them; nil where the text is none.
+  private static func sum(_ text: String) -> String? {
+    var milliseconds = 0.0
+    var unit: Substring = ""
+    var rest = text[...]
+    while !rest.isEmpty {
+      let number = rest.prefix { $0.isASCII && $0.isNumber }
+      unit = rest.dropFirst(number.count).prefix { $0.isASCII && $0.isLetter }
+      guard let part = Units.durationMilliseconds("\(number)\(unit)") else { return nil }
+      milliseconds += part
+      rest = rest.dropFirst(number.count + unit.count)
+    }
+    guard let whole = Units.durationMilliseconds("1\(unit)"), milliseconds < 9e15,
+      milliseconds.remainder(dividingBy: whole) == 0
+    else { return nil }
+    return "\(Int64(milliseconds / whole))\(unit)"
   }
 
   /// The address of a schema registry, over HTTP.

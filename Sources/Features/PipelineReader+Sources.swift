@@ -20,13 +20,13 @@ extension PipelineReader {
       viewAvroSchema = format.avroSchema
       let computedFields = readComputedFields(source, schema)
       viewAvroSchema = nil
-      let timeReader = source.required("event_time") != nil ? source.mapping("event_time") : nil
+      let timeReader = source.required("event_time") != nil ? source.mapping("event_time", main: "field") : nil
       let eventTime = timeReader.flatMap { readEventTime($0, format, schema) }
-      let watermark = source.mapping("watermark").map(readWatermark)
-      let lateOutput = source.mapping("late").flatMap(readLate)
-      let onError = source.mapping("on_error").map(readOnError)
+      let watermark = source.mapping("watermark", main: "lateness").map(readWatermark)
+      let lateOutput = source.mapping("late", main: "action").flatMap(readLate)
+      let onError = source.mapping("on_error", main: "action").map(readOnError)
       viewAvroSchema = format.avroSchema
-      let deduplication = source.mapping("dedup").flatMap { readDeduplication($0, schema) }
+      let deduplication = source.mapping("dedup", main: "key").flatMap { readDeduplication($0, schema) }
       viewAvroSchema = nil
       checkSideTopics(source, kafka, lateOutput, onError?.output)
       checkTopicKey(source, kafka, schema)

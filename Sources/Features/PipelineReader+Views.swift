@@ -52,7 +52,7 @@ extension PipelineReader {
     readLanes(reader)
     var every: Int64 = 200
     var trigger = Trigger.change
-    if let emit = reader.mapping("emit") {
+    if let emit = reader.mapping("emit", main: "trigger") {
       every = emit.duration("every") ?? 200
       trigger = emit.oneOf("trigger", Trigger.self, notBuilt: ["early", "count", "punctuation"]) ?? .change
       emit.finish(notBuilt: ["max_rows", "offset", "jitter"])

@@ -124,9 +124,14 @@ extension PipelineReader {
   ) -> Bool {
     let partner = kind.partner!
     guard length % part == 0 else {
+      let isSwapped = part % length == 0
+      let hint =
+        isSwapped
+        ? "; did you mean { \(kind.rawValue): \(partNode.scalarText ?? ""), \(partner): \(node.scalarText ?? "") }?"
+        : ", so its panes cannot be shared"
       diagnostics.error(
         "wrong-value", at: partNode.location,
-        "\(what): \(node.scalarText ?? "") is no multiple of the \(partner) \(partNode.scalarText ?? ""), so its panes cannot be shared"
+        "\(what): \(node.scalarText ?? "") is no multiple of the \(partner) \(partNode.scalarText ?? "")\(hint)"
       )
       return false
     }

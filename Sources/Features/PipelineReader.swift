@@ -94,7 +94,8 @@ public final class PipelineReader {
     let testsNode = reader.node("tests")
     let sink = reader.mapping("sink").flatMap(readSink)
     let checkpoint =
-      reader.mapping("checkpoint").map(readCheckpoint) ?? CheckpointSettings(everyMilliseconds: 10_000, store: .redis)
+      reader.mapping("checkpoint", main: "every").map(readCheckpoint)
+      ?? CheckpointSettings(everyMilliseconds: 10_000, store: .redis)
     let stateBound = reader.mapping("state").flatMap(readStateBound)
     reader.finish(notBuilt: [
       "services", "archive", "slo", "imports", "schedule", "labels", "monitor", "description", "owner",
@@ -149,7 +150,7 @@ public final class PipelineReader {
   private func readSink(_ reader: MappingReader) -> RedisSinkDefinition? {
     let redisNode = reader.required("redis")
     reader.finish(notBuilt: ["kafka", "stdout", "file", "http", "postgres"])
-    guard let redisNode, let redis = MappingReader(redisNode, reader.what("redis"), values) else { return nil }
+    guard let redisNode, let redis = MappingReader(redisNode, reader.what("redis"), values, main: "url") else { return nil }
     let url = redis.required("url").flatMap { redisURL($0, redis.what("url")) }
     _ = redis.oneOf("layout", SinkLayout.self, notBuilt: ["feast"])
     let prefix = redis.node("prefix").flatMap { self.prefix($0, redis.what("prefix")) } ?? RedisSinkDefinition.defaultPrefix

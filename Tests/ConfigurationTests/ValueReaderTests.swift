@@ -127,6 +127,16 @@ private func read<Value>(_ text: String, _ body: (ValueReader, ConfigurationNode
         "10sec", nil,
         ["error[wrong-unit]: v: expected a duration like 250ms, 10s, 5m, 1h or 1d, found '10sec'; did you mean '10s'?"]
       ),
+      (
+        "1h30m", nil,
+        [
+          "error[wrong-unit]: v: expected a duration like 250ms, 10s, 5m, 1h or 1d, found '1h30m', which has two units; did you mean '90m'?"
+        ]
+      ),
+      (
+        "99999999999999999999d1ms", nil,
+        ["error[wrong-unit]: v: expected a duration like 250ms, 10s, 5m, 1h or 1d, found '99999999999999999999d1ms'"]
+      ),
       ("-5s", nil, ["error[wrong-unit]: v: expected a duration like 250ms, 10s, 5m, 1h or 1d, found '-5s'"]),
       ("0s", nil, ["error[wrong-value]: v: expected a duration longer than 0, found '0s'"]),
       ("1.5ms", nil, ["error[wrong-unit]: v: expected a duration of whole milliseconds, found '1.5ms'"]),

@@ -29,6 +29,10 @@ import Testing
         ]
       ),
       (
+        "checkpoint: { every: 5s, store: state/shop }", "checkpoint: 5s",
+        ["28:13: error[wrong-type]: 'checkpoint': expected a mapping, found '5s'; did you mean { every: 5s }?"]
+      ),
+      (
         "redis://localhost:6379\"", "localhost:6379\"",
         ["27:23: error[wrong-value]: 'url' of 'redis' of 'sink': expected an address like redis://127.0.0.1:6379/0"]
       ),
@@ -228,6 +232,12 @@ import Testing
       (
         "sliding: 5m, hop: 10s", "sliding: 5m, hop: 7s",
         ["18:92: error[wrong-value]: 'window' of feature 'views': 5m is no multiple of the hop 7s, so its panes cannot be shared"]
+      ),
+      (
+        "sliding: 5m, hop: 10s", "sliding: 10s, hop: 5m",
+        [
+          "18:93: error[wrong-value]: 'window' of feature 'views': 10s is no multiple of the hop 5m; did you mean { sliding: 5m, hop: 10s }?"
+        ]
       ),
       (
         "sliding: 5m, hop: 10s", "sliding: 5m, hop: 1ms",
