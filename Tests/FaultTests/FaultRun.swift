@@ -83,6 +83,8 @@ final class FaultRun {
   /// Tells a member to end, and waits for it to do so in order.
   func stop(_ member: Program) {
     note("process \(member.processID) is told to end")
+    // One that has only just been started does not listen to signals yet, and ends by this one without a word.
+    _ = waitUntil(seconds: 20) { !member.errorsSoFar.isEmpty }
     member.send(signal: SIGTERM)
     let outcome = member.wait(timeout: FaultSettings.patience)
     remove(member)
