@@ -106,8 +106,10 @@ public final class RedisBlockMedium: BlockMedium {
     }
     RESP.append(["EXPIRE", hash, "\(Self.abandonedSeconds)"], to: command)
     try node.send(command.bytes)
-    _ = try node.checkedReply(saving(partition))
-    _ = try node.checkedReply(saving(partition))
+    // Both answers are read, also after an error: the next command must find its own.
+    let stored = try node.reply()
+    let expires = try node.reply()
+    for error in [stored.error, expires.error] { if let error { throw node.failure(error, saving(partition)) } }
   }
 
   public func publish(
