@@ -41,15 +41,21 @@ extension KafkaSource {
     }
   }
 
+  private static let seekTriesMax = 10
+
   /// Has a partition that is being read go on elsewhere; what was fetched before is dropped.
   private func seek(_ client: KafkaHandle, _ partition: PartitionIndex, to offset: Offset) throws {
     let list = TopicPartitionList(capacity: 1)
     list.add(topic, partition, offset)
     setPosition(of: partition, offset >= 0 ? offset : -1)
     // Waits for librdkafka's own threads alone, not for a broker.
-    if let failure = rd_kafka_seek_partitions(client.pointer, list.pointer, Self.seekMilliseconds) {
-      defer { rd_kafka_error_destroy(failure) }
-      try check(rd_kafka_error_code(failure), "to go to offset \(offset) of partition \(partition)")
+    // A pause or an assignment that librdkafka still works on makes a seek outdated: then it is told again.
+    for triesLeft in (0..<Self.seekTriesMax).reversed() {
+      if let failure = rd_kafka_seek_partitions(client.pointer, list.pointer, Self.seekMilliseconds) {
+        defer { rd_kafka_error_destroy(failure) }
+        try check(rd_kafka_error_code(failure), "to go to offset \(offset) of partition \(partition)")
+      }
+      guard list.entries[0].err == RD_KAFKA_RESP_ERR__OUTDATED, triesLeft > 0 else { break }
     }
     try check(list.entries[0].err, "to go to offset \(offset) of partition \(partition)")
   }

@@ -86,7 +86,7 @@ struct RedisFenceTests {
     #expect(
       try new.store.claim(0, as: Self.second)
         == Fence(
-          generation: 1_000_001, owner: Self.second, nextOffset: 7, flushingTo: 7, watermark: 70,
+          generation: 1_000_001, step: 1, owner: Self.second, nextOffset: 7, flushingTo: 7, watermark: 70,
           idleAdvances: [IdleAdvance(offset: 5, streamTime: 60)], previousOwner: "host:1", partitionCount: 4))
     #expect(try new.store.write(Self.rows(["u"], 2), at: [Self.position(9)]) == [])
     let refusal = FenceRefusal(partition: 0, reason: .overtaken(by: "host:2"))
@@ -213,7 +213,7 @@ struct RedisFenceTests {
     _ = try bench.store.write(Self.rows(["u"], 5), at: [Self.position(100, idle: [IdleAdvance(offset: 5, streamTime: 6)])])
     try bench.store.startAfresh(0, as: Self.second)
     #expect(
-      try bench.store.claim(0, as: Self.second) == Fence(generation: 1_000_002, owner: Self.second, partitionCount: 6))
+      try bench.store.claim(0, as: Self.second) == Fence(generation: 1_000_002, step: 1, owner: Self.second, partitionCount: 6))
     #expect(try bench.store.write(Self.rows(["u"], 1), at: [Self.position(1)]) == [])
     #expect(try bench.fence()["next_offset"] == "1")
     #expect(try bench.row("u")["_position"] == "0:1")
