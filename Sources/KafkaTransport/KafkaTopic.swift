@@ -7,10 +7,12 @@ import Logging
 public enum KafkaTopic {
   /// Partitions of the topic, nil where it does not exist. Connects, asks a broker, and leaves; it never makes the topic.
   ///
-  /// - Parameter connectTimeoutMilliseconds: How long a broker may take to answer before this fails as unavailable.
+  /// - Parameters:
+  ///   - connectTimeoutMilliseconds: How long a broker may take to answer before this fails as unavailable.
+  ///   - isStopRequested: Looked at meanwhile; true ends it with `StopRequested`.
   public static func partitionCount(
     of address: KafkaAddress, properties: KafkaProperties = KafkaProperties(), connectTimeoutMilliseconds: Int = 8000,
-    logger: Logger = Logger(label: "freshet.kafka")
+    isStopRequested: @escaping @Sendable () -> Bool = { false }, logger: Logger = Logger(label: "freshet.kafka")
   ) throws -> Int? {
     guard let servers = address.servers else { return nil }
     let configuration = KafkaConfiguration()
@@ -19,7 +21,8 @@ public enum KafkaTopic {
     try configuration.set("allow.auto.create.topics", "false")
     let events = KafkaEvents(logger: logger)
     events.install(in: configuration)
-    let client = try KafkaHandle(RD_KAFKA_CONSUMER, configuration, events: events, name: address.description)
+    let client = try KafkaHandle(
+      RD_KAFKA_CONSUMER, configuration, events: events, name: address.description, isStopRequested: isStopRequested)
     guard case .exists(let count) = try client.topicState(address.topic, timeoutMilliseconds: connectTimeoutMilliseconds) else {
       return nil
     }

@@ -48,7 +48,7 @@ enum ProcessingInput: Sendable {
   func partitionCount() throws -> Int? {
     // One that is embedded and that nobody else knows has nothing to spread.
     guard case .kafka(let address, _, let properties) = self, !address.isEmbedded else { return 1 }
-    return try KafkaTopic.partitionCount(of: address, properties: properties)
+    return try KafkaTopic.partitionCount(of: address, properties: properties, isStopRequested: { Interrupts.stopRequested })
   }
 
   /// The internal topic of a repartitioning of this input, in `pipeline`.
