@@ -24,11 +24,18 @@ extension KafkaSource {
     let started = arrivingPositions.map(\.partition)
     for position in arrivingPositions {
       list.add(topic, position.partition, position.offset)
-      setPosition(of: position.partition, position.offset >= 0 ? position.offset : -1)
+      begin(position.partition, at: position.offset)
     }
     arrivingPositions = []
     try check(Self.answer(client.pointer, .assigned, list.pointer), "the assignment")
     if isPaused { try setPaused(true, started) }
+  }
+
+  /// Notes where a partition is read from; negative where only librdkafka knows. What was seen of its end before says nothing about what lies ahead now.
+  private func begin(_ partition: PartitionIndex, at offset: Offset) {
+    setPosition(of: partition, offset >= 0 ? offset : -1)
+    silence[partition] = nil
+    endsReached[partition] = nil
   }
 
   /// Where `offset` is in librdkafka's words.
@@ -47,7 +54,7 @@ extension KafkaSource {
   private func seek(_ client: KafkaHandle, _ partition: PartitionIndex, to offset: Offset) throws {
     let list = TopicPartitionList(capacity: 1)
     list.add(topic, partition, offset)
-    setPosition(of: partition, offset >= 0 ? offset : -1)
+    begin(partition, at: offset)
     // Waits for librdkafka's own threads alone, not for a broker.
     // A pause or an assignment that librdkafka still works on makes a seek outdated: then it is told again.
     for triesLeft in (0..<Self.seekTriesMax).reversed() {
@@ -178,11 +185,7 @@ extension KafkaSource {
     guard let rebalance = leaving else { return }
     leaving = nil
     assignedPartitions.subtract(rebalance.partitions)
-    for partition in rebalance.partitions {
-      setPosition(of: partition, -1)
-      silence[partition] = nil
-      endsReached[partition] = nil
-    }
+    for partition in rebalance.partitions { begin(partition, at: -1) }
     let list = TopicPartitionList(topic, rebalance.partitions)
     try check(Self.answer(client.pointer, .revoked, list.pointer), "the revocation")
   }

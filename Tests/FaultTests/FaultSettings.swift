@@ -25,6 +25,11 @@ enum FaultSettings {
     return path.hasPrefix("/") ? path : "\(Products.packageFolder)/\(path)"
   }()
 
+  /// The faults that a random run draws from, by name; nil for all.
+  static let faultNames = environment["FRESHET_FAULT_KINDS"].map { Set($0.split(separator: ",").map(String.init)) }
+  /// Properties of librdkafka for all members, such as `debug=cgrp`.
+  static let properties = environment["FRESHET_FAULT_PROPERTIES"].map { $0.split(separator: " ").map(String.init) } ?? []
+
   /// How long anything may take before a test gives up, in s: far longer than it should on a busy machine.
   static let patience = 180.0
 

@@ -15,7 +15,7 @@ extension Faults {
       let generated = try Program.run(
         FaultSettings.program,
         [
-          "generate", "Tests/FaultTests/Fixtures/payments.yaml", "--count", "60000", "--seed", "20", "--rate", "1k/s", "--from",
+          "generate", "Tests/FaultTests/Fixtures/payments.yaml", "--count", "240000", "--seed", "20", "--rate", "1k/s", "--from",
           "2026-01-01T00:00:00Z", "--to", "file:\(events)",
         ])
       #expect(generated.status == 0, "\(generated.errors)")
@@ -30,7 +30,7 @@ extension Faults {
       for share in [1, 3, 6] {
         let reader = try start()
         let isThere = try waitUntil(seconds: FaultSettings.patience) {
-          try watcher.look().events >= 60_000 * share / 10 || !reader.isRunning
+          try watcher.look().events >= 240_000 * share / 10 || !reader.isRunning
         }
         #expect(isThere && reader.isRunning, "\(reader.errorsSoFar)")
         reader.send(signal: SIGKILL)
@@ -39,14 +39,14 @@ extension Faults {
       let last = try start().wait(timeout: FaultSettings.patience)
       #expect(last.status == 0, "\(last.errors)")
       // It did not begin anew.
-      #expect(!last.errors.contains("processed 60000 events"), "\(last.errors)")
+      #expect(!last.errors.contains("processed 240000 events"), "\(last.errors)")
       let sight = try watcher.look()
       #expect(sight.regressionCount == 0, "\(sight.regressions)")
       let verdict = try Program.run(
         "python3", ["Tests/Oracles/payments.py", redis.address.description, redis.prefix, "file", "/dev/null"], input: .file(events)
       )
       #expect(verdict.status == 0, "\(verdict.text)\(verdict.errors)")
-      #expect(verdict.text.contains("60000 events, "), "\(verdict.text)")
+      #expect(verdict.text.contains("240000 events, "), "\(verdict.text)")
     }
   }
 }

@@ -13,7 +13,8 @@ private enum Fault: CaseIterable {
 
   /// Those that can be done to the Redis and the broker of this run.
   static let possible: [Fault] = allCases.filter { fault in
-    switch fault {
+    if let names = FaultSettings.faultNames, !names.contains("\(fault)") { return false }
+    return switch fault {
     case .kill, .killAll, .freeze, .restart, .join, .leave: true
     case .brokerDown: !TestCluster.isExternal
     default: !TestRedis.isExternal

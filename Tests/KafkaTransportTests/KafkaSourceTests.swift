@@ -145,6 +145,18 @@ struct KafkaSourceTests {
     try reader.source.close()
   }
 
+  @Test func `a partition that was read to its end is not silent where it is begun again`() throws {
+    let cluster = try TestCluster(partitionCount: 1)
+    try fill(cluster, 100)
+    let reader = try Reader(cluster, group: "again")
+    try reader.poll { reader.records.count >= 100 && reader.source.endsReached[0] == 100 }
+    try reader.source.start([0], at: [PartitionOffset(partition: 0, offset: 0)])
+    #expect(!reader.source.isSilent(0), "a hundred records lie ahead")
+    try reader.poll { reader.records.count >= 200 }
+    try reader.poll { reader.source.isSilent(0) }
+    try reader.source.close()
+  }
+
   @Test(arguments: ["cooperative-sticky", "range"])
   func `partitions move to a second member only after the first was told`(assignor: String) throws {
     let cluster = try TestCluster(partitionCount: 4)
