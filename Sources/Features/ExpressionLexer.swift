@@ -52,7 +52,12 @@ struct ExpressionLexer {
     if Self.beginsWord(byte) || byte == UInt8(ascii: "$") && index + 1 < bytes.count && Self.beginsWord(bytes[index + 1]) {
       // Record metadata has names like `$key`.
       index += 1
-      while index < bytes.count, Self.beginsWord(bytes[index]) || Self.isDigit(bytes[index]) { index += 1 }
+      skipWord()
+      // `view@lane` is one name.
+      if index + 1 < bytes.count, bytes[index] == UInt8(ascii: "@"), Self.beginsWord(bytes[index + 1]) {
+        index += 1
+        skipWord()
+      }
       kind = .word(text(from: start))
     } else if Self.isDigit(byte) {
       kind = try number()
@@ -193,6 +198,10 @@ struct ExpressionLexer {
   private func starts(with symbol: String) -> Bool { bytes[index...].starts(with: symbol.utf8) }
 
   private func text(from start: Int) -> String { String(decoding: bytes[start..<index], as: UTF8.self) }
+
+  private mutating func skipWord() {
+    while index < bytes.count, Self.beginsWord(bytes[index]) || Self.isDigit(bytes[index]) { index += 1 }
+  }
 
   private mutating func skipDigits() {
     while index < bytes.count, Self.isDigit(bytes[index]) { index += 1 }

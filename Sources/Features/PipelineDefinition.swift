@@ -12,6 +12,11 @@ public struct PipelineDefinition: Sendable {
   public var sources: [SourceDefinition]
   public var entities: [FeatureEntity]
   public var views: [FeatureView]
+  /// Views that are computed from requests alone.
+  public var requestViews: [RequestView] = []
+  public var services: [ServiceDefinition] = []
+  /// Nil where events are not kept.
+  public var archive: ArchiveDefinition?
   /// Nil where the pipeline leaves it to the command line.
   public var sink: RedisSinkDefinition?
   public var checkpoint: CheckpointSettings
@@ -199,6 +204,12 @@ public struct FeatureView: Sendable {
   public var source: Int
   public var emitEveryMilliseconds: Int64
   public var trigger: Trigger
+  /// At least one, each once; a reference that names no lane means the first.
+  public var lanes: [Lane] = [.nrt]
+  /// When batch runs are due; nil where they are started by hand.
+  public var schedule: BatchSchedule?
+  /// What the lane `rt` looks at.
+  public var recentEvents = RecentEvents()
   public var predicate: Expression?
   /// In the order of the view, which is that of the values of its rows.
   public var features: [FeatureDefinition]
@@ -283,9 +294,18 @@ public struct FeatureDefinition: Sendable {
 public struct RedisSinkDefinition: Sendable {
   public static let defaultPrefix = "fv"
 
+  /// How rows look.
+  public enum Layout: Equatable, Sendable {
+    /// A hash per view and entity, with texts.
+    case native
+    /// What Feast's own SDK reads, of the project of this name.
+    case feast(project: String)
+  }
+
   /// As in the file, `${...}` filled in; may hold a user name, never a password.
   public var url: String
   public var prefix: String
+  public var layout = Layout.native
 
   public init(url: String, prefix: String) {
     self.url = url

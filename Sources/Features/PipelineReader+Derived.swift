@@ -45,21 +45,29 @@ extension PipelineReader {
 
   /// The definitions of the derived features, each after those that it refers to. `types` has the aggregates, and `names` all features of the
   /// view, also those that could not be read.
-  func resolveDerived(_ readings: [DerivedReading], _ types: [String: ExpressionType], names: [String]) -> [FeatureDefinition] {
+  ///
+  /// `outside` knows the values of other views, whose names have two components; nil where there are none to refer to.
+  func resolveDerived(
+    _ readings: [DerivedReading], _ types: [String: ExpressionType], names: [String],
+    outside: ((FieldPath) -> OutsideValue)? = nil
+  ) -> [FeatureDefinition] {
     var types = types
     var resolved: [FeatureDefinition] = []
     var waiting: [DerivedReading] = []
-    for reading in readings where checkReferences(of: reading, names) { waiting.append(reading) }
+    for reading in readings where checkReferences(of: reading, names, outside) { waiting.append(reading) }
     let waitingNames = Set(waiting.map(\.name))
     while let index = waiting.firstIndex(where: { reading in
-      reading.references.allSatisfy { types[$0.path.components[0]] != nil || !waitingNames.contains($0.path.components[0]) }
+      reading.references.allSatisfy { $0.path.components.count == 2 || types[$0.path.components[0]] != nil || !waitingNames.contains($0.path.components[0]) }
     }) {
       let reading = waiting.remove(at: index)
       // A feature that could not be read is of any type; its finding is enough.
       types[reading.name] = .any
       do {
         let known = types
-        let parsed = try ExpressionParser.parseValue(reading.text) { known[$0.components[0]] ?? .any }
+        let parsed = try ExpressionParser.parseValue(reading.text) { path in
+          if path.components.count == 2, case .value(let type)? = outside?(path) { return type }
+          return known[path.components[0]] ?? .any
+        }
         types[reading.name] = Self.type(of: reading, parsed.type)
         resolved.append(
           FeatureDefinition(
@@ -80,11 +88,21 @@ extension PipelineReader {
     [reading.onDivisionByZero, reading.defaultValue].reduce(type) { $0.union($1.map { ExpressionType(of: $0) } ?? .null) }
   }
 
-  private func checkReferences(of reading: DerivedReading, _ names: [String]) -> Bool {
+  /// What is known of a value of another view.
+  enum OutsideValue {
+    case value(ExpressionType)
+    /// There is none, for a reason.
+    case none(String)
+  }
+
+  private func checkReferences(of reading: DerivedReading, _ names: [String], _ outside: ((FieldPath) -> OutsideValue)?) -> Bool {
     var isSound = true
     for (path, byteOffset) in reading.references {
       let location = Self.place(of: byteOffset, in: reading.node)
-      if path.components == [reading.name] {
+      if path.components.count == 2, let outside {
+        guard case .none(let reason) = outside(path) else { continue }
+        diagnostics.error("unknown-reference", at: location, "\(reading.what): \(reason)")
+      } else if path.components == [reading.name] {
         diagnostics.error("wrong-value", at: location, "\(reading.what) refers to itself")
       } else if path.components.count > 1 || !names.contains(path.components[0]) {
         diagnostics.error(

@@ -72,7 +72,7 @@ extension PipelineReader {
     return names.compactMap { name in all.first { $0.name == name } }
   }
 
-  private func checkFeatureName(_ name: String, _ location: SourceLocation, _ context: ViewContext) {
+  func checkFeatureName(_ name: String, _ location: SourceLocation, _ context: ViewContext) {
     values.checkName(name, "the name of a feature", at: location)
     if name.hasPrefix("_") {
       diagnostics.error("wrong-value", at: location, "the name of a feature cannot begin with '_', found '\(name)'")

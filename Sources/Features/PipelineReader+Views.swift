@@ -7,10 +7,6 @@ import Schema
 import Windowing
 
 extension PipelineReader {
-  private enum Lane: String, CaseIterable {
-    case nrt
-  }
-
   private enum EntityReference {
     case all
     case entity(Int)
@@ -40,16 +36,20 @@ extension PipelineReader {
       }
       if let view = MappingReader(pair.value, "view '\(pair.name)'", values) { readView(pair.name, view) }
     }
+    for reading in requestViewReadings { resolve(reading) }
   }
 
   private func readView(_ name: String, _ reader: MappingReader) {
     let entityNode = reader.required("entity")
     let entity = entityNode.flatMap { self.entity($0, reader.what("entity")) }
+    let lanes = readLanes(reader)
+    if !reader.has("source"), reader.has("inputs") || lanes == [.rt] {
+      return readRequestView(name, reader, lanes, entity: entity.map(\.index))
+    }
     let source = reader.required("source").flatMap { self.source($0, reader.what("source")) }
     viewAvroSchema = source.flatMap { sources[$0].format.avroSchema }
     computedTypes = source.map { sources[$0].computedTypes } ?? [:]
     viewComputedFields = []
-    readLanes(reader)
     var every: Int64 = 200
     var trigger = Trigger.change
     if let emit = reader.mapping("emit", main: "trigger") {
@@ -68,9 +68,18 @@ extension PipelineReader {
       trigger: trigger, schema: schema, keyFieldName: entity?.index.map { entities[$0].keyFieldName })
     let featuresReader = reader.names("features")
     let features = featuresReader.map { readFeatures($0, context) } ?? []
+    let schedule = readSchedule(reader, lanes)
+    let recentEvents = readRecentEvents(reader, lanes)
+    checkLanes(lanes, trigger, reader)
+    if reader.has("inputs") {
+      _ = reader.node("inputs")
+      diagnostics.error(
+        "wrong-value", at: reader.keyLocation("inputs"),
+        "\(reader.what("inputs")): a view over a source has none; put what the request brings into a view of its own, without 'source'")
+    }
     reader.finish(
       notBuilt: [
-        "schedule", "inputs", "max_age", "ttl", "dedup", "join", "rows", "late", "description", "owner", "tags", "online",
+        "max_age", "ttl", "dedup", "join", "rows", "late", "description", "owner", "tags", "online",
         "offline",
       ])
     guard let entity, let entityNode, let source else { return }
@@ -81,10 +90,13 @@ extension PipelineReader {
     for field in viewComputedFields where !sources[source].computedFields.contains(field) {
       sources[source].computedFields.append(field)
     }
-    views.append(
-      FeatureView(
-        name: name, entity: entity.index, source: source, emitEveryMilliseconds: every, trigger: trigger, predicate: predicate,
-        features: features))
+    var view = FeatureView(
+      name: name, entity: entity.index, source: source, emitEveryMilliseconds: every, trigger: trigger, predicate: predicate,
+      features: features)
+    if !lanes.isEmpty { view.lanes = lanes }
+    view.schedule = schedule
+    view.recentEvents = recentEvents
+    views.append(view)
   }
 
   // MARK: - References
@@ -110,11 +122,6 @@ extension PipelineReader {
         "unknown-reference", at: node.location, "\(what): no source '\(name)'\(Suggestion.hint(for: name, among: sourceNames))")
     }
     return nil
-  }
-
-  private func readLanes(_ reader: MappingReader) {
-    guard let node = reader.node("lanes"), let items = values.list(node, reader.what("lanes"), min: 1) else { return }
-    for item in items { _ = values.oneOf(item, "an item in \(reader.what("lanes"))", Lane.self, notBuilt: ["rt", "batch"]) }
   }
 
   /// The key has to be in the schema's events, as a text or an integer.

@@ -19,6 +19,9 @@ public final class PipelineReader {
   var sources: [SourceDefinition] = []
   var entities: [FeatureEntity] = []
   var views: [FeatureView] = []
+  var requestViews: [RequestView] = []
+  /// Views of requests, which may refer to any other view.
+  var requestViewReadings: [RequestViewReading] = []
   /// Names that are taken though what they name could not be read, so that one mistake is one finding.
   var sourceNames: [String] = []
   var entityNames: [String] = []
@@ -91,24 +94,31 @@ public final class PipelineReader {
     let sourcesReader = reader.names("sources")
     let entitiesReader = reader.mapping("entities")
     let viewsReader = reader.names("views")
+    let servicesReader = reader.has("services") ? reader.names("services") : nil
+    let archiveReader = reader.mapping("archive", main: "path")
     let testsNode = reader.node("tests")
-    let sink = reader.mapping("sink").flatMap(readSink)
+    let sink = reader.mapping("sink").flatMap { readSink($0, pipeline: name) }
     let checkpoint =
       reader.mapping("checkpoint", main: "every").map(readCheckpoint)
       ?? CheckpointSettings(everyMilliseconds: 10_000, store: .redis)
     let stateBound = reader.mapping("state").flatMap(readStateBound)
     reader.finish(notBuilt: [
-      "services", "archive", "slo", "imports", "schedule", "labels", "monitor", "description", "owner",
+      "slo", "imports", "schedule", "labels", "monitor", "description", "owner",
     ])
 
     if let sourcesReader { readSources(sourcesReader) }
     if let entitiesReader { readEntities(entitiesReader) }
     if let viewsReader { readViews(viewsReader) }
+    let services = servicesReader.map(readServices) ?? []
+    let archive = archiveReader.flatMap(readArchive)
     let tests = testsNode.map(readTests) ?? []
     guard let name else { return nil }
     var definition = PipelineDefinition(
       name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint, tests: tests)
     definition.stateBound = stateBound
+    definition.requestViews = requestViews
+    definition.services = services
+    definition.archive = archive
     return definition
   }
 
@@ -145,17 +155,27 @@ public final class PipelineReader {
 
   private enum SinkLayout: String, CaseIterable {
     case native
+    case feast
   }
 
-  private func readSink(_ reader: MappingReader) -> RedisSinkDefinition? {
+  private func readSink(_ reader: MappingReader, pipeline: String?) -> RedisSinkDefinition? {
     let redisNode = reader.required("redis")
     reader.finish(notBuilt: ["kafka", "stdout", "file", "http", "postgres"])
     guard let redisNode, let redis = MappingReader(redisNode, reader.what("redis"), values, main: "url") else { return nil }
     let url = redis.required("url").flatMap { redisURL($0, redis.what("url")) }
-    _ = redis.oneOf("layout", SinkLayout.self, notBuilt: ["feast"])
+    let layout = redis.oneOf("layout", SinkLayout.self) ?? .native
     let prefix = redis.node("prefix").flatMap { self.prefix($0, redis.what("prefix")) } ?? RedisSinkDefinition.defaultPrefix
+    let project = redis.node("project").flatMap { values.string($0, redis.what("project")) }
+    if project != nil, layout != .feast {
+      diagnostics.error(
+        "wrong-value", at: redis.keyLocation("project"), "\(redis.what("project")): only rows of 'layout: feast' belong to a project")
+    }
     redis.finish(notBuilt: ["cluster", "sentinel", "tls", "pool", "timeout", "username"])
-    return url.map { RedisSinkDefinition(url: $0, prefix: prefix) }
+    return url.map { url in
+      var sink = RedisSinkDefinition(url: url, prefix: prefix)
+      if layout == .feast { sink.layout = .feast(project: project ?? pipeline ?? "") }
+      return sink
+    }
   }
 
   private func prefix(_ node: ConfigurationNode, _ what: String) -> String? {

@@ -72,11 +72,12 @@ final class RowFinisher {
     return (0..<derived.valueCount).reduce(into: NullCounts()) { $0 = $0 + derived.program.nullCounts(ofValue: $1) }
   }
 
-  /// Completes all rows.
-  func finish(_ rows: FeatureRowBatch) {
+  /// Completes the rows from `first` on.
+  func finish(_ rows: FeatureRowBatch, from first: Int = 0) {
     guard isNeeded else { return }
     var waits = false
-    for (index, row) in rows.rows.enumerated() {
+    for index in first..<rows.rows.count {
+      let row = rows.rows[index]
       let view = views[Int(row.view)]
       if view.hasDefaults { fillDefaults(view, row, rows) }
       guard view.derived != nil else { continue }

@@ -28,7 +28,8 @@ extension WindowEngine {
     return drainChanges(ofView: view, asOf: asOf, into: output, rowLimit: rowLimit)
   }
 
-  func drainChanges(ofView position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
+  /// The same with rows that are complete through another time.
+  public func drainChanges(ofView position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
     for space in keySpaces {
       guard let view = space.plan.views.first(where: { $0.position == position }) else { continue }
       return view.trigger == .close || drain(view.drain, of: space, asOf: asOf, into: output, rowLimit: rowLimit)
@@ -60,6 +61,25 @@ extension WindowEngine {
     space.dirtyKeys[drain].removeAll(keepingCapacity: true)
     space.drainedCounts[drain] = 0
     return true
+  }
+
+  /// Appends the current row of one key in one `change` view, as complete through `asOf`, whether it has changed or not; false where nothing is held of
+  /// the key, or what is held has outlived its time. `key` is nil for `entity: all`.
+  public func appendRow(ofView position: Int, key: UnsafeBufferPointer<UInt8>?, asOf: Int64, to output: FeatureRowBatch) -> Bool {
+    for space in keySpaces {
+      guard let place = space.plan.views.firstIndex(where: { $0.position == position }) else { continue }
+      let bytes = key ?? UnsafeBufferPointer(start: nil, count: 0)
+      let hash = bytes.count == 0 ? 0 : Hash.bytes(bytes.baseAddress!, count: bytes.count)
+      guard let number = space.table.find(bytes, hash: hash) else { return false }
+      if let timeToLive = space.plan.timeToLive {
+        let lastEvent = space.table.entry(number).load(fromByteOffset: 32, as: Int64.self)
+        if lastEvent != .min, lastEvent + timeToLive <= eventTime.watermark.streamTime { return false }
+      }
+      gathering.begin()
+      appendRows(of: 1 << UInt64(place), key: number, appendKey(number, of: space, to: output), in: space, asOf: asOf, into: output)
+      return true
+    }
+    return false
   }
 
   // MARK: The rows of a key

@@ -15,8 +15,8 @@ import Testing
         ["2:7: error[wrong-value]: 'kind': expected pipeline, found 'pipelin'; did you mean 'pipeline'?"]
       ),
       (
-        "checkpoint: {", "services: { a: 1 }\ncheckpoint: {",
-        ["28:1: error[not-built]: 'services' is part of the pipeline language but not built in this version"]
+        "checkpoint: {", "services: { a: { features: 1 } }\ncheckpoint: {",
+        ["28:28: error[wrong-type]: 'features' of service 'a': expected a list, found '1'"]
       ),
       (
         "store: state/shop", "store: s3://x",
@@ -43,10 +43,8 @@ import Testing
         ]
       ),
       (
-        "redis://localhost:6379\"", "redis://localhost:6379\", layout: feast",
-        [
-          "27:57: error[not-built]: 'layout' of 'redis' of 'sink': 'feast' is part of the pipeline language but not built in this version; built: native"
-        ]
+        "redis://localhost:6379\"", "redis://localhost:6379\", project: shop",
+        ["27:48: error[wrong-value]: 'project' of 'redis' of 'sink': only rows of 'layout: feast' belong to a project"]
       ),
       (
         "redis://localhost:6379\"", "${REDIS}\"",
@@ -202,12 +200,12 @@ import Testing
       (
         "emit: { trigger: close }", "emit: { trigger: close }\n    lanes: [nrt, batch]",
         [
-          "24:18: error[not-built]: an item in 'lanes' of view 'windows': 'batch' is part of the pipeline language but not built in this version; built: nrt"
+          "24:5: error[wrong-value]: 'lanes' of view 'windows': with 'trigger: close' a view has the lane 'nrt' alone, and 'batch' is for current values"
         ]
       ),
       (
         "emit: { trigger: close }", "emit: { trigger: close }\n    schedule: { every: 1h }",
-        ["24:5: error[not-built]: 'schedule' in view 'windows' is part of the pipeline language but not built in this version"]
+        ["24:5: error[wrong-value]: 'schedule' of view 'windows': the view has no lane 'batch', which it is for"]
       ),
       (
         "emit: { trigger: close }", "emit: { trigger: close }\n    where: event = 'x'",

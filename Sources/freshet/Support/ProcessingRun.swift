@@ -44,7 +44,9 @@ final class ProcessingRun: Sendable {
   ) {
     self.pipeline = pipeline
     self.endpoints = endpoints
-    self.viewNames = viewNames
+    // The views of other lanes are computed elsewhere.
+    let streamed = pipeline.viewNames(in: .nrt)
+    self.viewNames = streamed.count == pipeline.views.count ? viewNames : viewNames.map { $0.intersection(streamed) } ?? streamed
     self.workerCount = workerCount
     self.settings = settings
     self.measuresDelays = measuresDelays
