@@ -21,12 +21,14 @@ extension PipelineReader {
     }
     reader.finish(notBuilt: ["retain", "partition_by", "compression", "url"])
     if let path, path.contains("://") {
-      diagnostics.error("wrong-value", at: reader.node("path")!.location, "\(reader.what("path")): expected a directory, found '\(path)'")
+      diagnostics.error(
+        "wrong-value", at: reader.node("path")!.location, "\(reader.what("path")): expected a directory, found '\(path)'")
     }
     for source in archived {
       if case .avro = sources[source].format, let place = reader.node("sources")?.location ?? Optional(reader.location) {
         diagnostics.error(
-          "not-built", at: place, "'archive': source '\(sources[source].name)' is read as Avro, and only JSON can be archived in this version")
+          "not-built", at: place,
+          "'archive': source '\(sources[source].name)' is read as Avro, and only JSON can be archived in this version")
       }
     }
     guard let path else { return nil }

@@ -57,7 +57,9 @@ extension PipelineReader {
     for reading in readings where checkReferences(of: reading, names, outside) { waiting.append(reading) }
     let waitingNames = Set(waiting.map(\.name))
     while let index = waiting.firstIndex(where: { reading in
-      reading.references.allSatisfy { $0.path.components.count == 2 || types[$0.path.components[0]] != nil || !waitingNames.contains($0.path.components[0]) }
+      reading.references.allSatisfy {
+        $0.path.components.count == 2 || types[$0.path.components[0]] != nil || !waitingNames.contains($0.path.components[0])
+      }
     }) {
       let reading = waiting.remove(at: index)
       // A feature that could not be read is of any type; its finding is enough.

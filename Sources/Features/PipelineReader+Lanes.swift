@@ -26,7 +26,8 @@ extension PipelineReader {
     guard trigger == .close, let other = lanes.first(where: { $0 != .nrt }) else { return }
     diagnostics.error(
       "wrong-value", at: reader.keyLocation("lanes"),
-      "\(reader.what("lanes")): with 'trigger: close' a view has the lane 'nrt' alone, and '\(other.rawValue)' is for current values")
+      "\(reader.what("lanes")): with 'trigger: close' a view has the lane 'nrt' alone, and '\(other.rawValue)' is for current values"
+    )
   }
 
   func readSchedule(_ reader: MappingReader, _ lanes: [Lane]) -> BatchSchedule? {
@@ -36,7 +37,8 @@ extension PipelineReader {
     schedule.finish(notBuilt: ["cron", "jitter", "retain", "timezone"])
     if !lanes.isEmpty, !lanes.contains(.batch) {
       diagnostics.error(
-        "wrong-value", at: reader.keyLocation("schedule"), "\(reader.what("schedule")): the view has no lane 'batch', which it is for")
+        "wrong-value", at: reader.keyLocation("schedule"),
+        "\(reader.what("schedule")): the view has no lane 'batch', which it is for")
     }
     return every.map { BatchSchedule(everyMilliseconds: $0, offsetMilliseconds: offset) }
   }
@@ -46,7 +48,8 @@ extension PipelineReader {
     let count = recent.integer("max_events", in: 1...100_000)
     recent.finish(notBuilt: ["max_age", "fields"])
     if !lanes.isEmpty, !lanes.contains(.rt) {
-      diagnostics.error("wrong-value", at: reader.keyLocation("rt"), "\(reader.what("rt")): the view has no lane 'rt', which it is for")
+      diagnostics.error(
+        "wrong-value", at: reader.keyLocation("rt"), "\(reader.what("rt")): the view has no lane 'rt', which it is for")
     }
     return RecentEvents(eventCountMax: count.map { Int($0) } ?? RecentEvents.defaultEventCountMax)
   }

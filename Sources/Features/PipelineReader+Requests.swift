@@ -25,7 +25,8 @@ extension PipelineReader {
         "wrong-value", at: reader.keyLocation("lanes"),
         "\(reader.what("lanes")): a view without 'source' is computed inside the request; expected [rt]")
     }
-    let inputs = reader.mapping("inputs").map(readInputs) ?? []
+    let inputsReader = reader.mapping("inputs")
+    let inputs = inputsReader.map(readInputs) ?? []
     let featuresReader = reader.names("features")
     let context = ViewContext(trigger: .change, schema: nil, keyFieldName: entity.flatMap { $0 }.map { entities[$0].keyFieldName })
     var derived: [DerivedReading] = []
@@ -42,13 +43,15 @@ extension PipelineReader {
     requestViewReadings.append(
       RequestViewReading(
         name: name, entity: entity, inputs: inputs, derived: derived,
-        names: inputs.map(\.name) + featureNames, featureNames: featureNames))
+        names: (inputsReader?.pairs.map(\.name) ?? []) + featureNames, featureNames: featureNames))
   }
 
   private func readInputs(_ reader: MappingReader) -> [RequestInput] {
     reader.pairs.compactMap { pair in
       values.checkName(pair.name, "the name of an input", at: pair.key.location)
-      let others = ["int": "integer", "long": "integer", "float": "double", "number": "double", "boolean": "bool", "text": "string"]
+      let others = [
+        "int": "integer", "long": "integer", "float": "double", "number": "double", "boolean": "bool", "text": "string",
+      ]
       let what = "input '\(pair.name)'"
       if let text = pair.value.scalarText, let meant = others[text] {
         let known = RequestInput.Kind.allCases.map { "'\($0.rawValue)'" }
@@ -110,9 +113,10 @@ extension PipelineReader {
     guard parts.count == 2 else { return .view(index, views[index].lanes[0]) }
     guard let lane = Lane(rawValue: parts[1]), views[index].lanes.contains(lane) else {
       let known = views[index].lanes.map(\.rawValue)
+      let hint = Suggestion.hint(for: parts[1], among: known)
       return .none(
-        "view '\(parts[0])' has no lane '\(parts[1])'\(Suggestion.hint(for: parts[1], among: known)); it has "
-          + known.map { "'\($0)'" }.joined(separator: ", "))
+        "view '\(parts[0])' has no lane '\(parts[1])'"
+          + (hint.isEmpty ? "; it has \(known.map { "'\($0)'" }.joined(separator: ", "))" : hint))
     }
     return .view(index, lane)
   }

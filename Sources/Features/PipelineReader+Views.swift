@@ -75,7 +75,8 @@ extension PipelineReader {
       _ = reader.node("inputs")
       diagnostics.error(
         "wrong-value", at: reader.keyLocation("inputs"),
-        "\(reader.what("inputs")): a view over a source has none; put what the request brings into a view of its own, without 'source'")
+        "\(reader.what("inputs")): a view over a source has none; put what the request brings into a view of its own, without 'source'"
+      )
     }
     reader.finish(
       notBuilt: [

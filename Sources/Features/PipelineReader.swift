@@ -168,7 +168,8 @@ public final class PipelineReader {
     let project = redis.node("project").flatMap { values.string($0, redis.what("project")) }
     if project != nil, layout != .feast {
       diagnostics.error(
-        "wrong-value", at: redis.keyLocation("project"), "\(redis.what("project")): only rows of 'layout: feast' belong to a project")
+        "wrong-value", at: redis.keyLocation("project"),
+        "\(redis.what("project")): only rows of 'layout: feast' belong to a project")
     }
     redis.finish(notBuilt: ["cluster", "sentinel", "tls", "pool", "timeout", "username"])
     return url.map { url in

@@ -44,7 +44,7 @@ import Testing
       ),
       (
         "redis://localhost:6379\"", "redis://localhost:6379\", project: shop",
-        ["27:48: error[wrong-value]: 'project' of 'redis' of 'sink': only rows of 'layout: feast' belong to a project"]
+        ["27:49: error[wrong-value]: 'project' of 'redis' of 'sink': only rows of 'layout: feast' belong to a project"]
       ),
       (
         "redis://localhost:6379\"", "${REDIS}\"",
