@@ -14,7 +14,7 @@ extension KafkaSource {
         arrivingPositions.append(
           PartitionOffset(partition: partition, offset: offset.map(place) ?? Offset(RD_KAFKA_OFFSET_INVALID)))
       } else if assignedPartitions.contains(partition) {
-        if let offset { try seek(client, partition, to: place(offset)) }
+        if let offset { try restart(client, partition, at: place(offset)) }
       } else {
         throw Failure(.failure, "\(name): partition \(partition) was started but is not assigned")
       }
@@ -48,26 +48,30 @@ extension KafkaSource {
     }
   }
 
-  private static let seekTriesMax = 10
-
-  /// Has a partition that is being read go on elsewhere; what was fetched before is dropped.
-  private func seek(_ client: KafkaHandle, _ partition: PartitionIndex, to offset: Offset) throws {
+  /// Has a partition that is being read go on elsewhere; what was fetched before is dropped. It is given up and taken anew, which the group does not
+  /// notice: librdkafka's own seek is at times lost between a pause and its end, and the partition then stands still for ever.
+  private func restart(_ client: KafkaHandle, _ partition: PartitionIndex, at offset: Offset) throws {
+    begin(partition, at: offset)
+    let what = "to go to offset \(offset) of partition \(partition)"
+    guard Self.isCooperative(client.pointer) else { return try restartAll(client, partition, at: offset, what) }
     let list = TopicPartitionList(capacity: 1)
     list.add(topic, partition, offset)
-    begin(partition, at: offset)
-    // Waits for librdkafka's own threads alone, not for a broker.
-    // A pause or an assignment that librdkafka still works on makes a seek outdated: then it is told again.
-    for triesLeft in (0..<Self.seekTriesMax).reversed() {
-      if let failure = rd_kafka_seek_partitions(client.pointer, list.pointer, Self.seekMilliseconds) {
-        defer { rd_kafka_error_destroy(failure) }
-        try check(rd_kafka_error_code(failure), "to go to offset \(offset) of partition \(partition)")
-      }
-      guard list.entries[0].err == RD_KAFKA_RESP_ERR__OUTDATED, triesLeft > 0 else { break }
-    }
-    try check(list.entries[0].err, "to go to offset \(offset) of partition \(partition)")
+    try check(Self.answer(client.pointer, .revoked, list.pointer), what)
+    try check(Self.answer(client.pointer, .assigned, list.pointer), what)
+    if isPaused { try setPaused(true, [partition]) }
   }
 
-  private static let seekMilliseconds: Int32 = 10_000
+  /// Without the cooperative protocol an assignment is whole or none: all others go on from where they are.
+  private func restartAll(_ client: KafkaHandle, _ partition: PartitionIndex, at offset: Offset, _ what: String) throws {
+    let started = assignedPartitions.subtracting(arriving).sorted()
+    let list = TopicPartitionList(capacity: started.count)
+    for other in started {
+      let position = knownPosition(of: other)
+      list.add(topic, other, other == partition ? offset : position >= 0 ? position : Offset(RD_KAFKA_OFFSET_INVALID))
+    }
+    try check(Self.answer(client.pointer, .assigned, list.pointer), what)
+    if isPaused { try setPaused(true, started) }
+  }
 
   public func setPaused(_ isPaused: Bool) throws {
     guard self.isPaused != isPaused else { return }
@@ -222,13 +226,16 @@ extension KafkaSource {
   static func answer(
     _ client: OpaquePointer, _ kind: Rebalance.Kind, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
   ) -> rd_kafka_resp_err_t {
-    let isCooperative = rd_kafka_rebalance_protocol(client).map { String(cString: $0) } == "COOPERATIVE"
-    guard isCooperative else { return rd_kafka_assign(client, kind == .assigned ? list : nil) }
+    guard isCooperative(client) else { return rd_kafka_assign(client, kind == .assigned ? list : nil) }
     let failure =
       kind == .assigned ? rd_kafka_incremental_assign(client, list) : rd_kafka_incremental_unassign(client, list)
     guard let failure else { return RD_KAFKA_RESP_ERR_NO_ERROR }
     defer { rd_kafka_error_destroy(failure) }
     return rd_kafka_error_code(failure)
+  }
+
+  private static func isCooperative(_ client: OpaquePointer) -> Bool {
+    rd_kafka_rebalance_protocol(client).map { String(cString: $0) } == "COOPERATIVE"
   }
 
   func setPosition(of partition: PartitionIndex, _ offset: Offset) {

@@ -34,6 +34,10 @@ extension Worker {
         return result
       } catch let failure as Failure where failure.isRetryable {
         try noteFailure(failure)
+      } catch let overtaken as CheckpointOvertaken {
+        // Refused is answered, too: reading must not stay paused.
+        try endOutage()
+        throw overtaken
       }
       try waitOut()
     }

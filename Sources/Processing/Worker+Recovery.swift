@@ -29,6 +29,7 @@ extension Worker {
   /// Partitions that have just been assigned; those whose claim gets no answer wait for the store.
   func take(_ assigned: [PartitionIndex]) throws {
     var positions: [PartitionOffset] = []
+    let begun = now
     for (place, index) in assigned.enumerated() {
       do {
         if let position = try open(index) { positions.append(position) }
@@ -39,7 +40,8 @@ extension Worker {
         try refuse(overtaken.refusal)
       }
     }
-    logger.info("partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)"])
+    logger.info(
+      "partitions assigned", metadata: ["partitions": "\(assigned)", "resumed": "\(positions.count)", "ms": "\(now - begun)"])
     sender?.begin(assigned, at: now)
     try source.start(assigned, at: positions)
     for index in assigned { try passBeginning(index) }

@@ -36,7 +36,7 @@ public final class PrivateRedis {
     address = RedisAddress(endpoint: .unix(path: socket))
     let arguments = [
       server, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--save", "", "--appendonly", "no", "--dir", folder,
-      "--daemonize", "no", "--loglevel", "warning",
+      "--daemonize", "no", "--loglevel", "warning", "--logfile", "\(folder)/redis.log",
     ]
     command = (Self.executable("setpriv").map { [$0, "--pdeathsig", "KILL", "--"] } ?? []) + arguments + options
     self.startTimeoutMilliseconds = startTimeoutMilliseconds
@@ -87,7 +87,7 @@ public final class PrivateRedis {
       if let code = child.startError {
         throw Failure(.unavailable, "redis-server does not start: \(String(cString: strerror(code)))")
       }
-      if child.hasEnded { throw Failure(.unavailable, "redis-server ended as soon as it was started") }
+      if child.hasEnded { throw Failure(.unavailable, "redis-server ended as soon as it was started\(lastWords)") }
       do {
         _ = try RedisConnection(address)
         return
@@ -96,6 +96,12 @@ public final class PrivateRedis {
         usleep(5000)
       }
     }
+  }
+
+  /// The last line of its log.
+  private var lastWords: String {
+    let log = try? String(contentsOfFile: "\(folder)/redis.log", encoding: .utf8)
+    return log?.split(separator: "\n").last.map { ": \($0)" } ?? ""
   }
 
   private static func makeFolder() throws -> String {

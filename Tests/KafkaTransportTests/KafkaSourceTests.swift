@@ -158,6 +158,43 @@ struct KafkaSourceTests {
   }
 
   @Test(arguments: ["cooperative-sticky", "range"])
+  func `whatever is paused, resumed and begun again, every partition goes on from where it was told to`(assignor: String) throws {
+    let cluster = try TestCluster(partitionCount: 4)
+    try fill(cluster, 4000)
+    let reader = try Reader(cluster, group: "again-\(assignor)", properties: [("partition.assignment.strategy", assignor)])
+    try reader.poll { reader.records.count >= 4000 }
+    var random = Random(seed: 1, 0, 0)
+    for round in 0..<60 {
+      let firstRecord = reader.records.count
+      if random.below(2) == 0 {
+        try reader.source.setPaused(true)
+        for _ in 0..<random.below(4) { try reader.poll(20) }
+        try reader.source.setPaused(false)
+      }
+      var wanted: [PartitionIndex: Offset] = [:]
+      for partition: PartitionIndex in 0..<4 where random.below(2) == 0 {
+        let offset = Offset(random.below(500))
+        wanted[partition] = offset
+        try reader.source.start([partition], at: [PartitionOffset(partition: partition, offset: offset)])
+        if random.below(4) == 0 { try reader.source.setPaused(true) }
+        if random.below(4) == 0 { try reader.poll(1) }
+        try reader.source.setPaused(false)
+      }
+      let end = Date().addingTimeInterval(30)
+      var seenCount = firstRecord
+      while !wanted.isEmpty, Date() < end {
+        for record in reader.records[seenCount...] where wanted[record.partition] == record.offset {
+          wanted[record.partition] = nil
+        }
+        seenCount = reader.records.count
+        try reader.poll(50)
+      }
+      try #require(wanted.isEmpty, "round \(round)")
+    }
+    try reader.source.close()
+  }
+
+  @Test(arguments: ["cooperative-sticky", "range"])
   func `partitions move to a second member only after the first was told`(assignor: String) throws {
     let cluster = try TestCluster(partitionCount: 4)
     try fill(cluster, 400)

@@ -50,6 +50,11 @@ func runHistories(_ seeds: Range<UInt64>, quirk: Quirk? = nil, failuresMax: Int 
     for failure in try runHistories(0..<count) { Issue.record("\(try report(failure.seed))") }
   }
 
+  /// A claim that is refused right when the store comes back must not leave reading paused.
+  @Test(arguments: [15222] as [UInt64]) func `that once went wrong end well`(seed: UInt64) throws {
+    #expect(try History(seed: seed).run() == [])
+  }
+
   @Test(arguments: [3, 14, 159] as [UInt64]) func `are the same each time`(seed: UInt64) throws {
     let first = try History(seed: seed)
     let second = try History(seed: seed, keepsJournal: true)

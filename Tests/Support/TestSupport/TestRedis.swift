@@ -20,7 +20,8 @@ public final class TestRedis {
       server = nil
       address = try RedisAddress(external)
     } else {
-      let server = try PrivateRedis(options: options)
+      // One that loads what it had on its disk may take its time on a busy machine.
+      let server = try PrivateRedis(startTimeoutMilliseconds: 120_000, options: options)
       self.server = server
       address = server.address
     }
