@@ -57,13 +57,20 @@ let package = Package(
       dependencies: [
         "Base", "Codec", "Configuration", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: dataPath),
+    .target(
+      name: "Batch",
+      dependencies: [
+        "Base", "Codec", "Compression", "Features", "Processing", "Records", "Windowing",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
-      name: "Monitoring", dependencies: ["Base", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+      name: "Monitoring", dependencies: ["Base", "Batch", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
     .executableTarget(
       name: "freshet",
       dependencies: [
-        "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPServer", "HTTPTransport",
+        "Base", "Batch", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPServer",
+        "HTTPTransport",
         "KafkaTransport",
         "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Verification", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -90,7 +97,7 @@ let package = Package(
     .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"], exclude: ["Schemas"]),
     .testTarget(name: "ForeignTests", dependencies: ["Base", "Configuration", "Foreign", "Schema"]),
     .testTarget(name: "CodecTests", dependencies: ["Base", "CVectors", "Codec", "Records"]),
-    .testTarget(name: "MonitoringTests", dependencies: ["Monitoring", "Processing", "TestSupport"]),
+    .testTarget(name: "MonitoringTests", dependencies: ["Batch", "Monitoring", "Processing", "TestSupport"]),
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
     .testTarget(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),
@@ -109,6 +116,9 @@ let package = Package(
     .testTarget(
       name: "KafkaTransportTests",
       dependencies: ["Base", "CRdkafka", "KafkaTransport", "Records", "TestSupport", "freshet-test-broker"]),
+    .testTarget(
+      name: "BatchTests",
+      dependencies: ["Base", "Batch", "Compression", "Configuration", "Features", "Processing", "Records", "TestSupport"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
     .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(
@@ -131,7 +141,7 @@ let package = Package(
     .testTarget(
       name: "VerificationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema", "Verification"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Base", "RedisStore", "TestSupport", "freshet-test-broker"]),
+      name: "CommandTests", dependencies: ["Base", "Batch", "Records", "RedisStore", "TestSupport", "freshet-test-broker"]),
     // Runs with `make test-faults` alone.
     .testTarget(
       name: "FaultTests", dependencies: ["Base", "RedisStore", "TestSupport", "freshet-test-broker"],
