@@ -57,13 +57,20 @@ let package = Package(
       dependencies: [
         "Base", "Codec", "Configuration", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: dataPath),
+    .target(
+      name: "Batch",
+      dependencies: [
+        "Base", "Codec", "Compression", "Features", "Processing", "Records", "Windowing",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
       name: "Monitoring", dependencies: ["Base", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
     .executableTarget(
       name: "freshet",
       dependencies: [
-        "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPServer", "HTTPTransport",
+        "Base", "Batch", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPServer",
+        "HTTPTransport",
         "KafkaTransport",
         "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Verification", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -109,6 +116,9 @@ let package = Package(
     .testTarget(
       name: "KafkaTransportTests",
       dependencies: ["Base", "CRdkafka", "KafkaTransport", "Records", "TestSupport", "freshet-test-broker"]),
+    .testTarget(
+      name: "BatchTests",
+      dependencies: ["Base", "Batch", "Compression", "Configuration", "Features", "Processing", "Records", "TestSupport"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
     .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(
