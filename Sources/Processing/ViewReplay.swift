@@ -22,6 +22,8 @@ public final class ViewReplay {
   private let deduplicator: Deduplicator?
   private let deduplicated = DeduplicatedRows()
   private let finisher: RowFinisher
+  /// Per view of the pipeline: which of its aggregates count, and so are 0 over nothing, and how long its keys live.
+  private let emptiness: [(counts: [Bool], timeToLive: Int64?)]
   private let partition: PartitionIndex
   /// Takes the rows of changes that nobody wants.
   private let discarded = FeatureRowBatch()
@@ -44,6 +46,12 @@ public final class ViewReplay {
     engine = WindowEngine(plan.windows)
     deduplicator = plan.deduplication.map { Deduplicator($0) }
     finisher = RowFinisher(pipeline.views)
+    emptiness = pipeline.views.map { view in
+      (
+        view.aggregates.map { [.count, .distinct, .approxDistinct].contains($0.function) },
+        view.entity.flatMap { pipeline.entities[$0].timeToLiveMilliseconds }
+      )
+    }
   }
 
   // MARK: Records
@@ -57,13 +65,15 @@ public final class ViewReplay {
   /// Records that were copies, and that `dedup` found no key in.
   public private(set) var duplicateCount: Int64 = 0
 
-  /// Takes the records of a batch, all of which belong to the partition; it must not be filled again before they have been applied.
-  public func decode(_ batch: RecordBatch) throws(Failure) {
+  /// Takes the records of a batch, all of which belong to the partition, in their order; it must not be filled again before they have been applied.
+  ///
+  /// - Parameter lastTime: Records with a later event time are passed over, as if they were not there.
+  public func decode(_ batch: RecordBatch, through lastTime: Int64 = .max) throws(Failure) {
     precondition(appliedCount == rows.count, "records of the last batch have not been applied")
     try decoder.decode(batch, counts: &counts)
     for rejection in decoder.rejections { rejectedCounts[rejection.reason, default: 0] += 1 }
     rows.removeAll(keepingCapacity: true)
-    for read in decoder.decodedPartitions { rows.append(contentsOf: read.rows) }
+    decoder.appendRows(through: lastTime, to: &rows)
     appliedCount = 0
   }
 
@@ -170,11 +180,35 @@ public final class ViewReplay {
   /// Appends the current rows of all keys of the `change` view at `position` that may have changed since the last call, complete through
   /// `asOf`; of a replay that was never drained: of all keys. False where `output` holds `rowLimit` rows before all are out; the next call
   /// goes on.
-  public func drain(view position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
+  ///
+  /// - Parameter dropsEmpty: Leave out rows of which every aggregate is what an empty window gives, and those that have outlived their time.
+  public func drain(
+    view position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int, dropsEmpty: Bool = false
+  ) -> Bool {
     let first = output.rows.count
     let isDone = engine.drainChanges(ofView: position, asOf: asOf, into: output, rowLimit: rowLimit)
+    if dropsEmpty { dropEmptyRows(of: output, from: first) }
     finish(output, from: first)
     return isDone
+  }
+
+  private func dropEmptyRows(of output: FeatureRowBatch, from first: Int) {
+    var kept = first
+    for index in first..<output.rows.count where !isEmpty(output.rows[index], output) {
+      output.rows[kept] = output.rows[index]
+      kept += 1
+    }
+    output.rows.removeLast(output.rows.count - kept)
+  }
+
+  private func isEmpty(_ row: FeatureRow, _ output: FeatureRowBatch) -> Bool {
+    let shape = emptiness[Int(row.view)]
+    if let timeToLive = shape.timeToLive, row.lastEvent != .min, row.lastEvent + timeToLive <= streamTime { return true }
+    for (index, isCount) in shape.counts.enumerated() {
+      let value = output.values[Int(row.firstValue) + index]
+      guard value.kind == .missing || isCount && value.kind == .integer && value.bits == 0 else { return false }
+    }
+    return true
   }
 
   /// Forgets which keys have changed, so that those of which nothing is left can go. For replays that are asked for single keys.

@@ -53,6 +53,9 @@ public struct BatchPointer: Equatable, Sendable {
   /// Whether a row that was read from this pointer's slot is one of its run.
   public func isCurrent(_ row: [String: String]) -> Bool { row[Self.runField] == "\(run)" }
 
+  /// Whether a row is one of a later run, which fills this slot because the pointer has moved since it was read: to be asked for once more.
+  public func isOvertaken(by row: [String: String]) -> Bool { row[Self.runField].flatMap { Int64($0) }.map { $0 > run } ?? false }
+
   // MARK: Keys
 
   /// The key of the pointer.
