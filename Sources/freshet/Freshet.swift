@@ -13,7 +13,7 @@ struct Freshet: ParsableCommand {
     commandName: "freshet",
     abstract: "Synthetic event streams, windowed features and their freshness.", version: version,
     subcommands: [
-      DemoCommand.self, GenerateCommand.self, ProcessCommand.self, TestCommand.self, ValidateCommand.self, ExplainCommand.self,
+      DemoCommand.self, GenerateCommand.self, ProcessCommand.self, BatchCommand.self, TestCommand.self, ValidateCommand.self, ExplainCommand.self,
       VerifyCommand.self,
       EvalCommand.self, InitCommand.self, VersionCommand.self,
     ])
