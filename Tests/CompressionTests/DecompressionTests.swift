@@ -77,4 +77,63 @@ import Testing
     #expect(refusedCount > 0)
     #expect(try decompress(decompressor, block) == Array(Self.content.prefix(20_000)))
   }
+
+  // MARK: Streams
+
+  private static func gzip(_ content: [UInt8]) throws -> [UInt8] {
+    var output: [UInt8] = []
+    let compressor = try DeflateCompressor(level: 6, wrapper: .gzip)
+    try content.withUnsafeBytes { try compressor.compress($0) { output.append(contentsOf: $0) } }
+    try compressor.finish { output.append(contentsOf: $0) }
+    return output
+  }
+
+  private static func zstd(_ content: [UInt8]) throws -> [UInt8] {
+    var output: [UInt8] = []
+    let compressor = try ZstdCompressor(level: 3)
+    try content.withUnsafeBytes { try compressor.compress($0) { output.append(contentsOf: $0) } }
+    try compressor.finish { output.append(contentsOf: $0) }
+    return output
+  }
+
+  private func stream(_ name: String, _ bytes: [UInt8], piece: Int, room: Int) throws -> [UInt8] {
+    let decompressor = try #require(try Compression(fileName: "x.\(name)").makeStreamDecompressor())
+    let output = ByteBuffer()
+    var rest = bytes[...]
+    while true {
+      let step = try Array(rest.prefix(piece)).withUnsafeBytes { input in
+        let before = output.count
+        let step = try decompressor.decompress(input, into: output, room: room)
+        #expect(output.count - before <= room)
+        return step
+      }
+      rest = rest.dropFirst(step.takenCount)
+      if rest.isEmpty, step.isDrained { break }
+    }
+    try decompressor.finish()
+    return Array(output.bytes)
+  }
+
+  @Test(arguments: ["gz", "zst"]) func `a stream is what it was, however it is cut`(name: String) throws {
+    let make = name == "gz" ? Self.gzip : Self.zstd
+    let one = try make(Self.content)
+    let empty = try make([])
+    let large = try make(Array(repeating: 7, count: 3_000_000))
+    for (piece, room) in [(1, 1000), (7, 13), (1 << 17, 1 << 17), (1 << 20, 100), (1000, 1 << 22)] {
+      #expect(try stream(name, one, piece: piece, room: room) == Self.content)
+      #expect(try stream(name, one + empty + one, piece: piece, room: room) == Self.content + Self.content)
+    }
+    #expect(try stream(name, empty, piece: 100, room: 100).isEmpty)
+    #expect(try stream(name, [], piece: 100, room: 100).isEmpty)
+    #expect(try stream(name, large + one, piece: 4096, room: 1 << 16).count == 3_000_000 + Self.content.count)
+  }
+
+  @Test(arguments: ["gz", "zst"]) func `a stream that is cut or goes on with something else is refused`(name: String) throws {
+    let make = name == "gz" ? Self.gzip : Self.zstd
+    let one = try make(Self.content)
+    for count in [1, 2, 9, one.count / 2, one.count - 1] {
+      #expect(throws: Failure.self, "cut at \(count)") { try stream(name, Array(one[..<count]), piece: 512, room: 4096) }
+    }
+    #expect(throws: Failure.self) { try stream(name, one + Array("something else".utf8), piece: 512, room: 4096) }
+  }
 }
