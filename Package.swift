@@ -65,7 +65,7 @@ let package = Package(
       ]),
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
-      name: "Monitoring", dependencies: ["Base", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+      name: "Monitoring", dependencies: ["Base", "Batch", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
     .executableTarget(
       name: "freshet",
       dependencies: [
@@ -97,7 +97,7 @@ let package = Package(
     .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"], exclude: ["Schemas"]),
     .testTarget(name: "ForeignTests", dependencies: ["Base", "Configuration", "Foreign", "Schema"]),
     .testTarget(name: "CodecTests", dependencies: ["Base", "CVectors", "Codec", "Records"]),
-    .testTarget(name: "MonitoringTests", dependencies: ["Monitoring", "Processing", "TestSupport"]),
+    .testTarget(name: "MonitoringTests", dependencies: ["Batch", "Monitoring", "Processing", "TestSupport"]),
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
     .testTarget(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),

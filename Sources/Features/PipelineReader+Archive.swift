@@ -25,6 +25,12 @@ extension PipelineReader {
         "wrong-value", at: reader.node("path")!.location, "\(reader.what("path")): expected a directory, found '\(path)'")
     }
     for source in archived {
+      if sources[source].eventTime.path.map(\.isMetadata) ?? true {
+        diagnostics.error(
+          "not-built", at: reader.node("sources")?.location ?? reader.location,
+          "'archive': source '\(sources[source].name)' takes event times from the records' own timestamps, and an archive keeps only values"
+        )
+      }
       if case .avro = sources[source].format, let place = reader.node("sources")?.location ?? Optional(reader.location) {
         diagnostics.error(
           "not-built", at: place,

@@ -1,6 +1,7 @@
 // What a processor counts, as metrics. Documentation/operating.md lists them; a test compares the two. Cardinality is that of the reasons and of the
 // pipeline's views, whatever the partitions and keys.
 
+import Batch
 import Processing
 
 public struct ProcessingMetrics: Sendable {
@@ -20,8 +21,9 @@ public struct ProcessingMetrics: Sendable {
 
   /// - Parameters:
   ///   - delays: From an event's time to the moment at which the store had confirmed the rows that show it; nil where nobody measures.
+  ///   - archive: What is archived beside; nil where nothing is.
   ///   - stallAfter: In ms.
-  public func text(_ health: ProcessingHealth, delays: DelayCounts?, stallAfter: Int64) -> String {
+  public func text(_ health: ProcessingHealth, delays: DelayCounts?, archive: ArchiveCounts? = nil, stallAfter: Int64) -> String {
     var metrics = MetricsText()
     var counts = ProcessingCounts()
     for worker in health.workers { counts.add(worker.counts) }
@@ -36,6 +38,7 @@ public struct ProcessingMetrics: Sendable {
         "From an event's time to the moment at which the store had confirmed the rows that show it")
       metrics.histogram(delays)
     }
+    if let archive { ArchiveMetrics.add(to: &metrics, archive) }
     ProcessMetrics.add(to: &metrics, startedAt: startedAt)
     return metrics.text
   }

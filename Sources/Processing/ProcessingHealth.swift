@@ -1,9 +1,30 @@
 // Whether a processor lives, and whether it is ready, from what its workers have published. Alive: every worker moves. Ready: every worker knows
 // its partitions, shows their current values, and reaches what it reads from and writes to. Each answer has its reasons, one per line.
 
+/// How the writer of a source's archive gets on.
+public struct ArchiveHealth: Equatable, Sendable {
+  /// The name of the source.
+  public var source: String
+  /// Whether it is known which partitions are ours, be it none.
+  public var hasJoined = false
+  /// Why no records can come.
+  public var trouble: String?
+  public var partitionCount = 0
+  /// By the monotonic clock, in ns.
+  public var publishedAt: UInt64
+  public var hasEnded = false
+
+  public init(source: String, publishedAt: UInt64) {
+    self.source = source
+    self.publishedAt = publishedAt
+  }
+}
+
 public struct ProcessingHealth: Sendable {
   /// Of each worker, in the order of their numbers.
   public var workers: [ProcessingStatus.Report]
+  /// Of the sources that are archived beside the workers.
+  public var archives: [ArchiveHealth] = []
   /// Whether every worker has been started.
   public var hasStarted: Bool
   /// Whether the end has been asked for.
@@ -34,7 +55,20 @@ public struct ProcessingHealth: Sendable {
     guard hasStarted else { return ["starting: connections are being made"] }
     return workers.enumerated().flatMap { index, worker in
       obstacles(of: worker).map { "\(name(index)): \($0)" }
-    }
+    } + archives.flatMap { archive in obstacles(of: archive).map { "archive of '\(archive.source)': \($0)" } }
+  }
+
+  /// A slow disk holds no values up, and is not a reason to start anew; that it is slow can be seen.
+  private static let archiveStallNanoseconds: UInt64 = 30_000_000_000
+
+  private func obstacles(of archive: ArchiveHealth) -> [String] {
+    if archive.hasEnded { return [] }
+    var lines: [String] = []
+    if let trouble = archive.trouble { lines.append(trouble) }
+    if !archive.hasJoined { lines.append("the consumer group has not said yet which partitions are its own") }
+    let age = now > archive.publishedAt ? now - archive.publishedAt : 0
+    if age > Self.archiveStallNanoseconds { lines.append("it has not moved for \(age / 1_000_000_000) s") }
+    return lines
   }
 
   private func obstacles(of worker: ProcessingStatus.Report) -> [String] {
@@ -59,6 +93,7 @@ public struct ProcessingHealth: Sendable {
     let partitions = workers.reduce(0) { $0 + $1.counts.partitions }
     return "\(count) \(count == 1 ? "worker" : "workers"), "
       + (partitions == 0 ? "no partitions: others have them, or the topic does not exist yet" : Self.partitions(partitions))
+      + archives.map { "; archive of '\($0.source)': \(Self.partitions($0.partitionCount))" }.joined()
   }
 
   private func name(_ index: Int) -> String { workers.count == 1 ? "worker" : "worker \(index + 1) of \(workers.count)" }

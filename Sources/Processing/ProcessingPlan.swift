@@ -191,6 +191,16 @@ public struct ProcessingPlan: Sendable {
   /// Whether any field is a header of the records, which a source copies only then.
   public var readsHeaders: Bool { MetadataColumns.readsHeaders(paths) }
 
+  /// Fields that stand beside a record's value: its time, its key, its headers. Where values alone are kept, there are none.
+  public var fieldsBesideValues: [FieldPath] {
+    paths.filter { path in
+      switch path.metadata {
+      case .timestamp, .key, .header: true
+      case .partition, .offset, .topic, nil: false
+      }
+    }
+  }
+
   /// A record is taken by a view where one of these holds, or where one of them is nil: a window that closes holds every record of its view, and so
   /// does a session; a current value only those that its aggregate takes.
   private static func conditions(of view: FeatureView) -> [Expression?] {

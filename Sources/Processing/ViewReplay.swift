@@ -151,13 +151,21 @@ public final class ViewReplay {
 
   /// Appends rows of the `change` view at `position` for these keys, defaults and derived features included, each complete through `asOf`; of keys
   /// that nothing is held of, what an empty window gives. Returns for each key whether something was. A nil key is that of `entity: all`.
+  ///
+  /// - Parameter emptyIsNothing: Take rows of which every aggregate is what an empty window gives for those of keys that nothing is held of.
   @discardableResult
-  public func appendRows(ofView position: Int, keys: [[UInt8]?], asOf: Int64, to output: FeatureRowBatch) -> [Bool] {
+  public func appendRows(
+    ofView position: Int, keys: [[UInt8]?], asOf: Int64, emptyIsNothing: Bool = false, to output: FeatureRowBatch
+  ) -> [Bool] {
     let first = output.rows.count
     let found = keys.map { key in
-      let isHeld =
+      var isHeld =
         key.map { $0.withUnsafeBufferPointer { engine.appendRow(ofView: position, key: $0, asOf: asOf, to: output) } }
         ?? engine.appendRow(ofView: position, key: nil, asOf: asOf, to: output)
+      if isHeld, emptyIsNothing, let row = output.rows.last, isEmpty(row, output) {
+        output.rows.removeLast()
+        isHeld = false
+      }
       if !isHeld { appendEmptyRow(ofView: position, key: key, asOf: asOf, to: output) }
       return isHeld
     }
@@ -165,7 +173,9 @@ public final class ViewReplay {
     return found
   }
 
-  private func appendEmptyRow(ofView position: Int, key: [UInt8]?, asOf: Int64, to output: FeatureRowBatch) {
+  private func appendEmptyRow(
+    ofView position: Int, key: [UInt8]?, asOf: Int64, countsAreZero: Bool = false, to output: FeatureRowBatch
+  ) {
     let start = output.bytes.count
     if let key { key.withUnsafeBufferPointer { output.bytes.append($0) } }
     output.rows.append(
@@ -173,8 +183,16 @@ public final class ViewReplay {
         view: Int32(views[position]), keyStart: UInt32(start), keyCount: key.map { Int32($0.count) } ?? -1,
         firstValue: UInt32(output.values.count), partition: partition, windowStart: .min, windowEnd: .min, asOf: asOf,
         lastEvent: .min))
-    let count = plan.pipelineViews[views[position]].aggregates.count
-    output.values.append(contentsOf: repeatElement(FeatureValue(kind: .missing), count: count))
+    for isCount in emptiness[views[position]].counts {
+      output.values.append(FeatureValue(kind: countsAreZero && isCount ? .integer : .missing))
+    }
+  }
+
+  /// Appends the row of a key of which nothing is held any more, as a store still shows it: that of empty windows, whose counts are 0.
+  public func appendEmptiedRow(ofView position: Int, key: [UInt8]?, asOf: Int64, to output: FeatureRowBatch) {
+    let first = output.rows.count
+    appendEmptyRow(ofView: position, key: key, asOf: asOf, countsAreZero: true, to: output)
+    finish(output, from: first)
   }
 
   /// Appends the current rows of all keys of the `change` view at `position` that may have changed since the last call, complete through

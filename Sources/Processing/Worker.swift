@@ -111,7 +111,8 @@ public final class Worker {
     self.observeVisible = observeVisible
     finisher = RowFinisher(plan.pipelineViews)
     decoder = BatchDecoder(
-      plan, sourceName: source.name, isPartitioned: !source.isBounded, requiresRecordKey: settings.partitionCount > 1,
+      plan, sourceName: source.name, isPartitioned: !source.isBounded,
+      requiresRecordKey: settings.partitionCount > 1 && settings.hasRecordKeys,
       registry: settings.registry)
     counts = ProcessingCounts()
     var system = SystemRandomNumberGenerator()

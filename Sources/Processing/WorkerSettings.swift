@@ -32,6 +32,8 @@ public struct WorkerSettings: Sendable {
   public var started = StartedPartitions()
   /// How many partitions the input has; above 1, entity keys must be record keys.
   public var partitionCount = 1
+  /// Whether the input gives records with their keys, so that can be checked.
+  public var hasRecordKeys = true
   /// Whether that number was asked for: that of a topic which does not exist yet is not known.
   public var knowsPartitionCount = true
   /// Where the schemas of Avro records are found by number.

@@ -22,6 +22,10 @@ struct ProcessCommand: ParsableCommand {
         freshet process Pipelines/shop_features.yaml
         freshet generate Schemas/clickstream.yaml --count 1000000 | freshet process Pipelines/shop_features.yaml --from - --to stdout
 
+      Where the pipeline has 'archive:', its topics are archived on the way, by consumers of their own ('freshet archive --help'). --from archive \
+      reads the archive in the place of the topics, ends where it ends, and leaves the state from which the next run goes on in Kafka: that is \
+      how a store that was lost is filled anew.
+
       Each option can also be set by the environment: FRESHET_PROCESS_TO=null for --to. FRESHET_LOG=info tells about partitions that come \
       and go.
       """)
@@ -29,7 +33,8 @@ struct ProcessCommand: ParsableCommand {
   @Argument(help: "The pipeline, a YAML file.")
   var pipeline: String
 
-  @Option(help: "Read from kafka (as the pipeline says), kafka://HOST:PORT[,HOST:PORT]/TOPIC, - (standard input) or file:PATH.")
+  @Option(
+    help: "Read from kafka (as the pipeline says), kafka://HOST:PORT[,HOST:PORT]/TOPIC, archive, - (standard input) or file:PATH.")
   var from: String?
 
   @Option(help: "Write to redis (as the pipeline says), redis://[user@]HOST:PORT[/DB], redis+unix:///PATH, stdout or null.")
@@ -62,6 +67,9 @@ struct ProcessCommand: ParsableCommand {
     help: "Start this view anew from where its checkpoint ends, as one that has changed has to; may be given several times.")
   var reset: [String] = []
 
+  @Flag(help: "Archive nothing, whatever the pipeline says.")
+  var noArchive = false
+
   @Flag(help: "Compute everything anew: empty windows, from where the input (or auto.offset.reset) begins.")
   var ignoreCheckpoints = false
 
@@ -88,7 +96,8 @@ struct ProcessCommand: ParsableCommand {
       endpoints: try ProcessingEndpoints(
         definition, from: given(from, "from"), to: given(to, "to"), lateTo: given(lateTo, "late-to"),
         deadLettersTo: given(deadLettersTo, "dead-letters-to"), properties: kafkaProperties),
-      viewNames: try viewNames(of: definition), workerCount: workers, settings: settings, measuresDelays: listen != nil)
+      viewNames: try viewNames(of: definition), workerCount: workers, settings: settings, measuresDelays: listen != nil,
+      archives: !noArchive)
     let supervisor = try ProcessingService(
       run, definition, listen: listen, drainTimeout: drainTimeout, stallAfter: service.stallAfter(of: "process"))
     do { try run.start() } catch {
@@ -105,13 +114,17 @@ struct ProcessCommand: ParsableCommand {
     do { try run.join() } catch { failure = error }
     progress?.stop()
     supervisor.stop()
-    if !(failure is ClosedPipe) { try report(run.counts, definition, since: started) }
+    if !(failure is ClosedPipe) { try report(run, definition, since: started) }
     if let failure { throw failure }
   }
 
-  private func report(_ counts: ProcessingCounts, _ definition: PipelineDefinition, since started: UInt64) throws {
-    guard output == .json else { return Terminal.print(toError: ProcessingReport.summary(counts, definition, since: started)) }
-    let line = ProcessingReport.json(counts, definition, since: started)
+  private func report(_ run: ProcessingRun, _ definition: PipelineDefinition, since started: UInt64) throws {
+    let archived = run.archiveCounts
+    guard output == .json else {
+      let lines = [ProcessingReport.summary(run.counts, definition, since: started)] + (archived.map(ArchiveReport.lines) ?? [])
+      return Terminal.print(toError: lines.joined(separator: "\n"))
+    }
+    let line = ProcessingReport.json(run.counts, definition, archived: archived, since: started)
     if ["stdout", "-"].contains(given(to, "to")) { Terminal.print(toError: line) } else { try Terminal.print(toOutput: line) }
   }
 

@@ -2,6 +2,7 @@
 // pipeline can have.
 
 import Base
+import Batch
 import Codec
 import Features
 import Foundation
@@ -17,17 +18,39 @@ enum ProcessingInput: Sendable {
   case kafka(KafkaAddress, group: String, KafkaProperties)
   case standardInput
   case file(String)
+  /// The archive of a source, in the place of its topic.
+  case archive(path: String, source: String, KafkaAddress?, KafkaProperties)
+
+  /// Whether it has partitions, which go on elsewhere when it ends.
+  var isPartitioned: Bool {
+    switch self {
+    case .kafka, .archive: true
+    case .standardInput, .file: false
+    }
+  }
 
   /// Whether several workers can share it.
-  var isPartitioned: Bool { if case .kafka = self { true } else { false } }
+  var isDivisible: Bool { if case .kafka = self { true } else { false } }
 
-  /// Nil for anything but Kafka.
-  var topic: String? { if case .kafka(let address, _, _) = self { address.topic } else { nil } }
+  var isArchive: Bool { if case .archive = self { true } else { false } }
+
+  /// Whether it is a topic that several consumers can read.
+  var isArchivable: Bool { if case .kafka(let address, _, _) = self { !address.isEmbedded } else { false } }
+
+  /// Nil for anything but Kafka, and what stands for it.
+  var topic: String? {
+    switch self {
+    case .kafka(let address, _, _): address.topic
+    case .archive(_, let source, let address, _): address?.topic ?? source
+    case .standardInput, .file: nil
+    }
+  }
 
   /// What checkpoints and fences call it: the topic, `file:` and the path as it was given, or `stdin`.
   var identity: String {
     switch self {
     case .kafka(let address, _, _): address.topic
+    case .archive(_, let source, let address, _): address?.topic ?? "archive:\(source)"
     case .file(let path): "file:\(path)"
     case .standardInput: "stdin"
     }
@@ -46,6 +69,12 @@ enum ProcessingInput: Sendable {
 
   /// How many partitions the input has; nil for a topic that does not exist yet.
   func partitionCount() throws -> Int? {
+    if case .archive(_, _, let address, let properties) = self {
+      // A broker that is away does not keep a store from being filled.
+      return try? address.flatMap {
+        try KafkaTopic.partitionCount(of: $0, properties: properties, connectTimeoutMilliseconds: 2000)
+      }
+    }
     // One that is embedded and that nobody else knows has nothing to spread.
     guard case .kafka(let address, _, let properties) = self, !address.isEmbedded else { return 1 }
     return try KafkaTopic.partitionCount(of: address, properties: properties, isStopRequested: { Interrupts.stopRequested })
@@ -75,6 +104,18 @@ enum ProcessingInput: Sendable {
     }
   }
 
+  /// A source for the writer of an archive, as a member of a group of its own; only JSON is archived.
+  func openForArchive() throws -> any Source {
+    switch self {
+    case .kafka(let address, let group, let properties):
+      return try KafkaSource(
+        address, group: "\(group)-archive", properties: properties, isStopRequested: { Interrupts.stopRequested })
+    case .standardInput: return LineSource(descriptor: STDIN_FILENO, name: "stdin")
+    case .file(let path): return try LineSource(path: path)
+    case .archive: throw Failure(.usage, "--from: an archive is not archived")
+    }
+  }
+
   /// A source for one worker, and how many partitions the input has; nil for a topic that does not exist yet.
   ///
   /// - Parameter readsHeaders: Whether records are read with their headers, whatever the plan asks for.
@@ -85,6 +126,8 @@ enum ProcessingInput: Sendable {
         address, group: group, properties: properties, readsHeaders: readsHeaders || plan.readsHeaders,
         isStopRequested: { Interrupts.stopRequested })
       return (source, try source.partitionCount())
+    case .archive(let path, let source, _, _):
+      return (ArchiveSource(try ArchiveCatalog(path: path, source: source), topic: topic ?? source), try partitionCount())
     case .standardInput:
       guard case .avro(let settings) = plan.source.format else { return (LineSource(descriptor: STDIN_FILENO, name: "stdin"), 1) }
       return (AvroSource(descriptor: STDIN_FILENO, name: "stdin", schema: settings.schema), 1)
@@ -105,6 +148,7 @@ struct ProcessingEndpoints: Sendable {
   /// What --from says.
   private enum GivenInput: Sendable {
     case kafka(KafkaAddress)
+    case archive
     case standardInput
     case file(String)
   }
@@ -114,11 +158,15 @@ struct ProcessingEndpoints: Sendable {
   private let sideOutputs: SideOutputChoices
   private let properties: KafkaProperties
   private let pipelineName: String
+  private let archive: (path: String, sources: Set<String>)?
 
   private var keepsFences: Bool { if case .redis = output { true } else { false } }
 
   /// Whether --from replaces the inputs of the pipeline.
-  var readsOneInput: Bool { givenInput != nil }
+  var readsOneInput: Bool { givenInput != nil && !readsArchive }
+
+  /// Whether the archives of the sources stand for their topics.
+  var readsArchive: Bool { if case .archive = givenInput { true } else { false } }
 
   init(
     _ pipeline: PipelineDefinition, from: String?, to: String?, lateTo: String? = nil, deadLettersTo: String? = nil,
@@ -130,6 +178,17 @@ struct ProcessingEndpoints: Sendable {
     sideOutputs = try SideOutputChoices(late: lateTo, deadLetters: deadLettersTo, properties: properties)
     output = try Self.output(to, pipeline)
     pipelineName = pipeline.name
+    archive = pipeline.archive.map { archive in (archive.path, Set(archive.sources.map { pipeline.sources[$0].name })) }
+    guard readsArchive else { return }
+    guard archive != nil else {
+      throw Failure(.usage, "--from archive: pipeline '\(pipeline.name)' has no 'archive:'")
+    }
+    if keepsFences, pipeline.checkpoint.store == .nowhere {
+      throw Failure(
+        .badConfiguration,
+        "--from archive: pipeline '\(pipeline.name)' keeps no checkpoints, so no later run could go on where the archive ends; "
+          + "'checkpoint: { store: redis }' keeps them")
+    }
   }
 
   /// The input of a source: --from where it is given, else the source's own topic.
@@ -137,6 +196,7 @@ struct ProcessingEndpoints: Sendable {
     switch givenInput {
     case .standardInput: return .standardInput
     case .file(let path): return .file(path)
+    case .archive: return try archiveInput(for: source)
     case .kafka(let address):
       // Another topic, read as the source says.
       return .kafka(
@@ -151,6 +211,16 @@ struct ProcessingEndpoints: Sendable {
     return .kafka(
       KafkaAddress(servers: kafka.brokers, topic: kafka.topic), group: kafka.group,
       KafkaProperties(kafka.properties).overlaid(with: properties))
+  }
+
+  private func archiveInput(for source: SourceDefinition) throws(Failure) -> ProcessingInput {
+    guard let archive, archive.sources.contains(source.name) else {
+      throw Failure(.usage, "--from archive: source '\(source.name)' is not among the 'sources' of the pipeline's 'archive'")
+    }
+    return .archive(
+      path: archive.path, source: source.name,
+      source.kafka.map { KafkaAddress(servers: $0.brokers, topic: $0.topic) },
+      KafkaProperties(source.kafka?.properties ?? []).overlaid(with: properties))
   }
 
   /// Where the schemas of a source's records are found by number; nil where they have none.
@@ -249,10 +319,11 @@ struct ProcessingEndpoints: Sendable {
     switch text {
     case nil, "kafka": return nil
     case "-", "stdin": return .standardInput
+    case "archive": return .archive
     case let text? where text.hasPrefix("file:"): return .file(String(text.dropFirst(5)))
     case let text? where KafkaAddress.isOne(text): return .kafka(try KafkaAddress(text))
     case let text?:
-      throw Failure(.usage, "--from: expected kafka, kafka://HOST:PORT[,HOST:PORT]/TOPIC, - or file:PATH, found '\(text)'")
+      throw Failure(.usage, "--from: expected kafka, kafka://HOST:PORT[,HOST:PORT]/TOPIC, archive, - or file:PATH, found '\(text)'")
     }
   }
 

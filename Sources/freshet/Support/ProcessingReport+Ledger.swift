@@ -1,6 +1,7 @@
 // The ledger of a run: lines for people, and one object of JSON for programs. Documentation/late-and-dead-letters.md tells its shape.
 
 import Base
+import Batch
 import Features
 import Processing
 import Records
@@ -51,7 +52,9 @@ extension ProcessingReport {
   }
 
   /// One line, without its end.
-  static func json(_ counts: ProcessingCounts, _ pipeline: PipelineDefinition, since started: UInt64) -> String {
+  static func json(
+    _ counts: ProcessingCounts, _ pipeline: PipelineDefinition, archived: ArchiveCounts? = nil, since started: UInt64
+  ) -> String {
     let elapsed = Double(SystemClock().monotonicNanoseconds - started) / 1e9
     var fields: [(String, String)] = [
       ("pipeline", JSONText.quoted(pipeline.name)), ("records", "\(counts.records)"), ("bytes", "\(counts.byteCount)"),
@@ -78,6 +81,7 @@ extension ProcessingReport {
       return object(parts)
     }
     fields.append(("ledger", "[\(tallies.joined(separator: ","))]"))
+    if let archived { fields.append(("archive", ArchiveReport.json(archived))) }
     return object(fields)
   }
 

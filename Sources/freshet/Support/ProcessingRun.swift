@@ -5,6 +5,7 @@
 // of those.
 
 import Base
+import Batch
 import Features
 import Foundation
 import Logging
@@ -34,11 +35,14 @@ final class ProcessingRun: Sendable {
   /// Workers over the sources themselves that have not ended.
   private let activeCount = Atomic<Int>(0)
   private let hasFailed = Atomic<Bool>(false)
+  /// What archives the sources meanwhile; nil where nothing does.
+  private let archive = Mutex<ArchiveRun?>(nil)
+  private let archives: Bool
   private let endedCount = Atomic<Int>(0)
 
   init(
     pipeline: PipelineDefinition, endpoints: ProcessingEndpoints, viewNames: Set<String>? = nil, workerCount: Int,
-    settings: WorkerSettings, measuresDelays: Bool = false,
+    settings: WorkerSettings, measuresDelays: Bool = false, archives: Bool = false,
     isStopRequested: @escaping @Sendable () -> Bool = { Interrupts.stopRequested },
     observeVisible: (@Sendable (Int64, Int) -> Void)? = nil
   ) {
@@ -50,6 +54,7 @@ final class ProcessingRun: Sendable {
     self.workerCount = workerCount
     self.settings = settings
     self.measuresDelays = measuresDelays
+    self.archives = archives
     self.isStopRequested = isStopRequested
     self.observeVisible = observeVisible
   }
@@ -67,11 +72,16 @@ final class ProcessingRun: Sendable {
 
   /// What can be said of the workers now.
   var health: ProcessingHealth {
-    ProcessingHealth(
+    var health = ProcessingHealth(
       workers: (statuses.withLock { $0 } + receiverStatuses.withLock { $0 }).map(\.latest),
       hasStarted: hasStarted.load(ordering: .relaxed), isStopping: isStopping,
       now: SystemClock().monotonicNanoseconds)
+    health.archives = archive.withLock { $0 }?.health ?? []
+    return health
   }
+
+  /// What has been archived; nil where nothing is.
+  var archiveCounts: ArchiveCounts? { archive.withLock { $0 }?.counts }
 
   /// How long events took to become visible; nil where nobody measures.
   var delays: DelayCounts? {
@@ -104,10 +114,11 @@ final class ProcessingRun: Sendable {
       throw Failure(
         .usage, "--from names one input, but the views read \(used.count) sources; choose views of one source with --view")
     }
+    try startArchive(of: used)
     var memberCount = 0
     for source in used {
       let input = try endpoints.input(for: pipeline.sources[source])
-      guard workerCount == 1 || input.isPartitioned else {
+      guard workerCount == 1 || input.isDivisible else {
         throw Failure(.usage, "--workers: only Kafka can be read by several workers")
       }
       let partitionCount = try input.partitionCount()
@@ -115,6 +126,7 @@ final class ProcessingRun: Sendable {
       let repartitionings = pipeline.repartitionings(
         ofSource: source, partitionCount: partitionCount ?? pipeline.sources[source].schema?.output.partitionCount ?? 2,
         viewNames: viewNames)
+      if input.isArchive { try checkReplay(ofSource: source, repartitionings) }
       let plan = try ProcessingPlan(
         pipeline, source: source, viewNames: viewNames, part: repartitionings.isEmpty ? .everything : .sending(repartitionings))
       let receivers = try repartitionings.map {
@@ -145,12 +157,47 @@ final class ProcessingRun: Sendable {
     }
   }
 
+  /// Archives those of the sources that the pipeline archives, as long as they are topics.
+  private func startArchive(of used: [Int]) throws {
+    guard archives, let definition = pipeline.archive, !endpoints.readsArchive else { return }
+    // Where --from names an input, it is that of the sources that are used.
+    let sources = endpoints.readsOneInput ? definition.sources.filter(used.contains) : definition.sources
+    let topics = try sources.filter { try endpoints.input(for: pipeline.sources[$0]).isArchivable }
+    if topics.count < sources.count {
+      Logger(label: "freshet.process").notice(
+        "what does not come from Kafka is not archived here; 'freshet archive --from file:PATH' does that",
+        metadata: ["sources": "\(sources.filter { !topics.contains($0) }.map { pipeline.sources[$0].name })"])
+    }
+    guard !topics.isEmpty else { return }
+    let run = ArchiveRun(
+      pipeline: pipeline, endpoints: endpoints, untilIdleMilliseconds: settings.untilIdleMilliseconds,
+      isStopRequested: { [self] in isStopping }, onFailure: { [self] in hasFailed.store(true, ordering: .relaxed) })
+    archive.withLock { $0 = run }
+    try run.start(topics)
+  }
+
+  /// An archive has the values of records, in the partitions in which they came.
+  private func checkReplay(ofSource source: Int, _ repartitionings: [Repartitioning]) throws {
+    let name = pipeline.sources[source].name
+    if let view = repartitionings.first?.views.first.map({ pipeline.views[$0].name }) {
+      throw Failure(
+        .badConfiguration,
+        "--from archive: view '\(view)' has a key of its own, and its records go through an internal topic, which is not built for "
+          + "archives in this version; choose other views with --view")
+    }
+    let fields = try ProcessingPlan(pipeline, source: source, viewNames: viewNames).fieldsBesideValues
+    guard let field = fields.first else { return }
+    throw Failure(
+      .badConfiguration, "--from archive: the views over '\(name)' read \(field), and an archive has only the values of records")
+  }
+
   /// Waits for all workers; throws the first failure.
   func join() throws {
     var failure: (any Error)?
     for thread in threads.withLock({ $0 }) {
       do { try thread.join() } catch { failure = failure ?? error }
     }
+    do { try archive.withLock({ $0 })?.join() } catch { failure = failure ?? error }
     if let failure { throw failure }
   }
 
@@ -168,8 +215,11 @@ final class ProcessingRun: Sendable {
     settings.partitionCount = knownCount ?? 2
     // Where all records are sent on, none of their keys can move away from their values.
     settings.knowsPartitionCount = knownCount != nil && !plan.views.isEmpty
+    settings.hasRecordKeys = !input.isArchive
+    nonisolated(unsafe) let archived = source as? ArchiveSource
+    // Asked only by the thread that reads the source.
     try start(plan, source, input, settings, status, sideOutputs, sender) { [self] in
-      isStopping
+      isStopping || archived?.hasEnded == true
     } onEnd: { [self] in
       activeCount.subtract(1, ordering: .relaxed)
     }

@@ -85,7 +85,8 @@ final class ProcessingService: Sendable {
     router.on(
       "GET", "/metrics",
       .immediate { _ in
-        let text = metrics.text(run.health, delays: run.delays, stallAfter: stallAfter)
+        let text = metrics.text(
+          run.health, delays: run.delays, archive: run.archiveCounts, stallAfter: stallAfter)
         return HTTPResponse(contentType: MetricsText.contentType, body: Array(text.utf8))
       })
     return router
