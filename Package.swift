@@ -62,7 +62,7 @@ let package = Package(
       dependencies: [
         "Base", "Codec", "Compression", "Features", "Processing", "Records", "Windowing",
         .product(name: "Logging", package: "swift-log"),
-      ]),
+      ], swiftSettings: dataPath),
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
       name: "Monitoring", dependencies: ["Base", "Batch", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
@@ -87,8 +87,8 @@ let package = Package(
     .executableTarget(
       name: "freshet-bench",
       dependencies: [
-        "Base", "CReference", "Codec", "Compression", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport",
-        "Processing",
+        "Base", "Batch", "CReference", "Codec", "Compression", "Configuration", "Features", "Generation", "KafkaTransport",
+        "LocalTransport", "Processing",
         "Records", "RedisStore", "Schema", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], path: "Benchmarks/FreshetBench"),
     .testTarget(name: "ArchitectureTests"),

@@ -24,7 +24,7 @@ struct BenchmarkScale {
 enum FreshetBench {
   static let all: [Benchmark] = [
     generateBenchmark, parseBenchmark, avroBenchmark, processBenchmark, slidingBenchmark, viewsBenchmark, windowsBenchmark,
-    deduplicationBenchmark, checkpointBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
+    deduplicationBenchmark, batchBenchmark, checkpointBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
   ]
 
   static func main() throws {

@@ -119,6 +119,18 @@ final class BatchDecoder {
     runRows = .allocate(capacity: rowCapacity)
   }
 
+  /// Appends the usable rows of the last batch up to an event time, in the order of the batch.
+  func appendRows(through lastTime: Int64, to rows: inout ContiguousArray<Int32>) {
+    for read in decodedPartitions {
+      if lastTime == .max {
+        rows.append(contentsOf: read.rows)
+      } else {
+        rows.append(contentsOf: read.rows.filter { times[Int($0)] <= lastTime })
+      }
+    }
+    if partitionCount > 1 { rows.sort() }
+  }
+
   /// Where in the last batch predicates were unknown for a reason.
   var unknownRows: ContiguousArray<(row: Int, predicate: Int, reasons: NullReasons)> { program.unknownRows }
 

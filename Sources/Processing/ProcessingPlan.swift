@@ -37,6 +37,8 @@ public struct ProcessingPlan: Sendable {
   public let emitEvery: [Int64?]
   /// Columns of entity keys, with the entity's name: where a topic has several partitions they must equal the record's key.
   public let keyColumns: [(entity: String, path: FieldPath, column: Int)]
+  /// Entities (indices into `PipelineDefinition.entities`) of the views, each with the column of its key.
+  let entityColumns: [Int: Int]
   /// The internal topics that records are sent on to.
   let repartitions: [RepartitionPlan]
   /// Whether the records come through an internal topic, each with its origin.
@@ -153,6 +155,7 @@ public struct ProcessingPlan: Sendable {
       descriptions: views.map { Self.description(of: pipeline.views[$0], in: pipeline, source) },
       sourceProperties: Self.properties(of: source))
     emitEvery = views.map { pipeline.views[$0].trigger == .change ? pipeline.views[$0].emitEveryMilliseconds : nil }
+    entityColumns = keys
     let checked = received == nil ? keys.sorted { $0.key < $1.key } : []
     keyColumns = checked.filter { !pipeline.entities[$0.key].keyPath.liesInOnePartition }.map {
       (pipeline.entities[$0.key].name, pipeline.entities[$0.key].keyPath, $0.value)

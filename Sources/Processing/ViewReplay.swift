@@ -22,6 +22,8 @@ public final class ViewReplay {
   private let deduplicator: Deduplicator?
   private let deduplicated = DeduplicatedRows()
   private let finisher: RowFinisher
+  /// Per view of the pipeline: which of its aggregates count, and so are 0 over nothing, and how long its keys live.
+  private let emptiness: [(counts: [Bool], timeToLive: Int64?)]
   private let partition: PartitionIndex
   /// Takes the rows of changes that nobody wants.
   private let discarded = FeatureRowBatch()
@@ -44,6 +46,12 @@ public final class ViewReplay {
     engine = WindowEngine(plan.windows)
     deduplicator = plan.deduplication.map { Deduplicator($0) }
     finisher = RowFinisher(pipeline.views)
+    emptiness = pipeline.views.map { view in
+      (
+        view.aggregates.map { [.count, .distinct, .approxDistinct].contains($0.function) },
+        view.entity.flatMap { pipeline.entities[$0].timeToLiveMilliseconds }
+      )
+    }
   }
 
   // MARK: Records
@@ -57,13 +65,15 @@ public final class ViewReplay {
   /// Records that were copies, and that `dedup` found no key in.
   public private(set) var duplicateCount: Int64 = 0
 
-  /// Takes the records of a batch, all of which belong to the partition; it must not be filled again before they have been applied.
-  public func decode(_ batch: RecordBatch) throws(Failure) {
+  /// Takes the records of a batch, all of which belong to the partition, in their order; it must not be filled again before they have been applied.
+  ///
+  /// - Parameter lastTime: Records with a later event time are passed over, as if they were not there.
+  public func decode(_ batch: RecordBatch, through lastTime: Int64 = .max) throws(Failure) {
     precondition(appliedCount == rows.count, "records of the last batch have not been applied")
     try decoder.decode(batch, counts: &counts)
     for rejection in decoder.rejections { rejectedCounts[rejection.reason, default: 0] += 1 }
     rows.removeAll(keepingCapacity: true)
-    for read in decoder.decodedPartitions { rows.append(contentsOf: read.rows) }
+    decoder.appendRows(through: lastTime, to: &rows)
     appliedCount = 0
   }
 
@@ -141,13 +151,21 @@ public final class ViewReplay {
 
   /// Appends rows of the `change` view at `position` for these keys, defaults and derived features included, each complete through `asOf`; of keys
   /// that nothing is held of, what an empty window gives. Returns for each key whether something was. A nil key is that of `entity: all`.
+  ///
+  /// - Parameter emptyIsNothing: Take rows of which every aggregate is what an empty window gives for those of keys that nothing is held of.
   @discardableResult
-  public func appendRows(ofView position: Int, keys: [[UInt8]?], asOf: Int64, to output: FeatureRowBatch) -> [Bool] {
+  public func appendRows(
+    ofView position: Int, keys: [[UInt8]?], asOf: Int64, emptyIsNothing: Bool = false, to output: FeatureRowBatch
+  ) -> [Bool] {
     let first = output.rows.count
     let found = keys.map { key in
-      let isHeld =
+      var isHeld =
         key.map { $0.withUnsafeBufferPointer { engine.appendRow(ofView: position, key: $0, asOf: asOf, to: output) } }
         ?? engine.appendRow(ofView: position, key: nil, asOf: asOf, to: output)
+      if isHeld, emptyIsNothing, let row = output.rows.last, isEmpty(row, output) {
+        output.rows.removeLast()
+        isHeld = false
+      }
       if !isHeld { appendEmptyRow(ofView: position, key: key, asOf: asOf, to: output) }
       return isHeld
     }
@@ -155,7 +173,9 @@ public final class ViewReplay {
     return found
   }
 
-  private func appendEmptyRow(ofView position: Int, key: [UInt8]?, asOf: Int64, to output: FeatureRowBatch) {
+  private func appendEmptyRow(
+    ofView position: Int, key: [UInt8]?, asOf: Int64, countsAreZero: Bool = false, to output: FeatureRowBatch
+  ) {
     let start = output.bytes.count
     if let key { key.withUnsafeBufferPointer { output.bytes.append($0) } }
     output.rows.append(
@@ -163,18 +183,50 @@ public final class ViewReplay {
         view: Int32(views[position]), keyStart: UInt32(start), keyCount: key.map { Int32($0.count) } ?? -1,
         firstValue: UInt32(output.values.count), partition: partition, windowStart: .min, windowEnd: .min, asOf: asOf,
         lastEvent: .min))
-    let count = plan.pipelineViews[views[position]].aggregates.count
-    output.values.append(contentsOf: repeatElement(FeatureValue(kind: .missing), count: count))
+    for isCount in emptiness[views[position]].counts {
+      output.values.append(FeatureValue(kind: countsAreZero && isCount ? .integer : .missing))
+    }
+  }
+
+  /// Appends the row of a key of which nothing is held any more, as a store still shows it: that of empty windows, whose counts are 0.
+  public func appendEmptiedRow(ofView position: Int, key: [UInt8]?, asOf: Int64, to output: FeatureRowBatch) {
+    let first = output.rows.count
+    appendEmptyRow(ofView: position, key: key, asOf: asOf, countsAreZero: true, to: output)
+    finish(output, from: first)
   }
 
   /// Appends the current rows of all keys of the `change` view at `position` that may have changed since the last call, complete through
   /// `asOf`; of a replay that was never drained: of all keys. False where `output` holds `rowLimit` rows before all are out; the next call
   /// goes on.
-  public func drain(view position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int) -> Bool {
+  ///
+  /// - Parameter dropsEmpty: Leave out rows of which every aggregate is what an empty window gives, and those that have outlived their time.
+  public func drain(
+    view position: Int, asOf: Int64, into output: FeatureRowBatch, rowLimit: Int, dropsEmpty: Bool = false
+  ) -> Bool {
     let first = output.rows.count
     let isDone = engine.drainChanges(ofView: position, asOf: asOf, into: output, rowLimit: rowLimit)
+    if dropsEmpty { dropEmptyRows(of: output, from: first) }
     finish(output, from: first)
     return isDone
+  }
+
+  private func dropEmptyRows(of output: FeatureRowBatch, from first: Int) {
+    var kept = first
+    for index in first..<output.rows.count where !isEmpty(output.rows[index], output) {
+      output.rows[kept] = output.rows[index]
+      kept += 1
+    }
+    output.rows.removeLast(output.rows.count - kept)
+  }
+
+  private func isEmpty(_ row: FeatureRow, _ output: FeatureRowBatch) -> Bool {
+    let shape = emptiness[Int(row.view)]
+    if let timeToLive = shape.timeToLive, row.lastEvent != .min, row.lastEvent + timeToLive <= streamTime { return true }
+    for (index, isCount) in shape.counts.enumerated() {
+      let value = output.values[Int(row.firstValue) + index]
+      guard value.kind == .missing || isCount && value.kind == .integer && value.bits == 0 else { return false }
+    }
+    return true
   }
 
   /// Forgets which keys have changed, so that those of which nothing is left can go. For replays that are asked for single keys.

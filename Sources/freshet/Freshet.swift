@@ -13,9 +13,9 @@ struct Freshet: ParsableCommand {
     commandName: "freshet",
     abstract: "Synthetic event streams, windowed features and their freshness.", version: version,
     subcommands: [
-      DemoCommand.self, GenerateCommand.self, ProcessCommand.self, TestCommand.self, ValidateCommand.self, ExplainCommand.self,
-      ArchiveCommand.self, VerifyCommand.self,
-      EvalCommand.self, InitCommand.self, VersionCommand.self,
+      DemoCommand.self, GenerateCommand.self, ProcessCommand.self, ArchiveCommand.self, BatchCommand.self,
+      TrainingSetCommand.self, TestCommand.self, ValidateCommand.self, ExplainCommand.self,
+      VerifyCommand.self, EvalCommand.self, InitCommand.self, VersionCommand.self,
     ])
 
   static func main() {
