@@ -43,6 +43,7 @@ public struct ProcessingPlan: Sendable {
   public let isRepartitioned: Bool
   /// The lists of recent events that records are appended to.
   let recentEvents: [RecentEventsPlan]
+  public let recentEventsLists: [RecentEventsList]
   /// Whether the records are recent events, which have the fields that are no record's own under their names.
   let isOfRecentEvents: Bool
 
@@ -156,6 +157,7 @@ public struct ProcessingPlan: Sendable {
     let lists = pipeline.recentEventsLists(ofSource: index, viewNames: recentViewNames).compactMap { list in
       received.map { $0.entity == list.entity } ?? !sent.contains { $0.entity == list.entity } ? list : nil
     }
+    recentEventsLists = lists
     recentEvents = lists.map { list in
       let keyColumn = list.entity.map { columns.index(of: pipeline.entities[$0].keyPath) }
       if let entity = list.entity { keys[entity] = keyColumn }

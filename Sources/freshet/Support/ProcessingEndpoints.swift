@@ -117,6 +117,9 @@ struct ProcessingEndpoints: Sendable {
 
   private var keepsFences: Bool { if case .redis = output { true } else { false } }
 
+  /// Whether there is a store for recent events.
+  var keepsRecentEvents: Bool { keepsFences }
+
   /// Whether --from replaces the inputs of the pipeline.
   var readsOneInput: Bool { givenInput != nil }
 
@@ -171,6 +174,22 @@ struct ProcessingEndpoints: Sendable {
     case .standardOutput(let writer): return NDJSONRowStore(views: views, output: writer)
     case .null: return NullRowStore()
     }
+  }
+
+  /// Where one worker keeps the recent events of its plan; nil where it has none, or rows do not go to Redis.
+  func recentEvents(_ pipeline: PipelineDefinition, _ plan: ProcessingPlan) throws -> (any RecentEventsSink)? {
+    guard case .redis(let address, let prefix) = output, !plan.recentEventsLists.isEmpty else { return nil }
+    return RedisRecentEvents(try connect(address), prefix: prefix, lists: plan.recentEventsLists, in: pipeline)
+  }
+
+  /// What tells the offsets of one input from those of another in a list of recent events: nothing for the source's own topic, which is most often read.
+  /// What comes through a pipe is never the same again.
+  func inputTag(of input: ProcessingInput, _ pipeline: PipelineDefinition, _ source: SourceDefinition) -> String {
+    if input.topic == source.kafka?.topic, input.topic != nil { return "" }
+    var identity = input.identity
+    if case .standardInput = input { identity += ":\(SystemClock().nowMilliseconds)" }
+    let hash = identity.utf8.reduce(into: 0xcbf2_9ce4_8422_2325 as UInt64) { $0 = ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    return "@\(String(hash, radix: 36))"
   }
 
   /// Where one worker keeps its partitions' state; nil where rows do not go to Redis and no directory is named, so nothing could be resumed.
