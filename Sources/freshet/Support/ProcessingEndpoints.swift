@@ -164,13 +164,14 @@ struct ProcessingEndpoints: Sendable {
 
   /// A store for one worker.
   func store(_ pipeline: PipelineDefinition, _ source: SourceDefinition, _ input: ProcessingInput) throws -> any FeatureStore {
-    let views = pipeline.views.map { StoredView($0, entities: pipeline.entities) }
+    let views = pipeline.views.indices.map { StoredView($0, of: pipeline) }
     switch output {
     case .redis(let address, let prefix):
       let keys = FenceKeys(prefix: prefix, pipeline: pipeline.name, topic: Self.topic(source, input))
       // Without checkpoints there is nothing to go on from after a fence has stopped anyone.
       let fences = pipeline.checkpoint.store == .nowhere ? nil : keys
-      return RedisFeatureStore(try connect(address), prefix: prefix, views: views, fences: fences)
+      return RedisFeatureStore(
+        try connect(address), prefix: prefix, views: views, fences: fences, layout: pipeline.sink?.layout ?? .native)
     case .standardOutput(let writer): return NDJSONRowStore(views: views, output: writer)
     case .null: return NullRowStore()
     }
@@ -247,9 +248,15 @@ struct ProcessingEndpoints: Sendable {
 
   private static let missingCheckpointsMax = 64
 
-  /// The row of a key as the pipeline's Redis holds it, with the ms until it expires; nil where rows do not go to Redis.
-  func storedRow(_ view: FeatureView, key: String?) throws -> (key: String, fields: [String: String], expiresIn: Int64?)? {
-    guard case .redis(let address, let prefix) = output, view.trigger == .change else { return nil }
+  /// The row of a key as the pipeline's Redis holds it, with the ms until it expires; nil where rows do not go to Redis, or go
+  /// there as Feast reads them.
+  func storedRow(_ view: FeatureView, key: String?, in pipeline: PipelineDefinition) throws -> (
+    key: String, fields: [String: String], expiresIn: Int64?
+  )? {
+    // What Feast reads is not for people.
+    guard case .redis(let address, let prefix) = output, view.trigger == .change, pipeline.sink?.layout ?? .native == .native else {
+      return nil
+    }
     let name = "\(prefix):\(view.name)" + (key.map { ":\($0)" } ?? "")
     let reader = RedisReader(try connect(address))
     return (name, try reader.hash(name), try reader.timeToLiveMilliseconds(of: name))
