@@ -51,10 +51,14 @@ final class ClickFile {
 
   /// Runs a pipeline over the file to nothing, on this thread, through the worker that `freshet process` runs.
   @discardableResult
-  func process(_ pipeline: PipelineDefinition, to store: any FeatureStore = NullRowStore()) throws -> ProcessingCounts {
+  func process(
+    _ pipeline: PipelineDefinition, to store: any FeatureStore = NullRowStore(), recentEvents: (any RecentEventsSink)? = nil
+  ) throws -> ProcessingCounts {
     let status = ProcessingStatus()
+    let plan = try ProcessingPlan(
+      pipeline, source: 0, recentViewNames: recentEvents == nil ? [] : pipeline.viewNames(in: .rt))
     let worker = Worker(
-      plan: try ProcessingPlan(pipeline, source: 0), source: try LineSource(path: path), store: store, checkpoints: nil,
+      plan: plan, source: try LineSource(path: path), store: store, checkpoints: nil, recentEvents: recentEvents,
       clock: SystemClock(), settings: WorkerSettings(), status: status, logger: Logger(label: "bench"), isStopRequested: { false })
     try worker.run()
     precondition(status.current.records == Int64(count) && status.current.rejectedCount == 0, "every event was counted")

@@ -1,6 +1,7 @@
 // Hashes of bytes: one for our own tables, one that others must agree with.
 // `bytes` follows the construction of wyhash (Wang Yi, public domain): 64x64 -> 128 bit multiply and fold.
-// `murmur2` is Apache Kafka's variant (org.apache.kafka.common.utils.Utils.murmur2), which its default partitioner uses.
+// `murmur2` is Apache Kafka's variant (org.apache.kafka.common.utils.Utils.murmur2), which its default partitioner uses. `murmur3` is
+// MurmurHash3_x86_32 (Austin Appleby, public domain), which Feast names features by.
 
 public enum Hash {
   /// A 64-bit hash of `count` bytes for tables inside one process. Reads nothing outside the range.
@@ -74,6 +75,28 @@ public enum Hash {
     hash ^= hash >> 13
     hash = hash &* multiplier
     return hash ^ (hash >> 15)
+  }
+
+  /// MurmurHash3_x86_32 of `count` bytes, with seed 0.
+  public static func murmur3(_ start: UnsafePointer<UInt8>, count: Int) -> UInt32 {
+    func scrambled(_ word: UInt32) -> UInt32 {
+      let product = word &* 0xcc9e_2d51
+      return (product << 15 | product >> 17) &* 0x1b87_3593
+    }
+    let raw = UnsafeRawPointer(start)
+    var hash: UInt32 = 0
+    var index = 0
+    while index + 4 <= count {
+      hash ^= scrambled(UInt32(littleEndian: (raw + index).loadUnaligned(as: UInt32.self)))
+      hash = (hash << 13 | hash >> 19) &* 5 &+ 0xe654_6b64
+      index += 4
+    }
+    var tail: UInt32 = 0
+    for place in stride(from: count - 1, through: index, by: -1) { tail = tail << 8 | UInt32(start[place]) }
+    hash ^= scrambled(tail) ^ UInt32(truncatingIfNeeded: count)
+    hash = (hash ^ hash >> 16) &* 0x85eb_ca6b
+    hash = (hash ^ hash >> 13) &* 0xc2b2_ae35
+    return hash ^ hash >> 16
   }
 
   /// The partition that Kafka's default partitioner gives a record with this key: `toPositive(murmur2(key)) % partitionCount`.

@@ -168,6 +168,8 @@ public struct StoredView: Sendable {
   public var keyFieldName: String?
   public var featureNames: [String]
   public var timeToLiveMilliseconds: Int64?
+  /// Whether every source says that the key is an integer. Texts do not care; a layout whose keys have types does.
+  public var hasIntegerKey = false
 
   public init(name: String, keyFieldName: String?, featureNames: [String], timeToLiveMilliseconds: Int64?) {
     self.name = name
@@ -181,5 +183,11 @@ public struct StoredView: Sendable {
     keyFieldName = view.entity.map { entities[$0].keyFieldName }
     featureNames = view.features.map(\.name)
     timeToLiveMilliseconds = view.entity.flatMap { entities[$0].timeToLiveMilliseconds }
+  }
+
+  /// The view at `index` of a pipeline.
+  public init(_ index: Int, of pipeline: PipelineDefinition) {
+    self.init(pipeline.views[index], entities: pipeline.entities)
+    hasIntegerKey = pipeline.views[index].entity.map(pipeline.hasIntegerKey) ?? false
   }
 }

@@ -39,6 +39,9 @@ public final class PipelineReader {
   /// Keys that have been looked for in a schema, so that several views report one once.
   var checkedKeys: Set<[Int]> = []
 
+  /// Where `layout: feast` stands; nil where it does not.
+  var feastLocation: SourceLocation?
+
   var diagnostics: Diagnostics { values.diagnostics }
 
   private init(directory: String, loader: ConfigurationLoader, diagnostics: Diagnostics) {
@@ -109,6 +112,7 @@ public final class PipelineReader {
     if let sourcesReader { readSources(sourcesReader) }
     if let entitiesReader { readEntities(entitiesReader) }
     if let viewsReader { readViews(viewsReader) }
+    checkFeastViews()
     let services = servicesReader.map(readServices) ?? []
     let archive = archiveReader.flatMap(readArchive)
     let tests = testsNode.map(readTests) ?? []
@@ -166,6 +170,7 @@ public final class PipelineReader {
     let layout = redis.oneOf("layout", SinkLayout.self) ?? .native
     let prefix = redis.node("prefix").flatMap { self.prefix($0, redis.what("prefix")) } ?? RedisSinkDefinition.defaultPrefix
     let project = redis.node("project").flatMap { values.string($0, redis.what("project")) }
+    if layout == .feast { feastLocation = redis.keyLocation("layout") }
     if project != nil, layout != .feast {
       diagnostics.error(
         "wrong-value", at: redis.keyLocation("project"),
@@ -176,6 +181,17 @@ public final class PipelineReader {
       var sink = RedisSinkDefinition(url: url, prefix: prefix)
       if layout == .feast { sink.layout = .feast(project: project ?? pipeline ?? "") }
       return sink
+    }
+  }
+
+  /// Feast knows one value per entity and feature.
+  private func checkFeastViews() {
+    guard let feastLocation else { return }
+    for view in views where view.trigger == .close {
+      diagnostics.error(
+        "wrong-value", at: feastLocation,
+        "'layout: feast' of 'redis' of 'sink': view '\(view.name)' has 'trigger: close', and Feast has no place for the rows of its windows; "
+          + "write it with 'trigger: change', or into a pipeline with 'layout: native'")
     }
   }
 

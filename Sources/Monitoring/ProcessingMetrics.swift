@@ -75,6 +75,8 @@ public struct ProcessingMetrics: Sendable {
     metrics.sample(counts.lateRecordsWritten)
     metrics.family("freshet_process_dead_letters_written_total", .counter, "Records that went to the dead letters")
     metrics.sample(counts.deadLettersWritten)
+    metrics.family("freshet_process_recent_events_total", .counter, "Events that were new to a list of recent events (lane rt)")
+    metrics.sample(counts.recentEventsWritten)
     metrics.family("freshet_process_missing_offsets_total", .counter, "Offsets of the topic that no record had")
     metrics.sample(counts.missingOffsets)
   }

@@ -34,6 +34,8 @@ public struct ProcessingCounts: Sendable {
   /// Records that went to side outputs.
   public var lateRecordsWritten: Int64 = 0
   public var deadLettersWritten: Int64 = 0
+  /// Events that were new to a list of recent events.
+  public var recentEventsWritten: Int64 = 0
   /// Records sent on to internal topics, once for each that took one.
   public var recordsSentOn: Int64 = 0
   /// Records of internal topics that had come before, and were left out: a processor that ended without a checkpoint had sent them.
@@ -90,6 +92,7 @@ public struct ProcessingCounts: Sendable {
     ledger.add(other.ledger)
     lateRecordsWritten += other.lateRecordsWritten
     deadLettersWritten += other.deadLettersWritten
+    recentEventsWritten += other.recentEventsWritten
     recordsSentOn += other.recordsSentOn
     recordsSentTwice += other.recordsSentTwice
     missingOffsets += other.missingOffsets

@@ -10,21 +10,28 @@ import Windowing
 public final class Rehearsal {
   /// What has been written.
   public let rows: MemoryRowStore
+  /// The lists of recent events; nil where they are not kept.
+  public let recentEvents: MemoryRecentEvents?
   private let worker: Worker
   private let source: MemorySource
   private let status: ProcessingStatus
   private let batch = RecordBatch(slotCapacity: 1, byteCapacity: 1 << 12)
 
-  /// - Parameter source: Index into `PipelineDefinition.sources`; all views over it run.
-  public init(_ pipeline: PipelineDefinition, source index: Int) throws {
+  /// - Parameters:
+  ///   - source: Index into `PipelineDefinition.sources`; all views over it run.
+  ///   - keepsRecentEvents: Keep what the lane `rt` is computed of.
+  public init(_ pipeline: PipelineDefinition, source index: Int, keepsRecentEvents: Bool = false) throws {
     // Tests state their records as JSON, whatever the source reads; fields and values are called alike.
     var pipeline = pipeline
     pipeline.sources[index].format = .json
     rows = MemoryRowStore(pipeline.views.map { StoredView($0, entities: pipeline.entities) })
     source = MemorySource()
     status = ProcessingStatus()
+    let plan = try ProcessingPlan(
+      pipeline, source: index, recentViewNames: keepsRecentEvents ? pipeline.viewNames(in: .rt) : [])
+    recentEvents = keepsRecentEvents ? MemoryRecentEvents(plan.recentEventsLists, in: pipeline) : nil
     worker = Worker(
-      plan: try ProcessingPlan(pipeline, source: index), source: source, store: rows, checkpoints: nil, clock: ManualClock(),
+      plan: plan, source: source, store: rows, checkpoints: nil, recentEvents: recentEvents, clock: ManualClock(),
       settings: WorkerSettings(), status: status, logger: Logger(label: "freshet.rehearsal") { _ in SwiftLogNoOpLogHandler() },
       isStopRequested: { false })
     try worker.take([0])

@@ -147,6 +147,7 @@ extension Worker {
     _ read: BatchDecoder.PartitionRows, of batch: RecordBatch, by receiver: RepartitionReceiver, _ state: PartitionState
   ) throws {
     decoder.withTimes { receiver.receive(read.rows, of: batch, times: $0, into: received) }
+    guard try keepRecent(received.kept, of: batch, read.partition) else { return }
     try received.completeTimes.withUnsafeBufferPointer { completeTimes in
       try decoder.withInput(of: received.kept) { input in
         var position = 0

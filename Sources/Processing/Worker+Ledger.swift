@@ -76,9 +76,11 @@ extension Worker {
       keepExamples(of: deduplicated, read.partition, batch)
       state.duplicateCount += Int64(deduplicated.duplicates.count)
       state.keylessCount += Int64(deduplicated.keyless.count)
+      guard try keepRecent(deduplicated.kept, of: batch, read.partition) else { return }
       try applyDeduplicated(to: state, read.partition)
       try sendOn(deduplicated.kept, of: batch, read.partition)
     } else {
+      guard try keepRecent(read.rows, of: batch, read.partition) else { return }
       try decoder.withInput(of: read.rows) { try apply($0, to: state, read.partition) }
       try sendOn(read.rows, of: batch, read.partition)
     }

@@ -32,6 +32,9 @@ public final class Worker {
   var isStopping: Bool { isStopRequested() }
   let observeVisible: ((_ delayMilliseconds: Int64, _ count: Int) -> Void)?
 
+  /// Where recent events are kept; nil where nobody wants them.
+  let recentEvents: (any RecentEventsSink)?
+  let recentBatch = RecentEventBatch()
   let sideOutputs: SideOutputs
   let decoder: BatchDecoder
   let finisher: RowFinisher
@@ -83,12 +86,14 @@ public final class Worker {
   /// - Parameters:
   ///   - checkpoints: Where state is kept for the next owner; nil starts every owner with empty windows.
   ///   - sideOutputs: Where records go that do not count.
+  ///   - recentEvents: Where the plan's recent events are kept.
   ///   - sender: Where records go that the plan sends on to internal topics.
   ///   - inquiries: Where questions about values are left; looked at once a second.
   ///   - isStopRequested: Looked at once per poll; true drains and ends.
   ///   - observeVisible: Called after each confirmed write with how long after their event times records became visible.
   public init(
     plan: ProcessingPlan, source: any Source, store: any FeatureStore, checkpoints: (any CheckpointStore)?,
+    recentEvents: (any RecentEventsSink)? = nil,
     sideOutputs: SideOutputs = SideOutputs(), sender: RepartitionSender? = nil, inquiries: (any InquiryBox)? = nil,
     clock: any Clock, settings: WorkerSettings,
     status: ProcessingStatus, logger: Logger,
@@ -99,6 +104,7 @@ public final class Worker {
     self.source = source
     self.store = store
     checkpointWriter = checkpoints.map { CheckpointWriter($0, isInline: !settings.savesInBackground, clock: clock) }
+    self.recentEvents = recentEvents
     self.sideOutputs = sideOutputs
     self.sender = sender
     precondition(plan.repartitions.isEmpty == (sender == nil), "what a plan sends on has somewhere to go, and nothing else has")
@@ -144,6 +150,7 @@ public final class Worker {
     try sender?.output.close()
     forget(Set(partitions.keys))
     try source.close()
+    try recentEvents?.close()
     try store.close()
   }
 

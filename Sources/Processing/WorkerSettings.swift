@@ -38,6 +38,8 @@ public struct WorkerSettings: Sendable {
   public var knowsPartitionCount = true
   /// Where the schemas of Avro records are found by number.
   public var registry: AvroSchemaLookup?
+  /// What elements of recent events say behind the number of a partition: empty for the pipeline's own topic, else `@` and what tells the input apart.
+  public var inputTag = ""
   /// What side outputs call the input; nil for the source's own name.
   public var topic: String?
   /// What fences call the worker, for people.

@@ -14,7 +14,7 @@ import Features
 import Logging
 import Records
 
-/// Writes the native layout.
+/// Writes the native layout, or Feast's; see `FeastLayout`.
 public final class RedisFeatureStore: FeatureStore {
   public var name: String { connection.name }
   /// Rows confirmed so far.
@@ -42,16 +42,17 @@ public final class RedisFeatureStore: FeatureStore {
   /// - Parameters:
   ///   - fences: The names of the partitions' fences; nil for a store that keeps none.
   ///   - views: in the order of `FeatureRow.view`.
+  ///   - layout: How rows look.
   ///   - callRowLimit: Rows of one call; nil for what serves Redis best.
   public init(
     _ connection: RedisConnection, prefix: String, views: [StoredView], fences: FenceKeys? = nil, clock: any Clock = SystemClock(),
-    callRowLimit: Int? = nil
+    layout: RedisSinkDefinition.Layout = .native, callRowLimit: Int? = nil
   ) {
     self.connection = connection
     call = RowCall(rowLimit: callRowLimit ?? RowCall.rowLimitDefault)
     self.clock = clock
     self.fences = fences.map { RedisFences(connection, keys: $0, clock: clock) }
-    layouts = views.map { ViewLayout($0, prefix: prefix) }
+    layouts = views.map { ViewLayout($0, prefix: prefix, layout) }
     clusterRows = ClusterRows(layouts)
     for view in views {
       // `unpack` in Redis' Lua takes fewer than 8000 values.

@@ -4,28 +4,42 @@ import Base
 import Features
 import Records
 
-/// The native layout of one view. The fields of a row are its features, `_as_of` and `_last_event`; `_written_at` and
-/// `_position` are the call's.
+/// The layout of one view. The fields of a native row are its features, `_as_of` and `_last_event`, those of a row for Feast its features and
+/// its time; `_written_at` and `_position` are the call's.
 struct ViewLayout {
   /// `{prefix}:{view}`.
   private let keyStart: [UInt8]
   private let featureCount: Int
+  /// Nil for the native layout.
+  private let feast: FeastLayout?
   /// The expiry, the count and the names of the fields, as RESP arguments.
   private let fields: [UInt8]
 
+  private var fieldCount: Int { featureCount + (feast == nil ? 2 : 1) }
   /// Arguments in front of rows of the view.
-  var groupArgumentCount: Int { 3 + featureCount + 2 }
-  var argumentCountPerRow: Int { 1 + featureCount + 2 }
+  var groupArgumentCount: Int { 3 + fieldCount }
+  var argumentCountPerRow: Int { 1 + fieldCount }
 
-  init(_ view: StoredView, prefix: String) {
+  init(_ view: StoredView, prefix: String, _ layout: RedisSinkDefinition.Layout = .native) {
     keyStart = Array("\(prefix):\(view.name)".utf8)
     featureCount = view.featureNames.count
     let buffer = ByteBuffer()
     RESP.append(view.timeToLiveMilliseconds ?? 0, to: buffer)
-    RESP.append(Int64(featureCount + 2), to: buffer)
-    for name in view.featureNames { RESP.append(name, to: buffer) }
-    RESP.append("_as_of", to: buffer)
-    RESP.append("_last_event", to: buffer)
+    switch layout {
+    case .native:
+      feast = nil
+      RESP.append(Int64(featureCount + 2), to: buffer)
+      for name in view.featureNames { RESP.append(name, to: buffer) }
+      RESP.append("_as_of", to: buffer)
+      RESP.append("_last_event", to: buffer)
+    case .feast(let project):
+      feast = FeastLayout(view, project: project)
+      RESP.append(Int64(featureCount + 1), to: buffer)
+      for name in view.featureNames {
+        FeastLayout.fieldName(view: view.name, feature: name).withUnsafeBufferPointer { RESP.append($0, to: buffer) }
+      }
+      RESP.append("_ts:\(view.name)", to: buffer)
+    }
     fields = Array(buffer.bytes)
   }
 
@@ -38,6 +52,10 @@ struct ViewLayout {
   /// Appends the row's key as a RESP argument; its text is left in `scratch`.
   func appendKey(of row: FeatureRow, in rows: FeatureRowBatch, to out: ByteBuffer, scratch: ByteBuffer) {
     scratch.removeAll()
+    if let feast {
+      feast.appendKey(rows.key(of: row), to: scratch)
+      return RESP.append(scratch.bytes, to: out)
+    }
     keyStart.withUnsafeBufferPointer { scratch.append($0) }
     if let key = rows.key(of: row) {
       scratch.append(UInt8(ascii: ":"))
@@ -70,6 +88,10 @@ struct ViewLayout {
     rows.values.withUnsafeBufferPointer { values in
       let values = UnsafeBufferPointer(rebasing: values[Int(row.firstValue)..<Int(row.firstValue) + featureCount])
       appendNulls(row, values, to: out)
+      if let feast {
+        for value in values { feast.append(value, in: rows, to: out) }
+        return feast.append(milliseconds: row.asOf, to: out)
+      }
       for value in values { append(value, in: rows, to: out) }
       append(milliseconds: row.asOf, to: out)
       append(milliseconds: row.lastEvent, to: out)
@@ -78,16 +100,17 @@ struct ViewLayout {
 
   /// An empty argument where nothing is null, else a digit per field: 1 for null.
   private func appendNulls(_ row: FeatureRow, _ values: UnsafeBufferPointer<FeatureValue>, to out: ByteBuffer) {
-    var hasNull = row.asOf == .min || row.lastEvent == .min
+    let showsLastEvent = feast == nil
+    var hasNull = row.asOf == .min || showsLastEvent && row.lastEvent == .min
     for value in values where Self.isNull(value) { hasNull = true }
     guard hasNull else {
       out.append("$0\r\n\r\n" as StaticString)
       return
     }
-    RESP.appendLength(featureCount + 2, to: out)
+    RESP.appendLength(fieldCount, to: out)
     for value in values { out.append(Self.isNull(value) ? UInt8(ascii: "1") : UInt8(ascii: "0")) }
     out.append(row.asOf == .min ? UInt8(ascii: "1") : UInt8(ascii: "0"))
-    out.append(row.lastEvent == .min ? UInt8(ascii: "1") : UInt8(ascii: "0"))
+    if showsLastEvent { out.append(row.lastEvent == .min ? UInt8(ascii: "1") : UInt8(ascii: "0")) }
     out.append("\r\n" as StaticString)
   }
 

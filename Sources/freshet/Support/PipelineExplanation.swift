@@ -112,10 +112,15 @@ struct PipelineExplanation {
 
   func cost(of view: Int) -> RowCost {
     let definition = pipeline.views[view]
-    return RowCost(
+    var cost = RowCost(
       StoredView(definition, entities: pipeline.entities), prefix: pipeline.sink?.prefix ?? "fv",
       isWindow: definition.trigger == .close, keyByteCount: PipelineForecast.typicalKeyByteCount,
       valueByteCounts: definition.features.map(Self.valueByteCount))
+    if case .feast(let project)? = pipeline.sink?.layout {
+      cost.key =
+        "Feast's key of \(definition.entity.map { "<\(pipeline.entities[$0].keyFieldName)>" } ?? "no entity") in project '\(project)'"
+    }
+    return cost
   }
 
   /// How long the text of a typical value is.

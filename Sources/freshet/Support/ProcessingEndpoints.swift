@@ -162,6 +162,9 @@ struct ProcessingEndpoints: Sendable {
 
   private var keepsFences: Bool { if case .redis = output { true } else { false } }
 
+  /// Whether there is a store for recent events.
+  var keepsRecentEvents: Bool { keepsFences }
+
   /// Whether --from replaces the inputs of the pipeline.
   var readsOneInput: Bool { givenInput != nil && !readsArchive }
 
@@ -231,16 +234,33 @@ struct ProcessingEndpoints: Sendable {
 
   /// A store for one worker.
   func store(_ pipeline: PipelineDefinition, _ source: SourceDefinition, _ input: ProcessingInput) throws -> any FeatureStore {
-    let views = pipeline.views.map { StoredView($0, entities: pipeline.entities) }
+    let views = pipeline.views.indices.map { StoredView($0, of: pipeline) }
     switch output {
     case .redis(let address, let prefix):
       let keys = FenceKeys(prefix: prefix, pipeline: pipeline.name, topic: Self.topic(source, input))
       // Without checkpoints there is nothing to go on from after a fence has stopped anyone.
       let fences = pipeline.checkpoint.store == .nowhere ? nil : keys
-      return RedisFeatureStore(try connect(address), prefix: prefix, views: views, fences: fences)
+      return RedisFeatureStore(
+        try connect(address), prefix: prefix, views: views, fences: fences, layout: pipeline.sink?.layout ?? .native)
     case .standardOutput(let writer): return NDJSONRowStore(views: views, output: writer)
     case .null: return NullRowStore()
     }
+  }
+
+  /// Where one worker keeps the recent events of its plan; nil where it has none, or rows do not go to Redis.
+  func recentEvents(_ pipeline: PipelineDefinition, _ plan: ProcessingPlan) throws -> (any RecentEventsSink)? {
+    guard case .redis(let address, let prefix) = output, !plan.recentEventsLists.isEmpty else { return nil }
+    return RedisRecentEvents(try connect(address), prefix: prefix, lists: plan.recentEventsLists, in: pipeline)
+  }
+
+  /// What tells the offsets of one input from those of another in a list of recent events: nothing for the source's own topic, which is most often read.
+  /// What comes through a pipe is never the same again.
+  func inputTag(of input: ProcessingInput, _ pipeline: PipelineDefinition, _ source: SourceDefinition) -> String {
+    if input.topic == source.kafka?.topic, input.topic != nil { return "" }
+    var identity = input.identity
+    if case .standardInput = input { identity += ":\(SystemClock().nowMilliseconds)" }
+    let hash = identity.utf8.reduce(into: 0xcbf2_9ce4_8422_2325 as UInt64) { $0 = ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    return "@\(String(hash, radix: 36))"
   }
 
   /// Where one worker keeps its partitions' state; nil where rows do not go to Redis and no directory is named, so nothing could be resumed.
@@ -298,9 +318,15 @@ struct ProcessingEndpoints: Sendable {
 
   private static let missingCheckpointsMax = 64
 
-  /// The row of a key as the pipeline's Redis holds it, with the ms until it expires; nil where rows do not go to Redis.
-  func storedRow(_ view: FeatureView, key: String?) throws -> (key: String, fields: [String: String], expiresIn: Int64?)? {
-    guard case .redis(let address, let prefix) = output, view.trigger == .change else { return nil }
+  /// The row of a key as the pipeline's Redis holds it, with the ms until it expires; nil where rows do not go to Redis, or go
+  /// there as Feast reads them.
+  func storedRow(_ view: FeatureView, key: String?, in pipeline: PipelineDefinition) throws -> (
+    key: String, fields: [String: String], expiresIn: Int64?
+  )? {
+    // What Feast reads is not for people.
+    guard case .redis(let address, let prefix) = output, view.trigger == .change, pipeline.sink?.layout ?? .native == .native else {
+      return nil
+    }
     let name = "\(prefix):\(view.name)" + (key.map { ":\($0)" } ?? "")
     let reader = RedisReader(try connect(address))
     return (name, try reader.hash(name), try reader.timeToLiveMilliseconds(of: name))

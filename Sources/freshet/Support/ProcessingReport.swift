@@ -30,6 +30,9 @@ enum ProcessingReport {
         + "\(Quantities.rate(Double(counts.records) / max(Double(elapsed) / 1e9, 1e-3))); wrote \(counts.rowsWritten) rows"
     ]
     lines += ledgerLines(counts.ledger, pipeline)
+    if counts.recentEventsWritten > 0 {
+      lines.append("  \(counts.recentEventsWritten) events were added to lists of recent events, for the lane rt")
+    }
     if counts.recordsSentOn > 0 {
       lines.append("  \(counts.recordsSentOn) records went through internal topics, to views with keys of their own")
     }

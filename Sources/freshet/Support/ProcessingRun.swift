@@ -18,6 +18,8 @@ final class ProcessingRun: Sendable {
   private let pipeline: PipelineDefinition
   private let endpoints: ProcessingEndpoints
   private let viewNames: Set<String>?
+  /// The views whose entities' recent events are kept.
+  private let recentViewNames: Set<String>
   private let workerCount: Int
   private let settings: WorkerSettings
   private let observeVisible: (@Sendable (Int64, Int) -> Void)?
@@ -51,6 +53,8 @@ final class ProcessingRun: Sendable {
     // The views of other lanes are computed elsewhere.
     let streamed = pipeline.viewNames(in: .nrt)
     self.viewNames = streamed.count == pipeline.views.count ? viewNames : viewNames.map { $0.intersection(streamed) } ?? streamed
+    let recent = pipeline.viewNames(in: .rt)
+    recentViewNames = endpoints.keepsRecentEvents ? viewNames.map { $0.intersection(recent) } ?? recent : []
     self.workerCount = workerCount
     self.settings = settings
     self.measuresDelays = measuresDelays
@@ -108,7 +112,15 @@ final class ProcessingRun: Sendable {
 
   private func startWorkers() throws {
     let used = pipeline.sources.indices.filter { source in
-      pipeline.views.contains { $0.source == source && viewNames?.contains($0.name) != false }
+      pipeline.views.contains {
+        $0.source == source && (viewNames?.contains($0.name) != false || recentViewNames.contains($0.name))
+      }
+    }
+    guard !used.isEmpty else {
+      throw Failure(
+        .usage,
+        "pipeline '\(pipeline.name)' gives 'process' nothing to do: the views asked for have no lane 'nrt', and recent events for the lane 'rt' "
+          + "are kept in Redis alone")
     }
     if endpoints.readsOneInput, used.count > 1 {
       throw Failure(
@@ -125,12 +137,14 @@ final class ProcessingRun: Sendable {
       // A topic that does not exist yet may come to have several.
       let repartitionings = pipeline.repartitionings(
         ofSource: source, partitionCount: partitionCount ?? pipeline.sources[source].schema?.output.partitionCount ?? 2,
-        viewNames: viewNames)
+        viewNames: viewNames?.union(recentViewNames))
       if input.isArchive { try checkReplay(ofSource: source, repartitionings) }
       let plan = try ProcessingPlan(
-        pipeline, source: source, viewNames: viewNames, part: repartitionings.isEmpty ? .everything : .sending(repartitionings))
+        pipeline, source: source, viewNames: viewNames, recentViewNames: recentViewNames,
+        part: repartitionings.isEmpty ? .everything : .sending(repartitionings))
       let receivers = try repartitionings.map {
-        try ProcessingPlan(pipeline, source: source, viewNames: viewNames, part: .receiving($0))
+        try ProcessingPlan(
+          pipeline, source: source, viewNames: viewNames, recentViewNames: recentViewNames, part: .receiving($0))
       }
       var settings = settings
       settings.started = StartedPartitions()
@@ -256,6 +270,8 @@ final class ProcessingRun: Sendable {
     var settings = settings
     let store = try endpoints.store(pipeline, plan.source, input)
     settings.topic = input.topic
+    let recentEvents = try endpoints.recentEvents(pipeline, plan)
+    settings.inputTag = endpoints.inputTag(of: input, pipeline, plan.source)
     let checkpoints = try endpoints.checkpoints(pipeline, plan.source, input)
     names.withLock { names in
       if !names.inputs.contains(source.name) { names.inputs.append(source.name) }
@@ -264,7 +280,8 @@ final class ProcessingRun: Sendable {
     }
     let inquiries = input.isPartitioned ? try endpoints.inquiries(pipeline) : nil
     nonisolated(unsafe) let worker = Worker(
-      plan: plan, source: source, store: store, checkpoints: checkpoints, sideOutputs: sideOutputs, sender: sender,
+      plan: plan, source: source, store: store, checkpoints: checkpoints, recentEvents: recentEvents, sideOutputs: sideOutputs,
+      sender: sender,
       inquiries: inquiries,
       clock: SystemClock(),
       settings: settings, status: status,

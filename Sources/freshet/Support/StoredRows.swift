@@ -15,6 +15,12 @@ struct StoredRows {
 
   /// - Parameter address: `redis` for the pipeline's own sink, or an address.
   init(_ address: String, of pipeline: PipelineDefinition) throws {
+    if case .feast? = pipeline.sink?.layout {
+      throw Failure(
+        .usage,
+        "pipeline '\(pipeline.name)' writes rows as Feast reads them ('layout: feast'), which are not read back here; "
+          + "give --rows FILE, with what 'process --to stdout' prints")
+    }
     prefix = pipeline.sink?.prefix ?? "fv"
     var text = address
     if address == "redis" {

@@ -45,7 +45,7 @@ struct ValueInquiry {
     } else {
       (origin, finding) = (nil, nil)
     }
-    stored = try endpoints.storedRow(self.view, key: key)
+    stored = try endpoints.storedRow(self.view, key: key, in: pipeline)
   }
 
   /// Waits for the first worker that holds the key, at most two seconds.
@@ -179,7 +179,10 @@ struct ValueInquiry {
   }
 
   private func describeStored(_ finding: InquiryAnswer.Finding?) -> [String] {
-    guard let stored else { return [] }
+    guard let stored else {
+      guard case .feast(let project)? = pipeline.sink?.layout else { return [] }
+      return [row("  in Redis", "as Feast reads it ('layout: feast', project '\(project)'), which is not shown here")]
+    }
     guard !stored.fields.isEmpty else { return [row("  in Redis", "\(stored.key) is not there")] }
     var parts = ["\(stored.key): \(stored.fields[inquiry.feature] ?? "null")"]
     if let asOf = stored.fields["_as_of"].flatMap({ Int64($0) }) { parts.append("as of \(Self.time(asOf))") }
