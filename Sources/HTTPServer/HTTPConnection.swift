@@ -28,6 +28,8 @@ final class HTTPConnection: ChannelInboundHandler {
   /// No request may follow: the client has said so, or has closed its side, or the server ends.
   private var isLast = false
   private var deadline: Scheduled<Void>?
+  /// Of the handler that answers later.
+  private var reply: HTTPReply?
 
   init(_ router: HTTPRouter, _ limits: HTTPLimits, _ pool: NIOThreadPool, _ logger: Logger) {
     self.pool = pool
@@ -46,6 +48,8 @@ final class HTTPConnection: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     deadline?.cancel()
     state = .leaving
+    reply?.abandon()
+    reply = nil
     context.fireChannelInactive()
   }
 
@@ -104,11 +108,17 @@ final class HTTPConnection: ChannelInboundHandler {
   private func answer(_ context: ChannelHandlerContext) {
     state = .answering
     deadline?.cancel()
-    let request = request()
-    switch router.outcome(of: request.method, request.path) {
+    var request = request()
+    switch router.outcome(of: &request) {
     case .refusal(let response): write(response, context)
     case .handler(.immediate(let handler)): write(handler(request), context)
+    case .handler(.asynchronous(let handler)):
+      let reply = reply(context)
+      self.reply = reply
+      reply.expire(afterMilliseconds: limits.answerMilliseconds, with: Self.late)
+      handler(request, reply)
     case .handler(.waiting(let handler)):
+      let request = request
       let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
       pool.runIfActive(eventLoop: context.eventLoop) { handler(request) }.whenComplete { result in
         let (connection, context) = bound.value
@@ -116,6 +126,24 @@ final class HTTPConnection: ChannelInboundHandler {
         connection.write((try? result.get()) ?? .text("the server ends", status: 503), context)
       }
     }
+  }
+
+  private static let late = HTTPResponse.text("the answer took too long", status: 504)
+
+  private func reply(_ context: ChannelHandlerContext) -> HTTPReply {
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    return HTTPReply(
+      context.eventLoop,
+      write: { response in
+        let (connection, context) = bound.value
+        guard connection.state == .answering else { return }
+        connection.reply = nil
+        connection.write(response, context)
+      },
+      scheduleEnd: { milliseconds, response in
+        let (connection, context) = bound.value
+        connection.wait(milliseconds, context) { _ in connection.reply?(response) }
+      })
   }
 
   private func request() -> HTTPRequest {
