@@ -60,7 +60,8 @@ final class BatchDecoder {
     self.sourceName = sourceName
     self.requiresRecordKey = requiresRecordKey
     reader = Self.decoder(of: plan, registry)
-    metadata = MetadataColumns(paths: plan.paths)
+    // Recent events have theirs as fields.
+    metadata = MetadataColumns(paths: plan.isOfRecentEvents ? [] : plan.paths)
     columns = Columns(columnCount: plan.paths.count)
     let indices = Dictionary(uniqueKeysWithValues: plan.paths.enumerated().map { ($1, $0) })
     program = ExpressionProgram(

@@ -41,6 +41,10 @@ public struct ProcessingPlan: Sendable {
   let repartitions: [RepartitionPlan]
   /// Whether the records come through an internal topic, each with its origin.
   public let isRepartitioned: Bool
+  /// The lists of recent events that records are appended to.
+  let recentEvents: [RecentEventsPlan]
+  /// Whether the records are recent events, which have the fields that are no record's own under their names.
+  let isOfRecentEvents: Bool
 
   /// Where a column comes from.
   enum Column: Sendable, Equatable {
@@ -63,11 +67,16 @@ public struct ProcessingPlan: Sendable {
     case sending([Repartitioning])
     /// These, from their internal topic.
     case receiving(Repartitioning)
+    /// Those of a list of recent events, from one of its lists: all records are of one key.
+    case recent(RecentEventsList)
   }
 
   /// The plan of the views in `pipeline` that read source `index`, of those named in `viewNames` (nil: all).
+  ///
+  /// - Parameter recentViewNames: The views whose entities' recent events are kept.
   public init(
-    _ pipeline: PipelineDefinition, source index: Int, viewNames: Set<String>? = nil, part: Part = .everything
+    _ pipeline: PipelineDefinition, source index: Int, viewNames: Set<String>? = nil, recentViewNames: Set<String> = [],
+    part: Part = .everything
   ) throws(Failure) {
     var columns = Interner<FieldPath>()
     var predicates = Interner<Expression>()
@@ -75,6 +84,7 @@ public struct ProcessingPlan: Sendable {
     var source = pipeline.sources[index]
     var sent: [Repartitioning] = []
     var received: Repartitioning?
+    var replayed: RecentEventsList?
     switch part {
     case .everything: break
     case .sending(let repartitionings): sent = repartitionings
@@ -83,20 +93,30 @@ public struct ProcessingPlan: Sendable {
       // Copies have been left out, and silence has been noticed, where the source's own partitions are read.
       source.deduplication = nil
       source.idleTimeoutMilliseconds = nil
+    case .recent(let list):
+      replayed = list
+      source.format = .json
+      source.eventTime = EventTimeSettings(path: nil, format: .record)
+      source.deduplication = nil
+      source.idleTimeoutMilliseconds = nil
+      source.errorAction = .skip
     }
     isRepartitioned = received != nil
+    isOfRecentEvents = replayed != nil
     self.source = source
     stateBound = pipeline.stateBound
     sourceIndex = index
     self.viewNames = pipeline.views.map(\.name)
     views = pipeline.views.indices.filter {
       pipeline.views[$0].source == index && viewNames?.contains(pipeline.views[$0].name) != false
-    }.filter { view in received?.views.contains(view) ?? !sent.contains { $0.views.contains(view) } }
+    }.filter { view in
+      (replayed?.views ?? received?.views)?.contains(view) ?? !sent.contains { $0.views.contains(view) }
+    }
     var specifications: [ViewSpecification] = []
     var keys: [Int: Int] = [:]
     for view in views {
       let definition = pipeline.views[view]
-      let keyColumn = definition.entity.map { columns.index(of: pipeline.entities[$0].keyPath) }
+      let keyColumn = replayed == nil ? definition.entity.map { columns.index(of: pipeline.entities[$0].keyPath) } : nil
       if let entity = definition.entity, let keyColumn { keys[entity] = keyColumn }
       specifications.append(
         ViewSpecification(
@@ -133,6 +153,19 @@ public struct ProcessingPlan: Sendable {
           }))
     }
     self.repartitions = repartitions
+    let lists = pipeline.recentEventsLists(ofSource: index, viewNames: recentViewNames).compactMap { list in
+      received.map { $0.entity == list.entity } ?? !sent.contains { $0.entity == list.entity } ? list : nil
+    }
+    recentEvents = lists.map { list in
+      let keyColumn = list.entity.map { columns.index(of: pipeline.entities[$0].keyPath) }
+      if let entity = list.entity { keys[entity] = keyColumn }
+      let conditions = list.views.flatMap { Self.conditions(of: pipeline.views[$0]) }
+      let fields = Self.recordFields(of: list.views.map { pipeline.views[$0] }, source)
+      return RecentEventsPlan(
+        keyColumn: keyColumn,
+        predicates: conditions.contains(nil) ? nil : Self.distinct(conditions.map { predicates.index(of: $0!) }),
+        fields: RecentEventFields(fields.map { ($0, columns.index(of: $0)) }))
+    }
     for predicate in predicates.values.dropFirst(ownPredicates.count) {
       for path in predicate.fieldPaths { _ = columns.index(of: path) }
     }
@@ -157,7 +190,7 @@ public struct ProcessingPlan: Sendable {
     keyColumns = checked.filter { !pipeline.entities[$0.key].keyPath.liesInOnePartition }.map {
       (pipeline.entities[$0.key].name, pipeline.entities[$0.key].keyPath, $0.value)
     }
-    guard !views.isEmpty || !sent.isEmpty else {
+    guard !views.isEmpty || !sent.isEmpty || !recentEvents.isEmpty else {
       throw Failure(.badConfiguration, "no view of pipeline '\(pipeline.name)' reads source '\(source.name)'")
     }
   }
@@ -183,6 +216,24 @@ public struct ProcessingPlan: Sendable {
       computedColumns.firstIndex(of: path).map { Column.computed($0) } ?? .decoded(paths.firstIndex(of: path)!)
     }
     return (paths, computedFields, columns, computedColumns)
+  }
+
+  private static func distinct(_ numbers: [Int]) -> [Int] {
+    numbers.enumerated().filter { !numbers[..<$0.offset].contains($0.element) }.map(\.element)
+  }
+
+  /// The fields of the records themselves that views read, their keys and event time apart: those that computed fields are made of in their place.
+  private static func recordFields(of views: [FeatureView], _ source: SourceDefinition) -> [FieldPath] {
+    var wanted: [FieldPath] = []
+    func want(_ path: FieldPath) { if !wanted.contains(path) { wanted.append(path) } }
+    for view in views {
+      for path in view.predicate?.fieldPaths ?? [] { want(path) }
+      for feature in view.aggregates {
+        if let field = feature.field { want(field) }
+        for path in feature.predicate?.fieldPaths ?? [] { want(path) }
+      }
+    }
+    return sort(wanted, source.computedFields).paths
   }
 
   /// Whether any field is a header of the records, which a source copies only then.
