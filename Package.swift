@@ -60,12 +60,17 @@ let package = Package(
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
       name: "Monitoring", dependencies: ["Base", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+    .target(
+      name: "Serving",
+      dependencies: [
+        "Base", "Features", "HTTPServer", "Monitoring", "Processing", "Records", .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: dataPath),
     .executableTarget(
       name: "freshet",
       dependencies: [
         "Base", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPServer", "HTTPTransport",
         "KafkaTransport",
-        "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Verification", "Windowing",
+        "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Serving", "Verification", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -3,6 +3,7 @@
 
 import Base
 import Features
+import Records
 
 /// Owns a connection.
 public final class RedisOnlineReader: OnlineReader {
@@ -24,7 +25,7 @@ public final class RedisOnlineReader: OnlineReader {
   private let prefix: String
   private let pipeline: String
   private var layouts: [ObjectIdentifier: Layout] = [:]
-  private var pointers: [String: BatchSlot] = [:]
+  private var pointers: [String: BatchPointer] = [:]
   private let commands = ByteBuffer(capacity: 1 << 16)
   private let scratch = ByteBuffer(capacity: 256)
 
@@ -47,7 +48,7 @@ public final class RedisOnlineReader: OnlineReader {
     for _ in 0..<3 {
       answer.removeAll()
       let batchViews = Set(layouts.compactMap(\.batchView)).sorted()
-      var found: [String: BatchSlot] = [:]
+      var found: [String: BatchPointer] = [:]
       try attempt(queries, layouts, batchViews, answer, &found)
       let isCurrent = batchViews.allSatisfy { found[$0] == pointers[$0] }
       pointers.merge(found) { $1 }
@@ -58,7 +59,7 @@ public final class RedisOnlineReader: OnlineReader {
   }
 
   private func attempt(
-    _ queries: [OnlineQuery], _ layouts: [Layout], _ batchViews: [String], _ answer: OnlineAnswer, _ found: inout [String: BatchSlot]
+    _ queries: [OnlineQuery], _ layouts: [Layout], _ batchViews: [String], _ answer: OnlineAnswer, _ found: inout [String: BatchPointer]
   ) throws {
     var places: [(query: Int, key: Int)] = []
     for (index, query) in queries.enumerated() {
@@ -75,9 +76,9 @@ public final class RedisOnlineReader: OnlineReader {
     answer.starts = starts
     answer.runs = layouts.map { $0.batchView.flatMap { pointers[$0] }.map { OnlineRun(run: $0.run, asOf: $0.asOf) } }
     var refusal: (any Error)?
-    let take = { [self] (index: Int, reply: borrowing RedisReply) throws in
+    func takeAnswer(_ index: Int, _ reply: borrowing RedisReply) {
       if index < batchViews.count {
-        found[batchViews[index]] = Self.slot(reply)
+        found[batchViews[index]] = Self.pointer(reply)
         return
       }
       let (query, key) = places[index - batchViews.count]
@@ -85,7 +86,7 @@ public final class RedisOnlineReader: OnlineReader {
       let run = answer.runs[query]?.run
       take(reply, queries[query].selection, run, at: starts[query] + key * width, answer)
     }
-    let append = { [self] (index: Int, out: ByteBuffer) -> Int in
+    func appendCommand(_ index: Int, _ out: ByteBuffer) -> Int {
       guard index >= batchViews.count else { return appendPointer(batchViews[index], to: out) }
       let (query, key) = places[index - batchViews.count]
       return append(layouts[query], queries[query].keys, key, to: out)
@@ -93,12 +94,12 @@ public final class RedisOnlineReader: OnlineReader {
     let total = batchViews.count + places.count
     if let cluster = connection.cluster {
       // A key of another type is an error of its command there, too, which the pipeline would throw.
-      try ClusterPipeline(cluster, what: "reading features").run(count: total, append: append, answer: take)
+      try ClusterPipeline(cluster, what: "reading features").run(count: total, append: appendCommand, answer: takeAnswer)
       return
     }
     try connection.retrying {
       commands.removeAll()
-      for index in 0..<total { _ = append(index, commands) }
+      for index in 0..<total { _ = appendCommand(index, commands) }
       try connection.send(commands.bytes)
       // Every answer is read, also after an error: the next command must find its own.
       for index in 0..<total {
@@ -106,7 +107,7 @@ public final class RedisOnlineReader: OnlineReader {
         if let error = reply.error, !error.hasPrefix("WRONGTYPE") {
           refusal = refusal ?? connection.failure(error, "reading features")
         } else {
-          try take(index, reply)
+          takeAnswer(index, reply)
         }
       }
       if let refusal { throw refusal }
@@ -167,9 +168,9 @@ public final class RedisOnlineReader: OnlineReader {
     switch selection.rows {
     case .current(let view): start = "\(prefix):\(view)"
     case .batch(let view):
-      start = "\(prefix):\(view)@batch:"
+      start = BatchPointer.rowKeyStart(prefix: prefix, view: view, slot: .a)
       batchView = view
-      names.append("_run")
+      names.append(BatchPointer.runField)
     case .events(let source, let entity):
       start = "\(prefix):_events:\(source):\(entity ?? "all")"
       RESP.appendCommand(argumentCount: 4, to: buffer)
@@ -201,7 +202,8 @@ public final class RedisOnlineReader: OnlineReader {
     scratch.removeAll()
     layout.keyStart.withUnsafeBufferPointer { scratch.append($0) }
     if let view = layout.batchView {
-      scratch.append(pointers[view]?.slot ?? "a")
+      // The slot's letter stands last.
+      if pointers[view]?.slot == .b { scratch.base[scratch.count - 1] = UInt8(ascii: "b") }
       if layout.selection.isKeyed { scratch.append(UInt8(ascii: ":")) }
     }
     guard layout.selection.isKeyed else { return }
@@ -215,23 +217,15 @@ public final class RedisOnlineReader: OnlineReader {
 
   // MARK: Batch runs
 
-  private struct BatchSlot: Equatable {
-    var run: Int64
-    var slot: String
-    var asOf: Int64
-  }
-
   private func appendPointer(_ view: String, to out: ByteBuffer) -> Int {
-    let key = "\(prefix):_freshet:batch:{\(pipeline)}:\(view)"
+    let key = BatchPointer.key(prefix: prefix, pipeline: pipeline, view: view)
     RESP.append(["HMGET", key, "run", "slot", "as_of"], to: out)
     return connection.isCluster ? KeySlot.of(key) : 0
   }
 
-  private static func slot(_ reply: borrowing RedisReply) -> BatchSlot? {
-    guard let texts = reply.texts, texts.count == 3, let run = Int64(texts[0]), let asOf = Int64(texts[2]),
-      texts[1] == "a" || texts[1] == "b"
-    else { return nil }
-    return BatchSlot(run: run, slot: texts[1], asOf: asOf)
+  private static func pointer(_ reply: borrowing RedisReply) -> BatchPointer? {
+    guard let texts = reply.texts, texts.count == 3 else { return nil }
+    return BatchPointer(["run": texts[0], "slot": texts[1], "as_of": texts[2]])
   }
 
   // MARK: Progress

@@ -47,7 +47,8 @@ struct JSONInput: ~Copyable {
     case UInt8(ascii: "["): return .list
     case UInt8(ascii: "t"), UInt8(ascii: "f"): return .bool
     case UInt8(ascii: "n"): return .null
-    case UInt8(ascii: "-"), 0x30...0x39: return .number
+    case UInt8(ascii: "-"): return .number
+    case let byte? where byte &- 0x30 < 10: return .number
     default: throw fault("a value")
     }
   }

@@ -3,6 +3,7 @@
 
 import Base
 import Features
+import Records
 
 enum ServedFormat: Equatable, Sendable {
   case integer
@@ -13,6 +14,8 @@ enum ServedFormat: Equatable, Sendable {
   case json
   /// The type is not known, or there are several: what looks like a number, `true` or `false`, or a list or an object, is one.
   case open
+  /// It is JSON already, made by this program.
+  case made
 
   init(_ type: ExpressionType) {
     switch type {
@@ -33,7 +36,7 @@ enum ServedFormat: Equatable, Sendable {
     case .bool: "boolean"
     case .string: "string"
     case .json: "list"
-    case .open: "any"
+    case .open, .made: "any"
     }
   }
 
@@ -44,6 +47,7 @@ enum ServedFormat: Equatable, Sendable {
     case .number: guard JSONNumber.isOne(text) else { return false }
     case .bool: guard Self.isBool(text) else { return false }
     case .json: guard Self.isComposite(text) else { return false }
+    case .made: break
     case .string:
       Self.appendString(text, to: out)
       return true
@@ -55,6 +59,19 @@ enum ServedFormat: Equatable, Sendable {
     }
     out.append(text)
     return true
+  }
+
+  /// Appends a value of a row as JSON.
+  static func append(_ value: FeatureValue, in rows: FeatureRowBatch, to out: ByteBuffer) {
+    out.reserve(NumberText.maximumByteCount)
+    switch value.kind {
+    case .missing, .null: out.append("null" as StaticString)
+    case .bool: out.append(value.bits != 0 ? "true" as StaticString : "false" as StaticString)
+    case .integer: out.count += NumberText.write(Int64(bitPattern: value.bits), to: out.base + out.count)
+    case .double: out.count += NumberText.write(Double(bitPattern: value.bits), to: out.base + out.count)
+    case .string: appendString(rows.text(of: value), to: out)
+    case .composite: out.append(rows.text(of: value))
+    }
   }
 
   /// Appends bytes as a JSON string; those that are no UTF-8 are repaired.

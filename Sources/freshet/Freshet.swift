@@ -14,7 +14,7 @@ struct Freshet: ParsableCommand {
     abstract: "Synthetic event streams, windowed features and their freshness.", version: version,
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ProcessCommand.self, TestCommand.self, ValidateCommand.self, ExplainCommand.self,
-      VerifyCommand.self,
+      VerifyCommand.self, ServeCommand.self, GetCommand.self,
       EvalCommand.self, InitCommand.self, VersionCommand.self,
     ])
 
