@@ -85,9 +85,10 @@ let package = Package(
     .executableTarget(
       name: "freshet-bench",
       dependencies: [
-        "Base", "CReference", "Codec", "Compression", "Configuration", "Features", "Generation", "KafkaTransport", "LocalTransport",
+        "Base", "CReference", "Codec", "Compression", "Configuration", "Features", "Generation", "HTTPServer", "KafkaTransport",
+        "LocalTransport",
         "Processing",
-        "Records", "RedisStore", "Schema", "Windowing", .product(name: "Logging", package: "swift-log"),
+        "Records", "RedisStore", "Schema", "Serving", "Windowing", .product(name: "Logging", package: "swift-log"),
       ], path: "Benchmarks/FreshetBench"),
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "BaseTests", dependencies: ["Base"]),
@@ -114,6 +115,9 @@ let package = Package(
     .testTarget(
       name: "KafkaTransportTests",
       dependencies: ["Base", "CRdkafka", "KafkaTransport", "Records", "TestSupport", "freshet-test-broker"]),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: ["Base", "Configuration", "Features", "HTTPServer", "RedisStore", "Serving", "TestSupport"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
     .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(

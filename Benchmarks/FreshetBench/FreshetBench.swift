@@ -25,6 +25,7 @@ enum FreshetBench {
   static let all: [Benchmark] = [
     generateBenchmark, parseBenchmark, avroBenchmark, processBenchmark, slidingBenchmark, viewsBenchmark, windowsBenchmark,
     deduplicationBenchmark, checkpointBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
+    serveBenchmark,
   ]
 
   static func main() throws {

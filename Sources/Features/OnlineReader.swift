@@ -55,6 +55,19 @@ public struct KeyList: Equatable, Sendable {
   /// Where each key ends.
   private var ends: [Int] = []
 
+  /// Makes room for so many keys of a usual length.
+  public mutating func reserve(_ count: Int) {
+    ends.reserveCapacity(count)
+    bytes.reserveCapacity(count * 16)
+  }
+
+  public mutating func append(_ key: UnsafeBufferPointer<UInt8>) {
+    bytes.append(contentsOf: key)
+    ends.append(bytes.count)
+  }
+
+  public mutating func append(_ key: [UInt8]) { key.withUnsafeBufferPointer { append($0) } }
+
   public init() {}
 
   public init(_ keys: [String]) { for key in keys { append(key.utf8) } }

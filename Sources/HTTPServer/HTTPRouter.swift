@@ -127,7 +127,9 @@ public enum HTTPText {
     for part in query.utf8.split(separator: UInt8(ascii: "&")) {
       let equals = part.firstIndex(of: UInt8(ascii: "=")) ?? part.endIndex
       let rest = equals < part.endIndex ? part[part.index(after: equals)...] : part[equals...]
-      guard let name = resolved(part[..<equals], plusIsSpace: true), let value = resolved(rest, plusIsSpace: true) else { return nil }
+      guard let name = resolved(part[..<equals], plusIsSpace: true), let value = resolved(rest, plusIsSpace: true) else {
+        return nil
+      }
       pairs.append((name, value))
     }
     return pairs

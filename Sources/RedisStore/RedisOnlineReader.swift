@@ -59,7 +59,8 @@ public final class RedisOnlineReader: OnlineReader {
   }
 
   private func attempt(
-    _ queries: [OnlineQuery], _ layouts: [Layout], _ batchViews: [String], _ answer: OnlineAnswer, _ found: inout [String: BatchPointer]
+    _ queries: [OnlineQuery], _ layouts: [Layout], _ batchViews: [String], _ answer: OnlineAnswer,
+    _ found: inout [String: BatchPointer]
   ) throws {
     var places: [(query: Int, key: Int)] = []
     for (index, query) in queries.enumerated() {
@@ -75,7 +76,6 @@ public final class RedisOnlineReader: OnlineReader {
     answer.cells.append(contentsOf: repeatElement(.absent, count: count))
     answer.starts = starts
     answer.runs = layouts.map { $0.batchView.flatMap { pointers[$0] }.map { OnlineRun(run: $0.run, asOf: $0.asOf) } }
-    var refusal: (any Error)?
     func takeAnswer(_ index: Int, _ reply: borrowing RedisReply) {
       if index < batchViews.count {
         found[batchViews[index]] = Self.pointer(reply)
@@ -99,18 +99,75 @@ public final class RedisOnlineReader: OnlineReader {
     }
     try connection.retrying {
       commands.removeAll()
+      answer.bytes.removeAll()
+      answer.elements.removeAll(keepingCapacity: true)
       for index in 0..<total { _ = appendCommand(index, commands) }
       try connection.send(commands.bytes)
+      var input = RESPInput(connection, answer.bytes)
       // Every answer is read, also after an error: the next command must find its own.
-      for index in 0..<total {
-        let reply = try connection.reply()
-        if let error = reply.error, !error.hasPrefix("WRONGTYPE") {
-          refusal = refusal ?? connection.failure(error, "reading features")
-        } else {
-          takeAnswer(index, reply)
+      var refusal: String?
+      for view in batchViews { found[view] = try Self.pointer(&input, answer, &refusal) }
+      for (query, key) in places {
+        let selection = queries[query].selection
+        try takeReply(&input, selection, answer.runs[query]?.run, at: starts[query] + key * selection.width, answer, &refusal)
+      }
+      if let refusal { throw connection.failure(refusal, "reading features") }
+    }
+  }
+
+  /// Reads a row's texts, or a list's, to where they belong.
+  private func takeReply(
+    _ input: inout RESPInput, _ selection: OnlineSelection, _ run: Int64?, at start: Int, _ answer: OnlineAnswer,
+    _ refusal: inout String?
+  ) throws {
+    let count: Int
+    switch try input.head() {
+    case .list(let elements): count = max(0, elements)
+    case .error(let text):
+      if !text.hasPrefix("WRONGTYPE") { refusal = refusal ?? text }
+      answer.cells[start] = .foreign
+      return
+    case .text(let bytes):
+      _ = try input.text(bytes)
+      return
+    case .integer, .status: return
+    }
+    if case .events = selection.rows {
+      let first = answer.elements.count
+      for _ in 0..<count { answer.elements.append(try input.cell()) }
+      answer.cells[start] = OnlineCell(start: first, count: count)
+      return
+    }
+    let width = selection.width
+    try answer.cells.withUnsafeMutableBufferPointer { cells in
+      for index in 0..<count {
+        let cell = try input.cell()
+        if index < width {
+          cells[start + index] = cell
+        } else if run == nil || answer.integer(cell) != run {
+          // The row of another run is none.
+          for place in start..<start + width { cells[place] = .absent }
         }
       }
-      if let refusal { throw refusal }
+    }
+  }
+
+  private static func pointer(_ input: inout RESPInput, _ answer: OnlineAnswer, _ refusal: inout String?) throws -> BatchPointer? {
+    switch try input.head() {
+    case .list(let count):
+      var texts: [String] = []
+      for _ in 0..<max(0, count) {
+        let cell = try input.cell()
+        texts.append(cell.isPresent ? String(decoding: answer.text(cell), as: UTF8.self) : "")
+      }
+      return texts.count == 3 ? BatchPointer(["run": texts[0], "slot": texts[1], "as_of": texts[2]]) : nil
+    case .error(let text):
+      if !text.hasPrefix("WRONGTYPE") { refusal = refusal ?? text }
+      return nil
+    case .text(let count):
+      _ = try input.text(count)
+      return nil
+    case .integer, .status: return nil
     }
   }
 

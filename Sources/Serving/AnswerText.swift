@@ -144,7 +144,8 @@ final class AnswerText {
   // MARK: Our own
 
   /// - Parameter started: When the encoding began, by `clock`.
-  func appendRows(_ rows: ServedRows, _ timing: ServedTiming, encodingSince started: UInt64, _ clock: any Clock, to out: ByteBuffer) {
+  func appendRows(_ rows: ServedRows, _ timing: ServedTiming, encodingSince started: UInt64, _ clock: any Clock, to out: ByteBuffer)
+  {
     let request = rows.request!
     out.append("{\"service\":\(JSONText.quoted(request.service.name)),\"now\":\(rows.now),\"rows\":[")
     for row in 0..<request.rowCount {

@@ -45,7 +45,8 @@ public struct FeatureInquiry {
     let request: FeatureRequest
     do throws(RequestFault) {
       request = try FeatureRequest(
-        plan.service(named: service), key: nil, pairs: pairs.map { (Array($0.name.utf8), Array($0.value.utf8)) }, rowLimit: rowLimit)
+        plan.service(named: service), key: nil, pairs: pairs.map { (Array($0.name.utf8), Array($0.value.utf8)) }, rowLimit: rowLimit
+      )
     } catch { throw Failure(.usage, error.detail) }
     let parsed = clock.monotonicNanoseconds
     let progress = ServingProgress()

@@ -163,7 +163,9 @@ final class FeatureLookup {
       }
     }
     for (place, group) in request.service.groups.enumerated() {
-      guard case .recent(index, let pipelineView) = group.origin, let position = view.views.firstIndex(of: pipelineView) else { continue }
+      guard case .recent(index, let pipelineView) = group.origin, let position = view.views.firstIndex(of: pipelineView) else {
+        continue
+      }
       served.place(place, firstCell: answer.cells.count, width: group.width)
       for (row, reading) in readings.enumerated() {
         let first = Int(rows.rows[row * view.views.count + position].firstValue)

@@ -50,7 +50,9 @@ private struct FeatureRequestReader {
         if try Self.isNull(&input) { return }
         try Self.expect(.object, &input, "'\(key)': expected an object of lists")
         try input.object { (input, name) throws(RequestFault) in
-          guard columns.count < Self.columnCountMax else { throw RequestFault(422, "there are more than \(Self.columnCountMax) columns") }
+          guard columns.count < Self.columnCountMax else {
+            throw RequestFault(422, "there are more than \(Self.columnCountMax) columns")
+          }
           columns.append((String(decoding: name, as: UTF8.self), try input.skip().lowerBound))
         }
       case "full_feature_names":
@@ -98,7 +100,9 @@ private struct FeatureRequestReader {
         case .number:
           let range = try input.number()
           let text = UnsafeBufferPointer(rebasing: bytes[place + range.lowerBound..<place + range.upperBound])
-          guard JSONNumber.isInteger(text) else { throw RequestFault(422, "'\(name)': expected strings or integers, found a number") }
+          guard JSONNumber.isInteger(text) else {
+            throw RequestFault(422, "'\(name)': expected strings or integers, found a number")
+          }
           keys.append(text)
         default: throw RequestFault(422, "'\(name)': expected strings or integers")
         }
@@ -119,7 +123,9 @@ private struct FeatureRequestReader {
   }
 
   private func checkCount(_ count: Int, _ name: String) throws(RequestFault) {
-    guard count < rowLimit else { throw RequestFault(422, "'\(name)' has more than \(rowLimit) values, as many as a request may have") }
+    guard count < rowLimit else {
+      throw RequestFault(422, "'\(name)' has more than \(rowLimit) values, as many as a request may have")
+    }
   }
 
   private func value(_ input: inout JSONInput, _ place: Int, _ name: String) throws(RequestFault) -> TypedValue {
@@ -133,7 +139,9 @@ private struct FeatureRequestReader {
       let range = try input.number()
       let text = String(decoding: bytes[place + range.lowerBound..<place + range.upperBound], as: UTF8.self)
       if let integer = Int64(text) { return .integer(integer) }
-      guard let double = Double(text), double.isFinite else { throw RequestFault(422, "'\(name)': \(text.prefix(80)) is out of range") }
+      guard let double = Double(text), double.isFinite else {
+        throw RequestFault(422, "'\(name)': \(text.prefix(80)) is out of range")
+      }
       return .double(double)
     case .list, .object: throw RequestFault(422, "'\(name)': expected strings, numbers, booleans or null")
     }

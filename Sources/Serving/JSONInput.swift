@@ -204,7 +204,9 @@ struct JSONInput: ~Copyable {
     case .bool: _ = try bool()
     case .null: try null()
     case .list, .object:
-      guard depth < Self.depthMax else { throw RequestFault(400, "lists and objects lie more than \(Self.depthMax) deep in each other") }
+      guard depth < Self.depthMax else {
+        throw RequestFault(400, "lists and objects lie more than \(Self.depthMax) deep in each other")
+      }
       if next == UInt8(ascii: "[") {
         try list { (input) throws(RequestFault) in _ = try input.skip(depth: depth + 1) }
       } else {

@@ -143,7 +143,8 @@ final class LookupThread {
       text.appendFeast(rows, to: out)
     } else {
       let timing = ServedTiming(
-        parse: job.queuedAt &- job.receivedAt, queue: taken &- job.queuedAt, store: rows.storeNanoseconds, compute: rows.computeNanoseconds)
+        parse: job.queuedAt &- job.receivedAt, queue: taken &- job.queuedAt, store: rows.storeNanoseconds,
+        compute: rows.computeNanoseconds)
       text.appendRows(rows, timing, encodingSince: started, shared.clock, to: out)
     }
     // What was served is noted before it is known to have arrived.

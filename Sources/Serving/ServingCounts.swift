@@ -44,11 +44,13 @@ struct ServingCounts: Sendable {
     metrics.sample(1, [("pipeline", pipelineName), ("version", settings.version)])
     metrics.family("freshet_serve_ready", .gauge, "1 while the feature store answers, as /readyz says")
     metrics.sample(isReady ? 1 : 0)
-    metrics.family("freshet_serve_requests_total", .counter, "Requests for features that were answered, by endpoint and status code")
+    metrics.family(
+      "freshet_serve_requests_total", .counter, "Requests for features that were answered, by endpoint and status code")
     for (answer, count) in answers.sorted(by: { $0.key < $1.key }) {
       metrics.sample(count, [("endpoint", answer.endpoint), ("code", "\(answer.code)")])
     }
-    metrics.family("freshet_serve_request_seconds", .histogram, "From a request that has come whole to its answer, of those that were looked up")
+    metrics.family(
+      "freshet_serve_request_seconds", .histogram, "From a request that has come whole to its answer, of those that were looked up")
     metrics.histogram(boundsMicroseconds: Self.boundsMicroseconds, buckets: buckets, sumMicroseconds: sumMicroseconds)
     metrics.family("freshet_serve_rows_total", .counter, "Keys that were looked up, each once per request")
     metrics.sample(rowCount)

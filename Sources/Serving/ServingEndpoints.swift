@@ -100,7 +100,8 @@ struct ServingEndpoints: Sendable {
   private var metrics: HTTPResponse {
     let counts = shared.counts.withLock { $0 }
     let text = counts.text(
-      shared.settings, pipelineName: plan.pipeline.name, isReady: shared.trouble.withLock { $0 == nil }, waiting: shared.queue.count,
+      shared.settings, pipelineName: plan.pipeline.name, isReady: shared.trouble.withLock { $0 == nil },
+      waiting: shared.queue.count,
       startedAt: startedAt)
     return HTTPResponse(contentType: MetricsText.contentType, body: Array(text.utf8))
   }

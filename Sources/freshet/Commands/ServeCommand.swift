@@ -63,7 +63,8 @@ struct ServeCommand: ParsableCommand {
     }
     if !listen.isLoopback, settings.token == nil {
       Terminal.print(
-        toError: "freshet: warning: --listen \(listen): whoever reaches this address can read all features; --token-file asks for a token")
+        toError:
+          "freshet: warning: --listen \(listen): whoever reaches this address can read all features; --token-file asks for a token")
     }
     let log = try given(logServed, "log-served").map { try ServedLog(path: $0) }
     var append: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?

@@ -26,7 +26,8 @@ struct ServingSetup: Sendable {
     pipeline = try PipelineReader.load(path: pipelinePath) { Terminal.print(toError: $0.description) }
     if case .feast = pipeline.sink?.layout {
       throw Failure(
-        .usage, "pipeline '\(pipeline.name)' writes Feast's layout, which Feast's own server reads; this one reads 'layout: native'")
+        .usage, "pipeline '\(pipeline.name)' writes Feast's layout, which Feast's own server reads; this one reads 'layout: native'"
+      )
     }
     guard let url = redis ?? pipeline.sink?.url else {
       throw Failure(.usage, "pipeline '\(pipeline.name)' has no 'sink:'; say where its rows are: --redis redis://HOST:PORT")
