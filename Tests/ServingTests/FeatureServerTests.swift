@@ -128,9 +128,9 @@ private final class Fixture {
       let text = fixture.get("/features/ranking?key=\(key)")?.body ?? ""
       return text.firstMatch(of: #/"activity.views_5m":{"value":(\w+),"status":"(\w+)"/#).map { "\($0.1) \($0.2)" }
     }
-    #expect(value("a%2Fb%0D%0AFLUSHALL%0D%0A%00%3A%C3%A9") == "7 PRESENT")
+    #expect(value("a%2Fb%0D%0AFLUSHALL%0D%0A%00%3A%C3%A9") == "7 STALE")
     #expect(fixture.get("/features/ranking/a%2Fb%0D%0AFLUSHALL%0D%0A%00:%C3%A9")?.body.contains(#""value":7"#) == true)
-    #expect(value("") == "8 PRESENT")
+    #expect(value("") == "8 STALE")
     #expect(value("%FF%FE") == "0 NOT_FOUND")
     for key in ["../_freshet:fence:{shop:clicks.clicks:0}", "_freshet:fence:{shop:clicks.clicks:0}", ":_freshet", "*", "u1*"] {
       let encoded = key.addingPercentEncoding(withAllowedCharacters: .alphanumerics)!
