@@ -46,14 +46,14 @@ private let pipeline = "Pipelines/shop_features.yaml"
     #expect(answer.status == 200)
     #expect(answer.body.contains("\"user_activity.views_5m\":{\"value\":\(stored["views_5m"] ?? "?"),\"status\":\"STALE\""))
     #expect(waitUntil { folder.text(of: "served.ndjson").split(separator: "\n").count == 8 })
-    #expect(folder.text(of: "served.ndjson").contains("\"position\":\"0:2000\""))
+    #expect(folder.text(of: "served.ndjson").contains(#/"position":"0:\d+"/#))
     let looked = try Program.run(
       "freshet", ["get", pipeline, "ranking", "userId=\(key)", "--redis", redis.address.description, "--explain"])
     #expect(looked.status == 0, "\(looked.errors)")
     #expect(looked.lines[0].contains(#/^feature +value +status +age +lane$/#))
     #expect(looked.lines[1].contains(#/^user_activity\.views_5m +\d+ +STALE +\d+d +nrt$/#), "\(looked.text)")
     #expect(looked.text.contains("\nread\n  fv:user_activity:\(key)\n"))
-    #expect(looked.text.contains("partition 0 before offset 2000"))
+    #expect(looked.text.contains(#/partition 0 before offset \d+, written \d+ ms ago/#))
     let json = try Program.run(
       "freshet", ["get", pipeline, "ranking", "user=nobody", "--redis", redis.address.description, "--output", "json"])
     #expect(
@@ -74,7 +74,7 @@ private let pipeline = "Pipelines/shop_features.yaml"
     (["serve", pipeline, "--max-entities", "0"], 64, "--max-entities: expected 1 to 100000, found '0'"),
     (["serve", pipeline, "--timeout", "2h"], 64, "--timeout: expected a duration of 1ms to 60s, found '2h'"),
     (["serve", pipeline, "--token-file", "/nothing/here"], 66, "--token-file: cannot read /nothing/here"),
-    (["serve", pipeline, "--token-file", "/dev/null"], 64, "--token-file /dev/null: expected a token"),
+    (["serve", pipeline, "--token-file", "Package.swift"], 64, "--token-file Package.swift: expected a token"),
     (["serve", pipeline, "--redis", "redis://127.0.0.1:1"], 69, "cannot connect to Redis"),
     (["serve", "/nothing.yaml"], 66, "/nothing.yaml"),
     (["get", pipeline, "ranking", "userId"], 64, "expected name=value, found 'userId'"),
