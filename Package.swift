@@ -66,13 +66,18 @@ let package = Package(
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
       name: "Monitoring", dependencies: ["Base", "Batch", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+    .target(
+      name: "Serving",
+      dependencies: [
+        "Base", "Features", "HTTPServer", "Monitoring", "Processing", "Records", .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: dataPath),
     .executableTarget(
       name: "freshet",
       dependencies: [
         "Base", "Batch", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPServer",
         "HTTPTransport",
         "KafkaTransport",
-        "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Verification", "Windowing",
+        "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Serving", "Verification", "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -87,9 +92,9 @@ let package = Package(
     .executableTarget(
       name: "freshet-bench",
       dependencies: [
-        "Base", "Batch", "CReference", "Codec", "Compression", "Configuration", "Features", "Generation", "KafkaTransport",
-        "LocalTransport", "Processing",
-        "Records", "RedisStore", "Schema", "Windowing", .product(name: "Logging", package: "swift-log"),
+        "Base", "Batch", "CReference", "Codec", "Compression", "Configuration", "Features", "Generation", "HTTPServer",
+        "KafkaTransport", "LocalTransport", "Processing", "Records", "RedisStore", "Schema", "Serving", "Windowing",
+        .product(name: "Logging", package: "swift-log"),
       ], path: "Benchmarks/FreshetBench"),
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "BaseTests", dependencies: ["Base"]),
@@ -119,6 +124,8 @@ let package = Package(
     .testTarget(
       name: "BatchTests",
       dependencies: ["Base", "Batch", "Compression", "Configuration", "Features", "Processing", "Records", "TestSupport"]),
+      name: "ServingTests",
+      dependencies: ["Base", "Configuration", "Features", "HTTPServer", "RedisStore", "Serving", "TestSupport"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
     .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(

@@ -25,7 +25,7 @@ enum FreshetBench {
   static let all: [Benchmark] = [
     generateBenchmark, parseBenchmark, avroBenchmark, processBenchmark, slidingBenchmark, viewsBenchmark, windowsBenchmark,
     deduplicationBenchmark, batchBenchmark, checkpointBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
-    recentEventsBenchmark,
+    recentEventsBenchmark, serveBenchmark,
   ]
 
   static func main() throws {

@@ -261,6 +261,8 @@ public struct FeatureDefinition: Sendable {
   public var window: WindowSpecification
   /// The value of an empty window; nil for null. Where the function gives a list, it is JSON text.
   public var defaultValue: Scalar?
+  /// What is known of its values; the reader of the pipeline says it.
+  public var valueType = ExpressionType.any
 
   /// `parameters`: nil for the defaults of the function.
   public init(

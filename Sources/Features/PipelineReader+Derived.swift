@@ -77,6 +77,7 @@ extension PipelineReader {
             derivation: FeatureDerivation(
               text: reading.text, expression: parsed.expression, onDivisionByZero: reading.onDivisionByZero),
             defaultValue: reading.defaultValue == .null ? nil : reading.defaultValue))
+        resolved[resolved.count - 1].valueType = types[reading.name] ?? .any
       } catch {
         diagnostics.error(
           "expression", at: Self.place(of: error.byteOffset, in: reading.node), "\(reading.what): \(error.message)")

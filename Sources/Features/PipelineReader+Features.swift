@@ -65,8 +65,10 @@ extension PipelineReader {
   private func inOrder(
     _ aggregates: [FeatureDefinition], _ derived: [DerivedReading], _ reader: MappingReader, _ context: ViewContext
   ) -> [FeatureDefinition] {
+    var aggregates = aggregates
+    for index in aggregates.indices { aggregates[index].valueType = type(of: aggregates[index], context.schema) }
     guard !derived.isEmpty else { return aggregates }
-    let types = aggregates.map { ($0.name, type(of: $0, context.schema)) }
+    let types = aggregates.map { ($0.name, $0.valueType) }
     let names = reader.pairs.map(\.name)
     let all = aggregates + resolveDerived(derived, Dictionary(types) { first, _ in first }, names: names)
     return names.compactMap { name in all.first { $0.name == name } }

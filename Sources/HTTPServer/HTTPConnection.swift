@@ -27,7 +27,14 @@ final class HTTPConnection: ChannelInboundHandler {
   private var body: [UInt8] = []
   /// No request may follow: the client has said so, or has closed its side, or the server ends.
   private var isLast = false
-  private var deadline: Scheduled<Void>?
+  /// When the last wait ends, and what happens then; nil where there is none.
+  private var deadline = NIODeadline.distantFuture
+  private var atDeadline: ((ChannelHandlerContext) -> Void)?
+  /// Fires at `timerEnd`, which is nil where none runs.
+  private var timer: Scheduled<Void>?
+  private var timerEnd: NIODeadline?
+  /// Of the handler that answers later.
+  private var reply: HTTPReply?
 
   init(_ router: HTTPRouter, _ limits: HTTPLimits, _ pool: NIOThreadPool, _ logger: Logger) {
     self.pool = pool
@@ -44,8 +51,11 @@ final class HTTPConnection: ChannelInboundHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    deadline?.cancel()
+    atDeadline = nil
+    timer?.cancel()
     state = .leaving
+    reply?.abandon()
+    reply = nil
     context.fireChannelInactive()
   }
 
@@ -103,12 +113,18 @@ final class HTTPConnection: ChannelInboundHandler {
 
   private func answer(_ context: ChannelHandlerContext) {
     state = .answering
-    deadline?.cancel()
-    let request = request()
-    switch router.outcome(of: request.method, request.path) {
+    atDeadline = nil
+    var request = request()
+    switch router.outcome(of: &request) {
     case .refusal(let response): write(response, context)
     case .handler(.immediate(let handler)): write(handler(request), context)
+    case .handler(.asynchronous(let handler)):
+      let reply = reply(context)
+      self.reply = reply
+      reply.expire(afterMilliseconds: limits.answerMilliseconds, with: Self.late)
+      handler(request, reply)
     case .handler(.waiting(let handler)):
+      let request = request
       let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
       pool.runIfActive(eventLoop: context.eventLoop) { handler(request) }.whenComplete { result in
         let (connection, context) = bound.value
@@ -116,6 +132,24 @@ final class HTTPConnection: ChannelInboundHandler {
         connection.write((try? result.get()) ?? .text("the server ends", status: 503), context)
       }
     }
+  }
+
+  private static let late = HTTPResponse.text("the answer took too long", status: 504)
+
+  private func reply(_ context: ChannelHandlerContext) -> HTTPReply {
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    return HTTPReply(
+      context.eventLoop,
+      write: { response in
+        let (connection, context) = bound.value
+        guard connection.state == .answering else { return }
+        connection.reply = nil
+        connection.write(response, context)
+      },
+      scheduleEnd: { milliseconds, response in
+        let (connection, context) = bound.value
+        connection.wait(milliseconds, context) { _ in connection.reply?(response) }
+      })
   }
 
   private func request() -> HTTPRequest {
@@ -150,10 +184,11 @@ final class HTTPConnection: ChannelInboundHandler {
   }
 
   private func write(_ response: HTTPResponse, _ context: ChannelHandlerContext) {
-    var headers = HTTPHeaders(response.headers.map { ($0.name, $0.value) })
-    headers.replaceOrAdd(name: "Content-Type", value: response.contentType)
-    headers.replaceOrAdd(name: "Content-Length", value: "\(response.body.count)")
-    headers.replaceOrAdd(name: "Connection", value: isLast ? "close" : "keep-alive")
+    let own = [
+      ("Content-Type", response.contentType), ("Content-Length", "\(response.body.count)"),
+      ("Connection", isLast ? "close" : "keep-alive"),
+    ]
+    let headers = HTTPHeaders(response.headers.map { ($0.name, $0.value) } + own)
     let responseHead = HTTPResponseHead(
       version: .http1_1, status: HTTPResponseStatus(statusCode: response.status), headers: headers)
     wait(limits.responseMilliseconds, context) { $0.close(promise: nil) }
@@ -187,12 +222,25 @@ final class HTTPConnection: ChannelInboundHandler {
     if isLast { context.close(mode: .output, promise: nil) }
   }
 
-  /// Has `body` run after a time, unless another wait begins first.
+  /// Has `body` run after a time, unless another wait begins first. Most waits never end, so the timer that is running is left to look, when it
+  /// fires, how long the last of them still is; only a wait that ends before it does needs another.
   private func wait(_ milliseconds: Int64, _ context: ChannelHandlerContext, _ body: @escaping (ChannelHandlerContext) -> Void) {
-    deadline?.cancel()
-    let bound = NIOLoopBound((body, context), eventLoop: context.eventLoop)
-    deadline = context.eventLoop.scheduleTask(in: .milliseconds(milliseconds)) {
-      let (body, context) = bound.value
+    deadline = .now() + .milliseconds(milliseconds)
+    atDeadline = body
+    if let timerEnd, timerEnd <= deadline { return }
+    schedule(context)
+  }
+
+  private func schedule(_ context: ChannelHandlerContext) {
+    timer?.cancel()
+    timerEnd = deadline
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    timer = context.eventLoop.scheduleTask(deadline: deadline) {
+      let (connection, context) = bound.value
+      connection.timerEnd = nil
+      guard let body = connection.atDeadline else { return }
+      if NIODeadline.now() < connection.deadline { return connection.schedule(context) }
+      connection.atDeadline = nil
       body(context)
     }
   }

@@ -8,6 +8,8 @@ public struct HTTPLimits: Sendable {
   public var connectionCountMax = 256
   /// How long the head of a first request, and then a body, may take to arrive.
   public var requestMilliseconds: Int64 = 10_000
+  /// How long a handler that answers later may take, where it sets no bound of its own; then the answer is 504.
+  public var answerMilliseconds: Int64 = 30_000
   /// How long a connection may wait for its next request, with its head.
   public var idleMilliseconds: Int64 = 60_000
   /// How long a client may take to receive a response.

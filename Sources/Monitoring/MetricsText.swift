@@ -60,6 +60,22 @@ public struct MetricsText {
     line("\(name)_count", labels, "\(count)")
   }
 
+  /// The same for buckets of any bounds, in microseconds; `buckets` has one more, of what was longer.
+  public mutating func histogram(
+    boundsMicroseconds: [Int64], buckets: [Int64], sumMicroseconds: Int64, _ labels: [(name: String, value: String)] = []
+  ) {
+    precondition(kind == .histogram, "\(name) is no histogram")
+    var count: Int64 = 0
+    for (bound, bucket) in zip(boundsMicroseconds, buckets) {
+      count += bucket
+      line("\(name)_bucket", labels + [("le", "\(Double(bound) / 1e6)")], "\(count)")
+    }
+    count += buckets.last ?? 0
+    line("\(name)_bucket", labels + [("le", "+Inf")], "\(count)")
+    line("\(name)_sum", labels, "\(Double(sumMicroseconds) / 1e6)")
+    line("\(name)_count", labels, "\(count)")
+  }
+
   private mutating func line(_ name: String, _ labels: [(name: String, value: String)], _ value: String) {
     text += name
     if !labels.isEmpty {

@@ -95,6 +95,9 @@ public final class RedisConnection {
   /// Writes what is queued, so that Redis works while the caller goes on.
   func flush() throws { try onWire { wire throws(RedisWireError) in try wire.flush() } }
 
+  /// Waits for bytes of replies; see `RedisWire.receive`.
+  func receive(into buffer: ByteBuffer) throws { try onWire { wire throws(RedisWireError) in try wire.receive(into: buffer) } }
+
   /// The next reply, which may be an error.
   func reply() throws -> RedisReply {
     if isAsking { _ = try onWire { wire throws(RedisWireError) in try wire.reply() } }

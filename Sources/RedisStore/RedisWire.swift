@@ -48,6 +48,10 @@ protocol RedisWire: AnyObject {
 
   /// Writes what is queued, and waits for the next reply.
   func reply() throws(RedisWireError) -> RedisReply
+
+  /// Writes what is queued, waits for bytes of replies, and adds at least one to `buffer`, for whoever reads whole replies out of it himself. Nothing
+  /// may be left that `reply` has not returned.
+  func receive(into buffer: ByteBuffer) throws(RedisWireError)
 }
 
 /// Owns a `redisContext`.
@@ -94,6 +98,21 @@ final class SocketWire: RedisWire {
     guard redisGetReply(context, &raw) == REDIS_OK, let raw else { throw error }
     return RedisReply(raw.assumingMemoryBound(to: redisReply.self))
   }
+
+  func receive(into buffer: ByteBuffer) throws(RedisWireError) {
+    try flush()
+    buffer.reserve(Self.receiveByteCount)
+    while true {
+      let count = recv(context.pointee.fd, buffer.base + buffer.count, buffer.capacity - buffer.count, 0)
+      if count < 0, errno == EINTR { continue }
+      if count < 0, errno == EAGAIN || errno == EWOULDBLOCK { throw .noAnswer }
+      guard count > 0 else { throw RedisWireError(count == 0 ? "Server closed the connection" : String(cString: strerror(errno))) }
+      buffer.count += count
+      return
+    }
+  }
+
+  private static let receiveByteCount = 1 << 14
 
   private var error: RedisWireError {
     if context.pointee.err == REDIS_ERR_IO, errno == EAGAIN { return .noAnswer }
@@ -144,6 +163,11 @@ final class StreamWire: RedisWire {
       let result = received.bytes.withMemoryRebound(to: CChar.self) { redisReaderFeed(reader, $0.baseAddress, $0.count) }
       guard result == REDIS_OK else { throw error }
     }
+  }
+
+  func receive(into buffer: ByteBuffer) throws(RedisWireError) {
+    try flush()
+    try stream.read(into: buffer)
   }
 
   private var error: RedisWireError {

@@ -28,8 +28,23 @@ private final class Fixture: Sendable {
         gate.pass()
         return .text("passed")
       })
+    router.on(
+      "GET", "/later",
+      .asynchronous { [later] _, reply in later.append(reply) })
+    router.on("GET", "/soon", .asynchronous { request, reply in reply(.text("at once \(request.query ?? "-")")) })
+    router.on(
+      "GET", "/bounded",
+      .asynchronous { _, reply in reply.expire(afterMilliseconds: 20, with: .text("too late", status: 504)) })
+    router.on(
+      "GET", "/rooms/{room}/beds/{bed}",
+      .immediate { request in
+        .text(request.parameters.map { "\($0.name)=\($0.value)" }.joined(separator: " "))
+      })
     server = try HTTPServer(ListenAddress(port: 0), router, limits: limits)
   }
+
+  /// Answers of /later that are still to be given.
+  let later = Replies()
 
   deinit {
     gate.open()
@@ -39,6 +54,15 @@ private final class Fixture: Sendable {
   var port: Int { server.address.port }
 
   func connect() throws -> RawConnection { try RawConnection(port: port) }
+}
+
+/// Kept until somebody gives them.
+private final class Replies: Sendable {
+  private let replies = Mutex<[HTTPReply]>([])
+
+  var all: [HTTPReply] { replies.withLock { $0 } }
+
+  func append(_ reply: HTTPReply) { replies.withLock { $0.append(reply) } }
 }
 
 /// Closed until it is opened, or half a minute has passed.
@@ -81,8 +105,14 @@ struct HTTPServerTests {
   }
 
   @Test(arguments: [
-    ("GET /nothing HTTP/1.1\r\nHost: x\r\n", 404, "there is nothing at this path; there is /echo /empty /gate /large\n"),
-    ("GET /echo/ HTTP/1.1\r\nHost: x\r\n", 404, "there is nothing at this path; there is /echo /empty /gate /large\n"),
+    (
+      "GET /nothing HTTP/1.1\r\nHost: x\r\n", 404,
+      "there is nothing at this path; there is /bounded /echo /empty /gate /large /later /rooms/{room}/beds/{bed} /soon\n"
+    ),
+    (
+      "GET /echo/ HTTP/1.1\r\nHost: x\r\n", 404,
+      "there is nothing at this path; there is /bounded /echo /empty /gate /large /later /rooms/{room}/beds/{bed} /soon\n"
+    ),
     ("PUT /echo HTTP/1.1\r\nHost: x\r\n", 405, "this path takes GET, HEAD, POST\n"),
     ("GET /echo HTTP/1.1\r\n", 400, "expected one Host header\n"),
     ("GET /echo HTTP/1.1\r\nHost: x\r\nHost: y\r\n", 400, "expected one Host header\n"),
@@ -232,6 +262,81 @@ struct HTTPServerTests {
     #expect(waitUntil { fixture.gate.waitingCount == 1 })
     fixture.server.stop(graceMilliseconds: 10)
     #expect(asking.readToEnd() == "")
+  }
+
+  @Test func `an answer may come later, from any thread, and once`() throws {
+    let fixture = try Fixture()
+    let client = try fixture.connect()
+    client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /soon?x HTTP/1.1\r\nHost: x\r\n\r\n")
+    #expect(waitUntil { fixture.later.all.count == 1 })
+    let reply = fixture.later.all[0]
+    #expect(reply.isWanted)
+    #expect(client.text.isEmpty)
+    #expect(reply(.text("first")))
+    #expect(!reply(.text("second")))
+    #expect(!reply.isWanted)
+    #expect(client.read { $0.text.hasSuffix("at once x\n") })
+    #expect(client.text.contains("\r\n\r\nfirst\n"))
+    #expect(!client.text.contains("second"))
+  }
+
+  @Test func `an answer that does not come in time is given by the server`() throws {
+    let fixture = try Fixture { $0.answerMilliseconds = 30 }
+    let client = try fixture.connect()
+    client.send("GET /bounded HTTP/1.1\r\nHost: x\r\n\r\nGET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+    #expect(client.read { $0.text.hasSuffix("the answer took too long\n") })
+    #expect(client.text.hasPrefix("HTTP/1.1 504 Gateway Timeout\r\n"))
+    #expect(client.text.contains("too late\n"))
+    let reply = fixture.later.all[0]
+    #expect(!reply(.text("much later")))
+    client.send("GET /soon HTTP/1.1\r\nHost: x\r\n\r\n")
+    #expect(client.read { $0.text.hasSuffix("at once -\n") })
+  }
+
+  @Test func `a client that has gone wants no answer, and neither does one that the end has cut off`() throws {
+    let fixture = try Fixture()
+    var client: RawConnection? = try fixture.connect()
+    client?.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+    #expect(waitUntil { fixture.later.all.count == 1 })
+    client = nil
+    // A side that is closed may still read: only writing shows that nobody does.
+    let reply = fixture.later.all[0]
+    reply(.text("into nothing"))
+    let asking = try fixture.connect()
+    asking.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+    #expect(waitUntil { fixture.later.all.count == 2 })
+    fixture.server.stop(graceMilliseconds: 10)
+    let late = fixture.later.all[1]
+    #expect(!late.isWanted)
+    #expect(!late(.text("after the end")))
+  }
+
+  @Test(arguments: [
+    ("/rooms/1/beds/a", 200, "room=[49] bed=[97]\n"), ("/rooms/%2F/beds/%00%FF", 200, "room=[47] bed=[0, 255]\n"),
+    ("/rooms/%2e%2e/beds/..", 200, "room=[46, 46] bed=[46, 46]\n"),
+    ("/rooms/1/beds/%", 400, "a percent sign of the path is not followed by two hexadecimal digits\n"),
+    ("/rooms/1/beds/%4", 400, "a percent sign of the path is not followed by two hexadecimal digits\n"),
+    ("/rooms//beds/a", 404, ""), ("/rooms/1/beds/", 404, ""), ("/rooms/1/beds/a/", 404, ""), ("/rooms/1/beds", 404, ""),
+    ("/rooms/1/Beds/a", 404, ""), ("//rooms/1/beds/a", 404, ""),
+  ])
+  func `parameters of a path are its segments, with percent signs resolved`(path: String, status: Int, body: String) throws {
+    let fixture = try Fixture()
+    let response = try #require(RawResponse.get(path, port: fixture.port))
+    #expect(response.status == status)
+    if !body.isEmpty { #expect(response.body == body) }
+  }
+
+  @Test func `queries are taken apart`() throws {
+    func text(_ query: String) -> String? {
+      HTTPText.pairs(ofQuery: query)?.map {
+        "\(String(decoding: $0.name, as: UTF8.self))=\(String(decoding: $0.value, as: UTF8.self))"
+      }
+      .joined(separator: "|")
+    }
+    #expect(text("") == "")
+    #expect(text("a=1&b=x+y&a=%2B%26&&c&=d&e==") == "a=1|b=x y|a=+&|c=|=d|e==")
+    #expect(text("a=%") == nil)
+    #expect(text("%zz=1") == nil)
   }
 
   @Test func `an address that is taken is named`() throws {

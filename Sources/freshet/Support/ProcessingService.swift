@@ -1,5 +1,5 @@
-// What makes a run of `process` a service: /livez, /readyz and /metrics by HTTP, word to systemd, and an end in bounded time. One thread looks
-// at the run fifty times a second; nothing on the data path knows of it.
+// What makes a run of `process` a service: /livez, /readyz and /metrics by HTTP, word to systemd, and an end in bounded time. Nothing on the data
+// path knows of it.
 
 import Base
 import Features
@@ -8,22 +8,11 @@ import HTTPServer
 import Logging
 import Monitoring
 import Processing
-import Synchronization
 
 final class ProcessingService: Sendable {
-  /// How much longer than `drainTimeout` leaving the group and closing may take.
-  private static let closingMilliseconds: Int64 = 5000
-  private static let lookEveryMicroseconds: UInt32 = 20_000
-  private static let statusEveryNanoseconds: UInt64 = 5_000_000_000
-
   private let run: ProcessingRun
   private let server: HTTPServer?
-  private let notifier: ServiceNotifier?
-  private let drainTimeout: Int64
-  private let stallAfter: Int64
-  private let clock: any Clock
-  private let hasEnded = Atomic<Bool>(false)
-  private let thread = Mutex<JoinableThread?>(nil)
+  private let watch: ServiceWatch
 
   /// Listens and looks from now on.
   ///
@@ -35,21 +24,20 @@ final class ProcessingService: Sendable {
     clock: any Clock = SystemClock()
   ) throws {
     self.run = run
-    self.drainTimeout = drainTimeout
-    self.stallAfter = stallAfter
-    self.clock = clock
-    notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
     let metrics = ProcessingMetrics(
       pipelineName: pipeline.name, version: Freshet.version, viewNames: pipeline.views.map(\.name), startedAt: clock.nowMilliseconds
     )
     server = try listen.map { address throws(Failure) in
       try HTTPServer(address, Self.router(run, metrics, stallAfter: stallAfter))
     }
-    thread.withLock { $0 = JoinableThread { [self] in watch() } }
+    watch = ServiceWatch(
+      ServiceWatch.Subject(
+        isStopping: { run.isStopping }, stalls: { run.health.stalls(after: stallAfter) }, status: { Self.status(of: run.health) },
+        remainder: { Self.remainder(of: run.health, clock) }), drainTimeout: drainTimeout, clock: clock)
   }
 
   /// Whether a supervisor or a monitor looks after this process.
-  var isSupervised: Bool { server != nil || notifier != nil }
+  var isSupervised: Bool { server != nil || watch.isSupervised }
 
   /// Every connection has been made, and the workers run: one line in the log says what does.
   func noteStarted(_ pipeline: PipelineDefinition, _ run: ProcessingRun) {
@@ -60,14 +48,12 @@ final class ProcessingService: Sendable {
     if !run.groups.isEmpty { details["group"] = "\(run.groups.joined(separator: " "))" }
     if let server { details["http"] = "\(server.address)" }
     Logger(label: "freshet.process").log(level: isSupervised ? .notice : .info, "started", metadata: details)
-    notifier?.ready()
-    notifier?.status(run.health.summary)
+    watch.noteReady(run.health.summary)
   }
 
   /// Ends the watching and the answers. Called once.
   func stop() {
-    hasEnded.store(true, ordering: .relaxed)
-    try? thread.withLock { $0 }?.join()
+    watch.stop()
     server?.stop()
   }
 
@@ -98,39 +84,16 @@ final class ProcessingService: Sendable {
 
   // MARK: Watching
 
-  private func watch() {
-    var stopDeadline: UInt64?
-    var aliveDue: UInt64 = 0
-    var statusDue = clock.monotonicNanoseconds + Self.statusEveryNanoseconds
-    while !hasEnded.load(ordering: .relaxed) {
-      let now = clock.monotonicNanoseconds
-      if stopDeadline == nil, run.isStopping {
-        stopDeadline = now + UInt64(drainTimeout + Self.closingMilliseconds) * 1_000_000
-        notifier?.stopping()
-      }
-      if let stopDeadline, now >= stopDeadline { endByForce() }
-      if let interval = notifier?.watchdogNanoseconds, now >= aliveDue, run.health.stalls(after: stallAfter).isEmpty {
-        aliveDue = now + interval
-        notifier?.alive()
-      }
-      if let notifier, now >= statusDue {
-        statusDue = now + Self.statusEveryNanoseconds
-        let health = run.health
-        notifier.status(health.obstacles.isEmpty ? health.summary : health.obstacles.joined(separator: "; "))
-      }
-      usleep(Self.lookEveryMicroseconds)
-    }
+  private static func status(of health: ProcessingHealth) -> String {
+    health.obstacles.isEmpty ? health.summary : health.obstacles.joined(separator: "; ")
   }
 
-  /// The workers have not come to an end by themselves.
-  private func endByForce() {
-    let left = run.health.workers.enumerated().filter { !$0.element.hasEnded }.map { index, worker in
+  /// What has not come to an end by itself.
+  private static func remainder(of health: ProcessingHealth, _ clock: any Clock) -> String {
+    let left = health.workers.enumerated().filter { !$0.element.hasEnded }.map { index, worker in
       "worker \(index + 1) (\(worker.counts.partitions) partitions, last moved \((clock.monotonicNanoseconds - worker.publishedAt) / 1_000_000_000) s ago)"
     }
     let names = left.isEmpty ? "connections are still being made" : "not ended: \(left.joined(separator: ", "))"
-    Terminal.printError(
-      "ended by force, \((drainTimeout + Self.closingMilliseconds) / 1000) s after the end was asked for; \(names). "
-        + "Nothing is lost: the next start computes again what was not written")
-    Foundation._exit(ExitCode.failure.rawValue)
+    return "\(names). Nothing is lost: the next start computes again what was not written"
   }
 }

@@ -22,15 +22,20 @@ struct ServiceOptions: ParsableArguments {
 
   /// In ms.
   func drainTimeout(of command: String) throws(Failure) -> Int64 {
-    try duration(drainTimeout, "drain-timeout", of: command, default: 10_000, in: 0...3_600_000, "0s to 1h")
+    try Self.drainTimeout(drainTimeout, of: command)
   }
 
   /// In ms.
   func stallAfter(of command: String) throws(Failure) -> Int64 {
-    try duration(stallAfter, "stall-after", of: command, default: 30_000, in: 1000...86_400_000, "1s to 1d")
+    try Self.duration(stallAfter, "stall-after", of: command, default: 30_000, in: 1000...86_400_000, "1s to 1d")
   }
 
-  private func duration(
+  /// In ms.
+  static func drainTimeout(_ flag: String?, of command: String) throws(Failure) -> Int64 {
+    try duration(flag, "drain-timeout", of: command, default: 10_000, in: 0...3_600_000, "0s to 1h")
+  }
+
+  static func duration(
     _ flag: String?, _ name: String, of command: String, default: Int64, in range: ClosedRange<Int64>, _ words: String
   )
     throws(Failure) -> Int64

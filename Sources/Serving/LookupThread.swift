@@ -1,0 +1,173 @@
+// The threads that look up: each takes what waits, reads it in one round trip, and answers. While the store is away requests are refused at once, and the
+// store is tried again behind their back, at growing intervals.
+
+import Base
+import Features
+import HTTPServer
+import Logging
+import Synchronization
+
+/// One request on its way.
+struct LookupJob: Sendable {
+  var request: FeatureRequest
+  var reply: HTTPReply
+  var isFeast: Bool
+  /// When it had come whole, and when it was put into the queue, by the monotonic clock in ns.
+  var receivedAt: UInt64
+  var queuedAt: UInt64
+}
+
+/// What the threads share.
+final class LookupShared: Sendable {
+  let queue: LookupQueue<LookupJob>
+  let settings: ServingSettings
+  let counts = Mutex(ServingCounts())
+  let clock: any Clock
+  let logger: Logger
+  /// Takes lines of served values.
+  let log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?
+  /// Why the store cannot be read, of the thread that has noticed last.
+  let trouble = Mutex<String?>(nil)
+
+  init(
+    _ settings: ServingSettings, log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?, _ clock: any Clock, _ logger: Logger
+  ) {
+    queue = LookupQueue(capacity: settings.queueCountMax)
+    self.settings = settings
+    self.log = log
+    self.clock = clock
+    self.logger = logger
+  }
+
+  func note(trouble text: String?) {
+    let before = trouble.withLock { trouble in
+      defer { trouble = text }
+      return trouble
+    }
+    if let text, before == nil {
+      logger.warning("the feature store does not answer; requests are refused until it does", metadata: ["reason": "\(text)"])
+    } else if text == nil, before != nil {
+      logger.notice("the feature store answers again")
+    }
+  }
+
+  static func unavailable(_ detail: String) -> HTTPResponse {
+    var response = HTTPResponse.detail(detail, status: 503)
+    response.headers = [("Retry-After", "1")]
+    return response
+  }
+}
+
+final class LookupThread {
+  private let lookup: FeatureLookup
+  private let shared: LookupShared
+  private let text = AnswerText()
+  private let out = ByteBuffer(capacity: 1 << 16)
+  private let lines = ByteBuffer()
+  /// How long to wait before the store is tried again, in ms; 0 while it answers.
+  private var backOff: Int64 = 0
+  private var retryAt: UInt64 = 0
+
+  private static let backOffMax: Int64 = 2000
+  private static let away = LookupShared.unavailable("the feature store cannot be reached; try again")
+
+  init(_ lookup: FeatureLookup, _ shared: LookupShared) {
+    self.lookup = lookup
+    self.shared = shared
+  }
+
+  /// Until the queue is closed and empty.
+  func run() {
+    while true {
+      let patience = backOff > 0 ? max(1, Int64(clamping: retryAt &- shared.clock.monotonicNanoseconds) / 1_000_000) : 1000
+      guard
+        let jobs = shared.queue.take(
+          weightLimit: shared.settings.tripRowCountMax, timeoutMilliseconds: min(patience, Self.backOffMax))
+      else { return }
+      if backOff > 0 {
+        refuse(jobs)
+        if shared.clock.monotonicNanoseconds >= retryAt { tryAgain() }
+      } else if !jobs.isEmpty {
+        answer(jobs.filter { $0.reply.isWanted })
+      }
+    }
+  }
+
+  private func refuse(_ jobs: [LookupJob]) {
+    for job in jobs { finish(job, Self.away) }
+  }
+
+  private func tryAgain() {
+    do {
+      try lookup.reader.ping()
+      backOff = 0
+      shared.note(trouble: nil)
+    } catch { noteAway(error) }
+  }
+
+  private func noteAway(_ error: any Error) {
+    backOff = backOff == 0 ? 50 : min(backOff * 2, Self.backOffMax)
+    retryAt = shared.clock.monotonicNanoseconds &+ UInt64(backOff) * 1_000_000
+    shared.counts.withLock { $0.tripFailureCount += 1 }
+    shared.note(trouble: "\(error)")
+  }
+
+  private func answer(_ jobs: [LookupJob]) {
+    guard !jobs.isEmpty else { return }
+    let taken = shared.clock.monotonicNanoseconds
+    do {
+      try lookup.answer(jobs.map(\.request)) { index, result in
+        switch result {
+        case .success(let rows): answer(jobs[index], rows, takenAt: taken)
+        case .failure(let error):
+          let failure = error as? Failure
+          finish(jobs[index], .detail("\(error)", status: failure?.code == .badData ? 422 : 500))
+        }
+      }
+    } catch {
+      noteAway(error)
+      return refuse(jobs)
+    }
+    shared.counts.withLock { counts in
+      counts.tripCount += 1
+      counts.tripRequestCount += Int64(jobs.count)
+      counts.rowCount += Int64(jobs.reduce(0) { $0 + $1.request.rowCount })
+      for (status, count) in text.takeCounts() { counts.values[status, default: 0] += count }
+    }
+  }
+
+  private func answer(_ job: LookupJob, _ rows: ServedRows, takenAt taken: UInt64) {
+    let started = shared.clock.monotonicNanoseconds
+    out.removeAll()
+    if job.isFeast {
+      text.appendFeast(rows, to: out)
+    } else {
+      let timing = ServedTiming(
+        parse: job.queuedAt &- job.receivedAt, queue: taken &- job.queuedAt, store: rows.storeNanoseconds,
+        compute: rows.computeNanoseconds)
+      text.appendRows(rows, timing, encodingSince: started, shared.clock, to: out)
+    }
+    // What was served is noted before it is known to have arrived.
+    if let log = shared.log {
+      lines.removeAll()
+      text.appendLog(rows, to: lines)
+      do { try log(lines.bytes) } catch {
+        let isFirst = shared.counts.withLock { counts in
+          counts.logFailureCount += 1
+          return counts.logFailureCount == 1
+        }
+        if isFirst { shared.logger.error("served values cannot be noted", metadata: ["reason": "\(error)"]) }
+      }
+    }
+    finish(job, .json(out))
+  }
+
+  private func finish(_ job: LookupJob, _ response: HTTPResponse) {
+    guard job.reply(response) else { return }
+    let took = shared.clock.monotonicNanoseconds &- job.receivedAt
+    shared.counts.withLock { counts in
+      counts.note(job.isFeast ? "get-online-features" : "features", response.status)
+      if response.status == 200 { counts.note(nanoseconds: took) }
+    }
+  }
+}
