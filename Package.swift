@@ -124,6 +124,7 @@ let package = Package(
     .testTarget(
       name: "BatchTests",
       dependencies: ["Base", "Batch", "Compression", "Configuration", "Features", "Processing", "Records", "TestSupport"]),
+    .testTarget(
       name: "ServingTests",
       dependencies: ["Base", "Configuration", "Features", "HTTPServer", "RedisStore", "Serving", "TestSupport"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
