@@ -1,5 +1,5 @@
-// The manifest of one partition, as those see it who write: a file that is opened and locked anew each time, so that an archive which was moved away or made
-// anew is noticed. What stands in it is the position of the archive; there is no other.
+// The manifest of one partition, as those see it who write: a file that is opened and locked anew each time, so that an archive
+// which was moved away or made anew is noticed. What stands in it is the position of the archive; there is no other.
 //
 //   lock -> look at the end -> (cut off a torn line, give a committed part its name) -> append -> sync -> unlock
 
@@ -127,8 +127,8 @@ final class LockedManifest {
     try ArchiveFiles.synchronize(descriptor, path)
   }
 
-  /// Adds a line. Where that fails, what was written of it is cut off again; if that fails, too, the next one to lock the manifest finds it
-  /// torn, or whole, and then it counts.
+  /// Adds a line. Where that fails, what was written of it is cut off again; if that fails, too, the next one to lock the manifest
+  /// finds it torn, or whole, and then it counts.
   func append(_ file: ArchivedFile, afterWriting step: () throws -> Void) throws {
     let size = try byteCount()
     let line = Array(ManifestText.line(file).utf8)
@@ -151,8 +151,8 @@ final class LockedManifest {
     let final = "\(archive)/\(file.path)"
     let parts = ArchiveLayout.partFolder(archive, source: source)
     let part = "\(parts)/\(file.partName)"
-    if ArchiveFiles.exists(final) { return true }
-    guard !file.partName.isEmpty, ArchiveFiles.exists(part) else { return false }
+    // A file that has the name already, where the part is still there, belongs to a manifest that somebody has removed.
+    guard !file.partName.isEmpty, ArchiveFiles.exists(part) else { return ArchiveFiles.exists(final) }
     let folder = ArchiveFiles.parent(of: final)!
     try ArchiveFiles.makeFolder(folder)
     guard rename(part, final) == 0 else { throw ArchiveFiles.failure("rename to '\(final)' the file", part) }

@@ -1,5 +1,5 @@
-// A file of the archive while it is written, in the folder of unfinished files. Its descriptor holds a lock for as long as its writer lives, which is how
-// others tell a part that nobody will finish from one that somebody still writes.
+// A file of the archive while it is written, in the folder of unfinished files. Its descriptor holds a lock for as long as its
+// writer lives, which is how others tell a part that nobody will finish from one that somebody still writes.
 
 import Base
 import Compression
@@ -82,8 +82,9 @@ final class ArchivePart {
     if staged.count >= Self.stagedByteCount { try writeStaged() }
   }
 
-  /// The value and a line feed. A value with line feeds or carriage returns of its own gets others in their place, so that it is one line of the same
-  /// length and the same meaning: blanks between tokens, and inside a string, where JSON allows neither, another character that it does not allow.
+  /// The value and a line feed. A value with line feeds or carriage returns of its own gets others in their place, so that it is
+  /// one line of the same length and the same meaning: blanks between tokens, and inside a string, where JSON allows neither,
+  /// another character that it does not allow.
   static func appendLine(_ value: UnsafeBufferPointer<UInt8>, to lines: ByteBuffer) {
     let start = lines.count
     lines.append(value)

@@ -1,5 +1,5 @@
-// Records of one partition out of the archive, in the order of their offsets. Files come one after the other, each through its decompressor a
-// piece at a time, so memory is that of a piece and the longest line, however large a file is or claims to be.
+// Records of one partition out of the archive, in the order of their offsets. Files come one after the other, each through its
+// decompressor a piece at a time, so memory is that of a piece and the longest line, however large a file is or claims to be.
 //
 //   file -> [ piece 128 KiB ] -> decompressor -> [ lines | begun line ] -> batch: value, offset, partition
 //
@@ -55,8 +55,8 @@ public final class ArchiveReader {
 
   private let startOffset: Offset
 
-  /// Empties `batch` and fills it with up to `maximumCount` records, or 4 MiB of them; false at the end, the batch is empty then. A batch never holds
-  /// records of two files.
+  /// Empties `batch` and fills it with up to `maximumCount` records, or 4 MiB of them; false at the end, the batch is empty then. A
+  /// batch never holds records of two files.
   public func read(into batch: RecordBatch, maximumCount: Int) throws -> Bool {
     precondition(maximumCount > 0, "a batch needs room for one record")
     batch.removeAll()

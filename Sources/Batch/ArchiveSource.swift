@@ -1,5 +1,6 @@
-// The archive in the place of its topic: the same partitions, the same offsets, in the order of each partition. A worker that reads it comes to the state in
-// which it would be had it read the topic so far, and whoever comes after it goes on in the topic where the archive ends.
+// The archive in the place of its topic: the same partitions, the same offsets, in the order of each partition. A worker that reads
+// it comes to the state in which it would be had it read the topic so far, and whoever comes after it goes on in the topic where
+// the archive ends.
 
 import Base
 import Records

@@ -1,10 +1,11 @@
-// One thread that moves records from a source into its archive. Where reading begins is what the manifests say; what the source remembers itself is for those
-// who watch its lag.
+// One thread that moves records from a source into its archive. Where reading begins is what the manifests say; what the source
+// remembers itself is for those who watch its lag.
 //
 //   assigned -> begin: tidy up after the last writer -> read from the manifest's end
 //   revoked  -> the open file is archived            lost -> the open file is dropped: whoever has the partition now reads it again
 //
-// A file or a pipe is partition 0, and its records are numbered. A file that is archived again goes on behind what is archived; a pipe always goes on.
+// A file or a pipe is partition 0, and its records are numbered. A file that is archived again goes on behind what is archived; a
+// pipe always goes on.
 
 import Base
 import Logging
@@ -60,7 +61,8 @@ public final class ArchiveWorker {
 
   private var now: Int64 { Int64(clock.monotonicNanoseconds / 1_000_000) }
 
-  /// Runs until the input ends, the end is asked for, or something fails. After a failure nothing that was read and not archived counts.
+  /// Runs until the input ends, the end is asked for, or something fails. After a failure nothing that was read and not archived
+  /// counts.
   public func run() throws {
     let batch = RecordBatch(slotCapacity: settings.batchCount, byteCapacity: 2 << 20)
     do {

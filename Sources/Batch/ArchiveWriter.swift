@@ -1,13 +1,13 @@
-// Records of a source into files of its archive. One thread owns a writer; several writers, in one process or in many, may write one archive, because a
-// line of a manifest is added only where the one before it ends just where the file begins.
+// Records of a source into files of its archive. One thread owns a writer; several writers, in one process or in many, may write
+// one archive, because a line of a manifest is added only where the one before it ends just where the file begins.
 //
 //   write(batch) -> per partition: part [ lines -> compressor -> file ]
 //                   rolled by the hour of stream time, by size, by wall clock, by the number of gaps
 //   commit        : part synced -> manifest locked -> last `next` == our `first`? -> line added, synced -> part gets its name -> folders synced
 //                                                     no: another was first; ours is dropped, and reading goes on at its `next`
 //
-// Whatever is cut off, and wherever: up to the line the part is nobody's, and is removed by the next writer; from the line on it is part of the archive, and the
-// next writer gives it its name.
+// Whatever is cut off, and wherever: up to the line the part is nobody's, and is removed by the next writer; from the line on it is
+// part of the archive, and the next writer gives it its name.
 
 import Base
 import Compression
@@ -21,50 +21,6 @@ import Records
 #else
   import Darwin
 #endif
-
-/// What a writer has done.
-public struct ArchiveCounts: Equatable, Sendable {
-  /// Records read, those without a value included.
-  public var records: Int64 = 0
-  /// Records and bytes in files that are part of the archive, before compression and on the disk.
-  public var archivedRecords: Int64 = 0
-  public var archivedByteCount: Int64 = 0
-  public var storedByteCount: Int64 = 0
-  public var files: Int64 = 0
-  /// Records without a value: their offsets are accounted for, and there is no line.
-  public var emptyRecords: Int64 = 0
-  /// Offsets that no record had.
-  public var missingOffsets: Int64 = 0
-  /// Records without an event time that can be used; they are archived.
-  public var untimedRecords: Int64 = 0
-  /// Files that were dropped because another writer had archived their records.
-  public var overtakenFiles: Int64 = 0
-  /// Gauges.
-  public var partitions = 0
-  public var openFiles = 0
-  public var lag: Int64?
-  /// When a file was last committed, in ms since the epoch.
-  public var lastCommitAt: Int64?
-
-  public init() {}
-
-  /// Adds the counts of another writer.
-  public mutating func add(_ other: ArchiveCounts) {
-    records += other.records
-    archivedRecords += other.archivedRecords
-    archivedByteCount += other.archivedByteCount
-    storedByteCount += other.storedByteCount
-    files += other.files
-    emptyRecords += other.emptyRecords
-    missingOffsets += other.missingOffsets
-    untimedRecords += other.untimedRecords
-    overtakenFiles += other.overtakenFiles
-    partitions += other.partitions
-    openFiles += other.openFiles
-    if let otherLag = other.lag { lag = (lag ?? 0) + otherLag }
-    if let time = other.lastCommitAt { lastCommitAt = max(lastCommitAt ?? .min, time) }
-  }
-}
 
 public final class ArchiveWriter {
   /// What a commit consists of; tests stop in between.
@@ -131,7 +87,8 @@ public final class ArchiveWriter {
 
   // MARK: Partitions that come and go
 
-  /// Takes a partition over, in whatever state its last writer left it; returns the offset to read from, nil where nothing is archived yet.
+  /// Takes a partition over, in whatever state its last writer left it; returns the offset to read from, nil where nothing is
+  /// archived yet.
   public func begin(_ index: PartitionIndex) throws(Failure) -> Offset? {
     let isKnown = partitions[index] != nil
     partitions[index]?.part?.remove()
@@ -179,7 +136,8 @@ public final class ArchiveWriter {
     return committed.sorted { $0.key < $1.key }.map { PartitionOffset(partition: $0.key, offset: $0.value) }
   }
 
-  /// Partitions of which another writer has archived what was held here, and where it has come to. They have to be begun, and read from there.
+  /// Partitions of which another writer has archived what was held here, and where it has come to. They have to be begun, and read
+  /// from there.
   public func takeMoved() -> [PartitionOffset] {
     defer { moved = [:] }
     return moved.sorted { $0.key < $1.key }.map { PartitionOffset(partition: $0.key, offset: $0.value) }

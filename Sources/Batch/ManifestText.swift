@@ -1,5 +1,5 @@
-// Lines of a manifest, to and from `ArchivedFile`. A last line without its line feed was cut off while it was written, and does not count; any other
-// line that cannot be read is damage.
+// Lines of a manifest, to and from `ArchivedFile`. A last line without its line feed was cut off while it was written, and does not
+// count; any other line that cannot be read is damage.
 
 import Base
 import Codec

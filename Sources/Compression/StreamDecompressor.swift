@@ -1,5 +1,6 @@
-// A stream of compressed bytes becomes a stream of bytes, a bounded piece at a time: whatever the input claims to hold, a call makes no more than it
-// was given room for. Several frames (zstd) or members (gzip) behind each other are one stream, as the tools that write them mean it.
+// A stream of compressed bytes becomes a stream of bytes, a bounded piece at a time: whatever the input claims to hold, a call
+// makes no more than it was given room for. Several frames (zstd) or members (gzip) behind each other are one stream, as the tools
+// that write them mean it.
 //
 //   input piece -> decompress -> at most `room` bytes appended, and how much of the piece was taken
 

@@ -97,7 +97,8 @@ final class ArchiveBench {
     return records
   }
 
-  /// Everything that must hold once the whole log has been archived: each offset is in one file, by a line or by a gap, and nothing else is there.
+  /// Everything that must hold once the whole log has been archived: each offset is in one file, by a line or by a gap, and nothing
+  /// else is there.
   func expectWhole(_ comment: Comment? = nil) throws {
     let catalog = try catalog()
     var named: Set<String> = []

@@ -1,4 +1,5 @@
-// Writers that die between any two steps, freeze, meet others, or find what such ones have left: every offset is archived once in the end.
+// Writers that die between any two steps, freeze, meet others, or find what such ones have left: every offset is archived once in
+// the end.
 
 import Base
 import Features
@@ -182,6 +183,16 @@ import Testing
     #expect(failure?.code == .inputOutput && failure?.message.contains(bench.definition.path) == true)
     try? FileManager.default.removeItem(atPath: bench.definition.path)
     try FileManager.default.moveItem(atPath: bench.definition.path + ".away", toPath: bench.definition.path)
+    try bench.writeRest()
+    try bench.expectWhole()
+  }
+
+  @Test func `a file whose manifest somebody has removed does not stand for a new one`() throws {
+    let bench = ArchiveBench()
+    bench.log[0] = [.at(Self.noon, ",\"old\":1"), .at(Self.noon + 1)]
+    try bench.writeRest()
+    try FileManager.default.removeItem(atPath: bench.manifestPath)
+    bench.log[0] = [.at(Self.noon, ",\"new\":1"), .at(Self.noon + 1)]
     try bench.writeRest()
     try bench.expectWhole()
   }

@@ -1,4 +1,5 @@
-// The archive through real processes: what a topic holds is in it once, whoever is killed, and it stands for the topic when a store has to be filled anew.
+// The archive through real processes: what a topic holds is in it once, whoever is killed, and it stands for the topic when a store
+// has to be filled anew.
 
 import Base
 import Batch

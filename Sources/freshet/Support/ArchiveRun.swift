@@ -1,4 +1,5 @@
-// The archive workers of one pipeline: for each archived source a thread with a consumer of its own. They run beside the workers of `process`, or alone.
+// The archive workers of one pipeline: for each archived source a thread with a consumer of its own. They run beside the workers of
+// `process`, or alone.
 
 import Base
 import Batch
