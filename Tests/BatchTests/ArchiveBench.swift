@@ -24,7 +24,7 @@ enum LogEntry: Equatable {
 struct Crash: Error {}
 
 final class ArchiveBench {
-  let folder = TestFolder()
+  let folder = TestFolder(inMemory: true)
   let clock = ManualClock()
   var definition: ArchiveDefinition
   /// By partition and offset, from the partition's first offset on.

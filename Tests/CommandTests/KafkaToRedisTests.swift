@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// A topic of four partitions, a Redis, and the pipeline between them.
-private final class Route {
+final class Route {
   let folder = TestFolder()
   let cluster: TestCluster
   let redis: TestRedis
@@ -14,13 +14,19 @@ private final class Route {
   private(set) var events = Data()
   static let partitionCount = 4
 
-  init(checkpointEvery: String) throws {
+  /// - Parameter archive: What the pipeline says of its archive beside its path.
+  init(checkpointEvery: String, archive: String? = nil) throws {
+    let path = folder.file("archive")
     cluster = try TestCluster(partitionCount: Self.partitionCount)
     redis = try TestRedis()
     pipeline = try ShopPipeline(
       in: folder, topic: cluster.topic, prefix: redis.prefix,
       // Silence must not move event time while a test waits.
-      replacing: ["every: 10s": "every: \(checkpointEvery)", "idle_timeout: 10s": "idle_timeout: 1h"])
+      replacing: [
+        "every: 10s": "every: \(checkpointEvery)", "idle_timeout: 10s": "idle_timeout: 1h",
+        "# How often the state is saved": (archive.map { "archive: { path: \"\(path)\", \($0) }\n\n" } ?? "")
+          + "# How often the state is saved",
+      ])
   }
 
   /// Sends a stretch of the stream at five events per second of event time, from `minute` on.
@@ -37,12 +43,14 @@ private final class Route {
   }
 
   /// Starts a member of the group, with the short timeouts of a group that shall notice changes soon.
-  func process(_ arguments: String...) throws -> Program {
+  func process(_ arguments: String...) throws -> Program { try run("process", arguments) }
+
+  func run(_ command: String, _ arguments: [String]) throws -> Program {
     let address = cluster.address.description
     let servers = address.dropFirst("kafka://".count).prefix { $0 != "/" }
     let properties = TestCluster.groupProperties.flatMap { ["-X", "\($0.name)=\($0.value)"] }
     return try Program(
-      "freshet", ["process", pipeline.path] + properties + arguments,
+      "freshet", [command, pipeline.path] + properties + arguments,
       environment: ["KAFKA_BROKERS": String(servers), "REDIS_URL": redis.address.description])
   }
 

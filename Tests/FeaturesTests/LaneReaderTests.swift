@@ -122,6 +122,10 @@ private let lanesPipeline = soundPipeline.replacingOccurrences(
         "39:35: error[wrong-value]: 'features' of service 'ranking': view 'windows' has windows that close, and no current value to serve"
       ),
       (
+        "event_time: { field: timestamp }", "event_time: { format: record }",
+        "40:10: error[not-built]: 'archive': source 'clicks' takes event times from the records' own timestamps, and an archive keeps only values"
+      ),
+      (
         "archive: { path: data/archive,", "archive: { path: s3://bucket,",
         "40:18: error[wrong-value]: 'path' of 'archive': expected a directory, found 's3://bucket'"
       ),

@@ -1,5 +1,6 @@
 // The metrics of `process`: in form, with the right numbers, and each of them in the manual.
 
+import Batch
 import Foundation
 import Processing
 import TestSupport
@@ -18,9 +19,9 @@ struct ProcessingMetricsTests {
     return report
   }
 
-  private func text(_ workers: [ProcessingStatus.Report], delays: DelayCounts? = nil) -> String {
+  private func text(_ workers: [ProcessingStatus.Report], delays: DelayCounts? = nil, archive: ArchiveCounts? = nil) -> String {
     metrics.text(
-      ProcessingHealth(workers: workers, hasStarted: true, isStopping: false, now: 1_000_000_000), delays: delays,
+      ProcessingHealth(workers: workers, hasStarted: true, isStopping: false, now: 1_000_000_000), delays: delays, archive: archive,
       stallAfter: 30_000)
   }
 
@@ -65,10 +66,14 @@ struct ProcessingMetricsTests {
   }
 
   @Test func `the manual lists every metric with its type, and no other`() throws {
-    let kinds = MetricsCheck(text([worker { _ in }], delays: DelayCounts())).kinds
+    var archive = ArchiveCounts()
+    archive.lag = 0
+    archive.lastCommitAt = 0
+    let kinds = MetricsCheck(text([worker { _ in }], delays: DelayCounts(), archive: archive)).kinds
     let manual = try String(contentsOfFile: "\(Products.packageFolder)/Documentation/operating.md", encoding: .utf8)
     var documented: [String: String] = [:]
-    for line in manual.split(separator: "\n") where line.hasPrefix("| `freshet_process_") || line.hasPrefix("| `process_") {
+    for line in manual.split(separator: "\n")
+    where ["freshet_process_", "freshet_archive_", "process_"].contains(where: { line.hasPrefix("| `\($0)") }) {
       let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
       let name = String(cells[0].dropFirst().prefix { $0 != "`" && $0 != "{" })
       documented[name] = cells[1]

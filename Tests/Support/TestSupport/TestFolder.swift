@@ -6,8 +6,12 @@ public final class TestFolder: Sendable {
   /// Short enough for a Unix socket in it.
   public let path: String
 
-  public init() {
-    let parent = ProcessInfo.processInfo.environment["TMPDIR"].flatMap { $0.utf8.count <= 30 ? $0 : nil } ?? "/tmp"
+  /// - Parameter inMemory: Where the system has such a place; for tests that sync thousands of files.
+  public init(inMemory: Bool = false) {
+    let isInMemory = inMemory && FileManager.default.isWritableFile(atPath: "/dev/shm")
+    let parent =
+      isInMemory
+      ? "/dev/shm" : ProcessInfo.processInfo.environment["TMPDIR"].flatMap { $0.utf8.count <= 30 ? $0 : nil } ?? "/tmp"
     var template = Array("\(parent)/freshet-test-XXXXXX".utf8CString)
     guard let made = mkdtemp(&template) else {
       preconditionFailure("no temporary folder in \(parent): \(String(cString: strerror(errno)))")
