@@ -52,6 +52,22 @@ private let lanesPipeline = soundPipeline.replacingOccurrences(
         == ArchiveDefinition(path: "data/archive", rollEveryMilliseconds: 60_000, rollByteCount: 8 << 20, sources: [0]))
   }
 
+  @Test func `Feast has no place for windows that close, and types keys by what schemas say`() throws {
+    let closing = soundPipeline.replacingOccurrences(of: "url: ", with: "layout: feast, project: shop, url: ")
+    let feast = closing.replacingOccurrences(of: "      emit: { trigger: close }\n", with: "")
+    let read = readPipeline(feast)
+    let pipeline = try #require(read.pipeline, "\(read.findings)")
+    #expect(pipeline.sink?.layout == .feast(project: "shop"))
+    #expect(pipeline.entities.indices.allSatisfy { !pipeline.hasIntegerKey($0) }, "a key that no schema speaks of is a text")
+    #expect(closing != feast)
+    #expect(
+      readPipeline(closing).findings.contains {
+        $0.hasSuffix(
+          "error[wrong-value]: 'layout: feast' of 'redis' of 'sink': view 'windows' has 'trigger: close', and Feast has no place for the rows of its "
+            + "windows; write it with 'trigger: change', or into a pipeline with 'layout: native'")
+      }, "\(readPipeline(closing).findings)")
+  }
+
   @Test func `a view of requests refers to other views, and to what the request brings`() throws {
     let pipeline = try #require(readPipeline(lanesPipeline).pipeline)
     let view = try #require(pipeline.requestViews.first)
