@@ -51,7 +51,7 @@ let package = Package(
       dependencies: [
         "Base", .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
-      ]),
+      ], swiftSettings: dataPath),
     .target(
       name: "Processing",
       dependencies: [

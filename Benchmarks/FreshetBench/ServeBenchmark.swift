@@ -23,8 +23,9 @@ let serveBenchmark = Benchmark(name: "serve") { scale in
     RedisOnlineReader(try RedisConnection(redis.address), prefix: "fv", pipeline: "bench")
   }
   defer { server.stop(graceMilliseconds: 1000) }
+  let cost = Costs(try RedisReader(RedisConnection(redis.address)))
   for (entityCount, target) in [(1, "0.50 or more"), (10, "between"), (100, "0.80 or more")] {
-    try measure(entityCount, target, path, server.address.port, scale)
+    try measure(entityCount, target, path, server.address.port, cost, scale)
   }
 }
 
@@ -32,23 +33,57 @@ private let featureCount = 20
 private let keyCount = 10_000
 private let featureNames = (0..<featureCount).map { "feature_\($0)" }
 
-private func measure(_ entityCount: Int, _ target: String, _ path: String, _ port: Int, _ scale: BenchmarkScale) throws {
+/// What a request costs the processor, redis-server included: where one processor is all there is, that is the rate, whatever else the machine does.
+private struct Costs {
+  private let reader: RedisReader
+
+  init(_ reader: RedisReader) { self.reader = reader }
+
+  /// - Parameter isOurs: Whether the calling thread belongs to what is measured, as the loop does and the load does not.
+  func seconds(ofOne count: Int, isOurs: Bool, _ body: () throws -> Void) throws -> Double {
+    let before = try (redisSeconds(), processSeconds(), threadSeconds())
+    try body()
+    let after = try (redisSeconds(), processSeconds(), threadSeconds())
+    return (after.0 - before.0 + after.1 - before.1 - (isOurs ? 0 : after.2 - before.2)) / Double(count)
+  }
+
+  private func redisSeconds() throws -> Double {
+    let fields = try reader.information("cpu")
+    return ["used_cpu_user", "used_cpu_sys"].compactMap { fields[$0].flatMap { Double($0) } }.reduce(0, +)
+  }
+}
+
+private func measure(
+  _ entityCount: Int, _ target: String, _ path: String, _ port: Int, _ costs: Costs, _ scale: BenchmarkScale
+) throws {
   let requests = (0..<500).map { request(number: $0, entityCount) }
   let count = max(scale.isTiny ? 20 : 2000, scale.events(40_000) / entityCount)
   var bare = 0.0
   var served = 0.0
+  var bareCost = Double.infinity
+  var servedCost = Double.infinity
   // In turns; the best of each is the least disturbed.
   for _ in 0..<scale.rounds {
     _ = serve_reference_bind(0)
-    bare = max(bare, try readBare(path, entityCount, count))
+    bareCost = min(
+      bareCost,
+      try costs.seconds(ofOne: count, isOurs: true) { bare = max(bare, try readBare(path, entityCount, count)) })
     _ = serve_reference_bind(1)
-    served = max(served, try load(port, requests, count: count, perSecond: 0).rate)
+    servedCost = min(
+      servedCost,
+      try costs.seconds(ofOne: count, isOurs: false) {
+        served = max(served, try load(port, requests, count: count, perSecond: 0).rate)
+      })
   }
   _ = serve_reference_bind(1)
   let name = entityCount == 1 ? "1 entity" : "\(entityCount) entities"
   printDetail("serve, \(name) of \(featureCount) features", String(format: "%.0f requests/s", served), "32 connections")
   printDetail("  bare hiredis loop", String(format: "%.0f requests/s", bare), "")
+  printDetail(
+    "  CPU of a request, redis-server included", String(format: "%.1f us", servedCost * 1e6),
+    String(format: "the loop's %.1f us", bareCost * 1e6))
   printRatio("  of the bare loop's rate", served / bare, target: target)
+  printRatio("  of the bare loop's rate, by the CPU of both", bareCost / servedCost, target: target)
   let rate = served / 2
   let latencies = try load(port, requests, count: scale.isTiny ? 20 : max(1000, Int(rate * 5)), perSecond: rate).latencies.sorted()
   func milliseconds(_ share: Double) -> String {

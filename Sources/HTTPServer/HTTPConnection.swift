@@ -167,6 +167,7 @@ final class HTTPConnection: ChannelInboundHandler {
 
   /// Without white space at the end; RFC 9110, section 5.5.
   private static func trimmed(_ value: String) -> String {
+    guard let last = value.utf8.last, last == 0x20 || last == 0x09 else { return value }
     var value = Substring(value)
     while value.last == " " || value.last == "\t" { value.removeLast() }
     return String(value)

@@ -106,7 +106,7 @@ private struct FeatureRequestReader {
           keys.append(text)
         default: throw RequestFault(422, "'\(name)': expected strings or integers")
         }
-        echo.values.append(bytes[place + start..<place + input.cursor])
+        echo.values.append(UnsafeBufferPointer(rebasing: bytes[place + start..<place + input.cursor]))
       }
       try builder.add(keys: keys, entity, echo)
     case .input(let definition):
@@ -116,7 +116,7 @@ private struct FeatureRequestReader {
         input.skipSpace()
         let start = input.cursor
         values.append(try value(&input, place, name))
-        echo.values.append(bytes[place + start..<place + input.cursor])
+        echo.values.append(UnsafeBufferPointer(rebasing: bytes[place + start..<place + input.cursor]))
       }
       try builder.add(values, of: definition, echo)
     }

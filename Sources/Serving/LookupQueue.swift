@@ -38,11 +38,13 @@ final class LookupQueue<Element: Sendable>: @unchecked Sendable {
   /// False where the queue is full or closed.
   func put(_ element: Element, weight: Int) -> Bool {
     pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
-    guard !isClosed, elements.count < capacity else { return false }
-    elements.append((element, weight))
-    if waitingCount > 0 { pthread_cond_signal(hasElements) }
-    return true
+    let hasRoom = !isClosed && elements.count < capacity
+    if hasRoom { elements.append((element, weight)) }
+    let isAwaited = hasRoom && waitingCount > 0
+    pthread_mutex_unlock(lock)
+    // Not while the lock is held, which whoever wakes up wants first of all.
+    if isAwaited { pthread_cond_signal(hasElements) }
+    return hasRoom
   }
 
   /// Waits for elements and takes the oldest, as many as `weightLimit` allows but at least one. Empty after `timeoutMilliseconds`; nil when the

@@ -79,7 +79,8 @@ final class LookupThread {
   /// Until the queue is closed and empty.
   func run() {
     while true {
-      let patience = backOff > 0 ? max(1, Int64(clamping: retryAt &- shared.clock.monotonicNanoseconds) / 1_000_000) : 1000
+      let now = shared.clock.monotonicNanoseconds
+      let patience = backOff == 0 ? 1000 : retryAt > now ? max(1, Int64((retryAt - now) / 1_000_000)) : 1
       guard
         let jobs = shared.queue.take(
           weightLimit: shared.settings.tripRowCountMax, timeoutMilliseconds: min(patience, Self.backOffMax))

@@ -76,7 +76,7 @@ enum ServedFormat: Equatable, Sendable {
 
   /// Appends bytes as a JSON string; those that are no UTF-8 are repaired.
   static func appendString(_ text: UnsafeBufferPointer<UInt8>, to out: ByteBuffer) {
-    if text.allSatisfy({ $0 < 0x80 }) || isUTF8(text) {
+    if isUTF8(text) {
       JSONText.appendQuoted(text, to: out)
     } else {
       var repaired = String(decoding: text, as: UTF8.self)
@@ -84,7 +84,9 @@ enum ServedFormat: Equatable, Sendable {
     }
   }
 
-  static func isUTF8(_ text: UnsafeBufferPointer<UInt8>) -> Bool { String(validating: text, as: UTF8.self) != nil }
+  static func isUTF8(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    text.allSatisfy { $0 < 0x80 } || String(validating: text, as: UTF8.self) != nil
+  }
 
   private static func isBool(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
     text.count == 4 && text.elementsEqual("true".utf8) || text.count == 5 && text.elementsEqual("false".utf8)
