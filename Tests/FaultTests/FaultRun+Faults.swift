@@ -30,22 +30,41 @@ extension FaultRun {
 
   /// Kills Redis and takes the last of what it had written away from it, as a power cut does with `appendfsync everysec`.
   func loseTailOfRedis(byteCount: Int, awayMilliseconds: Int) throws {
+    let fenced = try fencedLog()
     server.kill()
     try watcher.forget()
+    let path = try logPath()
+    let file = try FileHandle(forUpdating: URL(filePath: path))
+    let size = try file.seekToEnd()
+    let floor = fenced.path == path ? fenced.byteCount : 0
+    let lost = min(UInt64(byteCount), size / 4, size - min(size, floor))
+    try file.truncate(atOffset: size - lost)
+    try file.close()
+    note("Redis is killed, and is back after \(awayMilliseconds) ms without its last \(lost) bytes of \(size)")
+    pass(milliseconds: awayMilliseconds)
+    try server.start()
+  }
+
+  /// The append-only file that Redis writes now.
+  private func logPath() throws -> String {
     let log = "\(server.folder)/appendonlydir"
     let files = try FileManager.default.contentsOfDirectory(atPath: log).filter { $0.hasSuffix(".incr.aof") }
     // The name has the file's number: appendonly.aof.7.incr.aof.
     guard let last = files.max(by: { $0.localizedStandardCompare($1) == .orderedAscending }) else {
       throw Failure(.failure, "no append-only file in \(log)")
     }
-    let file = try FileHandle(forUpdating: URL(filePath: "\(log)/\(last)"))
-    let size = try file.seekToEnd()
-    let lost = min(UInt64(byteCount), size / 4)
-    try file.truncate(atOffset: size - lost)
-    try file.close()
-    note("Redis is killed, and is back after \(awayMilliseconds) ms without its last \(lost) bytes of \(size)")
-    pass(milliseconds: awayMilliseconds)
-    try server.start()
+    return "\(log)/\(last)"
+  }
+
+  /// How long the append-only file was when every partition had its fence. A loss that goes further back is that of a Redis that was emptied, which is
+  /// refused, and not what is tested here.
+  private func fencedLog() throws -> (path: String, byteCount: UInt64) {
+    if let fencedLogEnd { return fencedLogEnd }
+    try wait(until: "every partition has a fence") { (try? redis.reader.hashes(fenceKeys))?.allSatisfy { !$0.isEmpty } ?? false }
+    let path = try logPath()
+    let end = try FileHandle(forReadingFrom: URL(filePath: path)).seekToEnd()
+    fencedLogEnd = (path, end)
+    return (path, end)
   }
 
   func freezeRedis(milliseconds: Int) throws {

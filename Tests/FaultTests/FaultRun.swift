@@ -25,6 +25,8 @@ final class FaultRun {
   /// Those that have ended.
   private var formerMembers: [Program] = []
   private(set) var sentCount = 0
+  /// See `loseTailOfRedis`.
+  var fencedLogEnd: (path: String, byteCount: UInt64)?
   /// What was done, in order, for a report.
   private(set) var history: [String] = []
 
@@ -163,8 +165,11 @@ final class FaultRun {
 
   /// How far every partition has been written: the sum of the fences' offsets. Nil where Redis cannot be asked.
   var writtenCount: Int64? {
-    let fences = (0..<Self.partitionCount).map { "\(redis.prefix):_freshet:fence:{accounts:payments.\(cluster.topic):\($0)}" }
-    return (try? redis.reader.hashes(fences))?.reduce(0) { $0 + ($1["next_offset"].flatMap(Int64.init) ?? 0) }
+    (try? redis.reader.hashes(fenceKeys))?.reduce(0) { $0 + ($1["next_offset"].flatMap(Int64.init) ?? 0) }
+  }
+
+  var fenceKeys: [String] {
+    (0..<Self.partitionCount).map { "\(redis.prefix):_freshet:fence:{accounts:payments.\(cluster.topic):\($0)}" }
   }
 
   /// Waits until at most `count` events are sent and not yet written.
