@@ -68,6 +68,47 @@ private let pipeline = "Pipelines/shop_features.yaml"
       "\(ended.errors)")
   }
 
+  @Test func `a server runs the batches that a schedule asks for, and serves the newest`() throws {
+    let text = """
+      version: 1
+      kind: pipeline
+      name: scheduled
+      sources: { visits: { event_time: { field: at, format: epoch_ms } } }
+      entities: { user: { key: user } }
+      views:
+        profile:
+          entity: user
+          source: visits
+          lanes: [batch]
+          schedule: { every: 1s }
+          features: { visits: { agg: count, window: { sliding: 30d, hop: 1d }, default: 0 } }
+      services: { profiles: { features: [profile] } }
+      sink: { redis: { url: "\(redis.address)", prefix: "\(redis.prefix)" } }
+      archive: { path: "\(folder.file("archive"))" }
+      """
+    let path = try folder.write(text, as: "scheduled.yaml")
+    let now = Int64(Date().timeIntervalSince1970 * 1000) - 5000
+    func archive(_ count: Int) throws {
+      let events = try folder.write(
+        (0..<count).map { "{\"user\":\"u1\",\"at\":\(now + Int64($0))}\n" }.joined(), as: "events.ndjson")
+      let outcome = try Program.run("freshet", ["archive", path, "--from", "file:\(events)"])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+    try archive(3)
+    let server = try Program("freshet", ["serve", path, "--listen", "127.0.0.1:0"])
+    #expect(waitUntil { listeningPort(of: server) != nil })
+    let port = listeningPort(of: server) ?? 0
+    func serves(_ value: Int) -> Bool {
+      RawResponse.get("/features/profiles/u1", port: port)?.body.contains("\"value\":\(value),\"status\":\"PRESENT\"") ?? false
+    }
+    #expect(waitUntil { serves(3) }, "\(server.errorsSoFar)")
+    // The file has grown: what is new goes into the archive, and comes with the next cutoff.
+    try archive(5)
+    #expect(waitUntil { serves(5) }, "\(server.errorsSoFar)")
+    server.send(signal: SIGTERM)
+    #expect(server.wait().status == 0)
+  }
+
   @Test(arguments: [
     (["serve", pipeline, "--listen", "host"], 64, "--listen: expected HOST:PORT"),
     (["serve", pipeline, "--threads", "0"], 64, "--threads: expected 1 to 64, found '0'"),

@@ -45,6 +45,12 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "How long an answer may take where the service does not say it, for example 50ms. (default: 2s)")
   var timeout: String?
 
+  @Flag(help: "Leave batch runs to others. Without this, those that 'schedule:' asks for are run here where the pipeline has an archive.")
+  var noBatch = false
+
+  @Option(help: "Threads of a batch run. (default: 1)")
+  var batchThreads: Int?
+
   @Option(help: "Append a line of JSON for each value that is served to this file.")
   var logServed: String?
 
@@ -69,8 +75,14 @@ struct ServeCommand: ParsableCommand {
     let log = try given(logServed, "log-served").map { try ServedLog(path: $0) }
     var append: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?
     if let log { append = { lines in try log.append(lines) } }
+    let batchThreads = try number(batchThreads, "batch-threads", 1...256, 1)
     let server = try FeatureServer(setup.plan, listen, settings: settings, log: append, makeReader: setup.reader)
+    var batches: ScheduledBatches?
+    if !noBatch, ScheduledBatches.areWanted(by: setup.pipeline) {
+      batches = try ScheduledBatches(setup.pipeline, redis: given(redis, "redis"), threads: "\(batchThreads)")
+    }
     run(server, setup, drain: drain)
+    batches?.join()
     try log?.close()
   }
 
