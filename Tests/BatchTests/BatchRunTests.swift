@@ -5,8 +5,10 @@ import Base
 import Batch
 import Configuration
 import Features
+import Foundation
 import Processing
 import Records
+import TestSupport
 import Testing
 
 private let yaml = """
@@ -181,13 +183,16 @@ func clicks(_ random: inout Random, count: Int, userCount: UInt64) -> [String] {
     let (expected, _) = try batch(pipeline, values, cutoff: cutoff)
     let (threaded, _) = try batch(pipeline, values, cutoff: cutoff, batchSize: 100) { $0.threadCount = 4 }
     #expect(threaded == expected)
+    let folder = TestFolder()
     let (spilled, counts) = try batch(pipeline, values, cutoff: cutoff, batchSize: 50) {
+      $0.temporaryFolder = folder.path
       $0.threadCount = 2
       $0.memoryByteCount = 170_000
     }
     #expect(counts.spills > 3, "\(counts.spills)")
     #expect(counts.records == (try batch(pipeline, values, cutoff: cutoff)).counts.records)
     #expect(spilled == expected, "seed \(seed)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
   }
 
   @Test func `records after the cutoff are as if they were not there`() throws {
