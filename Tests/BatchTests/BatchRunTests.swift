@@ -109,7 +109,7 @@ func clicks(_ random: inout Random, count: Int, userCount: UInt64, pause: UInt64
   var values: [String] = []
   for _ in 0..<count {
     time += Int64(random.below(pause))
-    if random.below(40) == 0 { time += Int64(random.below(30_000)) }
+    if random.below(40) == 0 { time += Int64(random.below(33 * pause)) }
     let late = random.below(5) == 0 ? Int64(random.below(8000)) : 0
     let price = random.below(10) == 0 ? "null" : "\(Double(random.below(10_000)) / 100)"
     values.append(
@@ -137,13 +137,13 @@ func clicks(_ random: inout Random, count: Int, userCount: UInt64, pause: UInt64
   }
 
   private func batch(
-    _ pipeline: PipelineDefinition, _ values: [PartitionIndex: [String]], cutoff: Int64, batchSize: Int = 7,
+    _ pipeline: PipelineDefinition, _ values: [PartitionIndex: [String]], cutoff: Int64, views: [Int]? = nil, batchSize: Int = 7,
     _ change: (inout BatchRunSettings) -> Void = { _ in }
   ) throws -> (rows: [String: String], counts: BatchCounts) {
     var settings = BatchRunSettings()
     change(&settings)
     let run = try BatchRun(
-      pipeline, views: Array(pipeline.views.indices), cutoff: cutoff,
+      pipeline, views: views ?? Array(pipeline.views.indices), cutoff: cutoff,
       archives: [0: MemoryRecords(values: values, batchSize: batchSize)], settings: settings)
     let output = CollectedRows(pipeline)
     try run.run(into: output)
@@ -179,7 +179,7 @@ func clicks(_ random: inout Random, count: Int, userCount: UInt64, pause: UInt64
         $0.replacing(#""user":"u"#, with: #""user":"p\#(partition)u"#).replacing(#""guest":"g"#, with: #""guest":"p\#(partition)g"#)
       }
     }
-    let cutoff: Int64 = 1_060_000
+    let cutoff: Int64 = 1_080_000
     let (expected, _) = try batch(pipeline, values, cutoff: cutoff)
     let (threaded, _) = try batch(pipeline, values, cutoff: cutoff, batchSize: 100) { $0.threadCount = 4 }
     #expect(threaded == expected)
@@ -189,10 +189,24 @@ func clicks(_ random: inout Random, count: Int, userCount: UInt64, pause: UInt64
       $0.threadCount = 2
       $0.memoryByteCount = 140_000
     }
-    #expect(counts.spills > 1)
+    #expect(counts.spills >= 1)
     #expect(counts.records == (try batch(pipeline, values, cutoff: cutoff)).counts.records)
     #expect(spilled == expected, "seed \(seed)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+  }
+
+  @Test(arguments: [21, 22, 23] as [UInt64]) func `keys outlive their time in a spill as they would without`(seed: UInt64) throws {
+    let pipeline = try readPipeline(
+      yaml.replacing("DEDUP", with: "dedup: { key: id, window: 30s }").replacing("ttl: 40s", with: "ttl: 5s"))
+    var random = Random(seed: seed, 4, 4)
+    let values = clicks(&random, count: 6000, userCount: 700, pause: 30)
+    let cutoff: Int64 = 1_150_000
+    let (expected, _) = try batch(pipeline, [0: values], cutoff: cutoff, views: [3], batchSize: 500)
+    let (spilled, counts) = try batch(pipeline, [0: values], cutoff: cutoff, views: [3], batchSize: 500) {
+      $0.memoryByteCount = 40_000
+    }
+    #expect(counts.spills >= 1 && expected.count > 50, "\(counts.spills) spills, \(expected.count) rows")
+    #expect(spilled == expected, "seed \(seed)")
   }
 
   @Test func `records after the cutoff are as if they were not there`() throws {
