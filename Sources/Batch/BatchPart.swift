@@ -31,6 +31,8 @@ final class BatchPart {
   private let stateByteCountMax: Int
   /// Whose source has no `dedup`, for records that have been through it.
   private let pipelineOfKept: PipelineDefinition
+  /// Found while records are parted: when keys are looked through for those that have outlived their time, had they not been.
+  private var sweeps = SweepTimes()
   private let rows = FeatureRowBatch()
   private let batch = RecordBatch(slotCapacity: FeedSize.recordCount, byteCapacity: FeedSize.byteCount)
 
@@ -109,6 +111,7 @@ final class BatchPart {
       if group.dependsOnStreamTime, let times = feed.streamTimes {
         for index in 0..<replay.recordCount {
           let before = times[replay.row(of: index)]
+          for sweep in sweeps.times(after: replay.streamTime, before: before) { replay.advance(to: sweep) }
           if before > replay.streamTime { replay.advance(to: before) }
           replay.apply(through: index + 1)
         }
@@ -146,6 +149,9 @@ final class BatchPart {
   }
 
   private func write(_ replay: ViewReplay, _ piece: Piece) throws {
+    if !piece.conditions.isEmpty {
+      for sweep in sweeps.times(after: replay.streamTime, before: run.cutoff) { replay.advance(to: sweep) }
+    }
     replay.advance(to: run.cutoff)
     let keyCount = replay.keyCount
     for position in replay.views.indices {
@@ -178,10 +184,14 @@ final class BatchPart {
         try SpillFile(folder: run.settings.temporaryFolder)
       )
     }
+    if piece.depth == 0, let timeToLive = group.entity.flatMap({ run.pipeline.entities[$0].timeToLiveMilliseconds }) {
+      sweeps = SweepTimes(timeToLive: timeToLive)
+    }
     var isFirst = group.dependsOnStreamTime
     while try feed.fill(batch) {
       try output.check()
       try keys.decode(batch, through: run.cutoff)
+      if piece.depth == 0 { for time in keys.streamTimes { sweeps.note(time) } }
       for record in keys.records {
         let row = Int(record.row)
         let before = feed.streamTimes.map { $0[row] } ?? record.streamTimeBefore
@@ -220,5 +230,49 @@ final class BatchPart {
       guard try replay(SpillFeed(file), piece, isKept: true, mayOutgrow: piece.depth < Self.depthMax) != nil else { continue }
       try replay(try part(SpillFeed(file), piece, count: 8, isKept: true), piece)
     }
+  }
+}
+
+/// When the windows of a partition look through their keys for those that have outlived their time: an eighth of it after the last time, with the
+/// first record that comes then (see `KeySpace.scheduleSweep`). A late record finds its key or does not, depending on that, so parts of the records have to do it
+/// when all of them would.
+private struct SweepTimes {
+  private var period: Int64 = .max
+  private var next: Int64 = .max
+  private var isBegun = false
+  private var times: [Int64] = []
+
+  /// None.
+  init() {}
+
+  init(timeToLive: Int64) { period = max(timeToLive / 8, 1000) }
+
+  /// Event time has come to `time`.
+  mutating func note(_ time: Int64) {
+    guard period != .max else { return }
+    if !isBegun {
+      isBegun = true
+      next = time + period
+    } else if time >= next {
+      times.append(time)
+      next = time + period
+    }
+  }
+
+  /// Those behind `first` and not behind `last`.
+  func times(after first: Int64, before last: Int64) -> ArraySlice<Int64> {
+    guard last > first, let newest = times.last, newest > first else { return [] }
+    let start = index(after: first)
+    return times[start..<max(start, index(after: last))]
+  }
+
+  /// Where the times behind `time` begin.
+  private func index(after time: Int64) -> Int {
+    var (low, high) = (0, times.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if times[middle] <= time { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }

@@ -29,6 +29,8 @@ public final class RecordKeys {
   public private(set) var records: ContiguousArray<Record> = []
   /// The greatest event time so far, copies included; `Int64.min` before the first.
   public private(set) var streamTime: Int64 = .min
+  /// Where event time came to with the records of the last batch, copies included: each time that it moved.
+  public private(set) var streamTimes: ContiguousArray<Int64> = []
   public private(set) var rejectedCounts: [RejectionReason: Int64] = [:]
   public private(set) var duplicateCount: Int64 = 0
 
@@ -47,6 +49,7 @@ public final class RecordKeys {
     rows.removeAll(keepingCapacity: true)
     decoder.appendRows(through: lastTime, to: &rows)
     records.removeAll(keepingCapacity: true)
+    streamTimes.removeAll(keepingCapacity: true)
     decoder.withTimes { times in
       guard let deduplicator else { return take(rows, times) }
       rows.withUnsafeBufferPointer {
@@ -61,7 +64,7 @@ public final class RecordKeys {
     for row in rows {
       let time = times[Int(row)]
       records.append(Record(row: row, time: time, streamTimeBefore: streamTime))
-      streamTime = max(streamTime, time)
+      advance(to: time)
     }
   }
 
@@ -69,14 +72,20 @@ public final class RecordKeys {
     var moves = deduplicated.moves[...]
     for (position, row) in deduplicated.kept.enumerated() {
       while let move = moves.first, move.position <= position {
-        streamTime = max(streamTime, move.time)
+        advance(to: move.time)
         moves.removeFirst()
       }
       let time = times[Int(row)]
       records.append(Record(row: row, time: time, streamTimeBefore: streamTime))
-      streamTime = max(streamTime, time)
+      advance(to: time)
     }
-    for move in moves { streamTime = max(streamTime, move.time) }
+    for move in moves { advance(to: move.time) }
+  }
+
+  private func advance(to time: Int64) {
+    guard time > streamTime else { return }
+    streamTime = time
+    streamTimes.append(time)
   }
 
   /// The hash of the key of a row of the last batch, as `hash(ofKey:seed:)` gives it for the text in rows; nil where it has none.

@@ -208,7 +208,8 @@ import Windowing
   @Test func `the documented user may publish`() throws {
     let redis = try TestRedis()
     let admin = try redis.connection()
-    try admin.send(DocumentedUser.command(password: "secret", prefix: redis.prefix).bytes)
+    let command = try DocumentedUser.command(password: "secret", prefix: redis.prefix)
+    try admin.send(command.bytes)
     _ = try admin.checkedReply("making a user")
     let address = RedisAddress(endpoint: redis.address.endpoint, user: DocumentedUser.name)
     let publisher = publisher(try RedisConnection(address, password: "secret"), redis.prefix)

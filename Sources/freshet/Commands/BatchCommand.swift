@@ -66,9 +66,11 @@ struct BatchCommand: ParsableCommand {
   func run() throws {
     Interrupts.install()
     let definition = try PipelineReader.load(path: pipeline) { Terminal.print(toError: $0.description) }
-    let launcher = try BatchLauncher(
-      definition, to: given(to, "to"), threads: given(threads, "threads"), memory: given(memory, "memory"))
     let chosen = try BatchChoice.views(views, of: definition)
+    // Files of a backfill are no target of their own.
+    let target = given(to, "to") ?? (backfill != nil && out != nil ? "null" : nil)
+    let launcher = try BatchLauncher(
+      definition, to: target, threads: given(threads, "threads"), memory: given(memory, "memory"))
     let asOf = given(asOf, "as-of")
     if watch {
       for (name, value) in [("--as-of", asOf), ("--backfill", backfill), ("--out", out)] where value != nil {

@@ -45,13 +45,14 @@ struct LabelFile {
 
   init(path: String) throws {
     name = path == "-" ? "stdin" : path
+    let named = path == "-" ? nil : try Format(path, "--labels")
     let handle = path == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: path)
     guard let handle, let data = try handle.readToEnd() ?? Data() as Data? else {
       throw Failure(.noInput, "--labels: cannot read '\(path)'")
     }
     let bytes = [UInt8](data)
     let first = bytes.first { ![32, 9, 10, 13].contains($0) }
-    format = try Format(path, "--labels", standard: first == UInt8(ascii: "{") ? .ndjson : .csv)
+    format = named ?? (first == UInt8(ascii: "{") ? .ndjson : .csv)
     switch format {
     case .csv:
       var records = try DelimitedLabels.records(of: bytes, name)
