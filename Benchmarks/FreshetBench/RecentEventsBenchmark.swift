@@ -25,7 +25,6 @@ private func recentView(_ window: String, lanes: String) -> String {
       entity: user
       source: clicks
       lanes: \(lanes)
-      rt: { max_events: 1000 }
       features:
         clicks: { agg: count, window: \(window) }
         views:  { agg: count, where: "page == '/product'", window: \(window) }

@@ -232,7 +232,7 @@ package enum RecentEventsScript {
   /// KEYS: lists. ARGV: 1 elements that a list holds, 2 expiry in ms or 0, 3 the origin of all events; then per list: how many events, the event time
   /// before which elements at its front go (empty: none does), and per event its offset and its element.
   ///
-  /// Returns how many events were new.
+  /// Whether elements at the front are too old is looked at with every eighth one. Returns how many events were new.
   package static let append = """
     local max, expiry, origin = ARGV[1], ARGV[2], ARGV[3]
     local at, added = 4, 0
@@ -265,7 +265,7 @@ package enum RecentEventsScript {
         added = added + #fresh
         local length = redis.call('RPUSH', key, unpack(fresh))
         if length > tonumber(max) then redis.call('LTRIM', key, -max, -1) end
-        for i = 1, cutoff and #fresh + 4 or 0 do
+        for i = 1, cutoff and length % 8 < #fresh and #fresh + 16 or 0 do
           local time = string.match(redis.call('LINDEX', key, 0) or '', '^%S+ %S+ (%-?%d+) ')
           if not time or tonumber(time) >= cutoff then break end
           redis.call('LPOP', key)

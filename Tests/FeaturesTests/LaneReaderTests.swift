@@ -54,7 +54,7 @@ private let lanesPipeline = soundPipeline.replacingOccurrences(
 
   @Test func `Feast has no place for windows that close, and types keys by what schemas say`() throws {
     let closing = soundPipeline.replacingOccurrences(of: "url: ", with: "layout: feast, project: shop, url: ")
-    let feast = closing.replacingOccurrences(of: "      emit: { trigger: close }\n", with: "")
+    let feast = closing.replacingOccurrences(of: "    emit: { trigger: close }\n", with: "")
     let read = readPipeline(feast)
     let pipeline = try #require(read.pipeline, "\(read.findings)")
     #expect(pipeline.sink?.layout == .feast(project: "shop"))

@@ -83,15 +83,27 @@ struct RedisRecentEventsTests {
     let list = "\(redis.prefix):_events:s:user:a"
     #expect(try sink.append(batch((0..<8).map { ("a", $0, 1000 + $0) })) == 8)
     #expect(try offsets(connection, list) == ["3", "4", "5", "6", "7"])
-    // 12 s behind: ten of the window, one of the hop, one of the lateness.
-    _ = try sink.append(batch([("a", 8, 13_004)]))
+    _ = try sink.append(batch([("a", 8, 2000)]))
     #expect(try offsets(connection, list) == ["4", "5", "6", "7", "8"])
-    _ = try sink.append(batch([("a", 9, 13_006)]))
-    #expect(try offsets(connection, list) == ["6", "7", "8", "9"])
     let expiry = try #require(try redis.reader.timeToLiveMilliseconds(of: list))
     #expect((1...12_000).contains(expiry))
     _ = try sink.append(batch([(nil, 1, 1)]))
     #expect(try redis.reader.timeToLiveMilliseconds(of: "\(redis.prefix):_events:s:all") == nil, "what has no window stays")
+  }
+
+  @Test func `with every eighth event those behind all windows go`() throws {
+    let redis = try TestRedis()
+    let connection = try redis.connection()
+    let sink = sink(try redis.connection(), redis.prefix, try pipeline("rt: { max_events: 50 }"))
+    let list = "\(redis.prefix):_events:s:user:a"
+    _ = try sink.append(batch((0..<8).map { ("a", $0, 1000 + $0) }))
+    _ = try sink.append(batch((8..<15).map { ("a", $0, 13_006) }))
+    #expect(try offsets(connection, list).count == 15)
+    // 12 s behind: ten of the window, one of the hop, one of the lateness.
+    _ = try sink.append(batch([("a", 15, 13_006)]))
+    #expect(try offsets(connection, list) == (6..<16).map { "\($0)" })
+    _ = try sink.append(batch((16..<34).map { ("a", $0, 60_000) }))
+    #expect(try offsets(connection, list) == (16..<34).map { "\($0)" }, "in pieces that are long enough for all of them")
   }
 
   @Test func `long runs and long elements go in several calls`() throws {
