@@ -116,7 +116,9 @@ private final class HTTPConnections: Sendable {
       decoderLimits.maxHeaderListSize = limits.headByteCountMax
       decoderLimits.maxHeaderFieldCount = limits.headerCountMax
       try pipeline.configureHTTPServerPipeline(
-        withErrorHandling: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
+        withErrorHandling: false,
+        // Headers are the program's own; nothing of a request is in them.
+        withOutboundHeaderValidation: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
       try pipeline.addHandler(HTTPConnection(router, limits, pool, logger))
     }
   }

@@ -17,7 +17,7 @@ public final class FeatureServer: Sendable {
   private let watcher: JoinableThread
   private let hasEnded: StopFlag
 
-  /// How often progress is looked up, and how long it may not be before the server is not ready.
+  /// How often progress is looked up, and whether the store answers.
   private static let progressMilliseconds: Int64 = 1000
 
   /// Listens from now on.
@@ -49,12 +49,16 @@ public final class FeatureServer: Sendable {
     server = try HTTPServer(address, endpoints.router, limits: limits, logger: logger)
     threads = readers.indices.map { index in
       JoinableThread {
-        LookupThread(FeatureLookup(plan, readers[index], progress, clock: clock), shared).run()
+        LookupThread(FeatureLookup(plan, readers[index], progress, clock: clock), shared, number: index).run()
       }
     }
     watcher = JoinableThread {
       while !stopFlag.wait(milliseconds: Self.progressMilliseconds) {
-        if let found = try? background.progress(ofTopics: plan.topics) { progress.set(found, at: clock.nowMilliseconds) }
+        do {
+          try background.ping()
+          progress.set(try background.progress(ofTopics: plan.topics), at: clock.nowMilliseconds)
+          shared.note(trouble: nil, of: settings.threadCount)
+        } catch { shared.note(trouble: "\(error)", of: settings.threadCount) }
       }
     }
   }
@@ -62,7 +66,7 @@ public final class FeatureServer: Sendable {
   public var address: ListenAddress { server.address }
 
   /// Why requests cannot be answered now.
-  public var obstacles: [String] { shared.trouble.withLock { $0 }.map { [$0] } ?? [] }
+  public var obstacles: [String] { shared.trouble.map { [$0] } ?? [] }
 
   /// For a log or a status: how many requests were answered so far.
   public var summary: String {

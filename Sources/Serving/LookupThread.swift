@@ -26,8 +26,8 @@ final class LookupShared: Sendable {
   let logger: Logger
   /// Takes lines of served values.
   let log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?
-  /// Why the store cannot be read, of the thread that has noticed last.
-  let trouble = Mutex<String?>(nil)
+  /// Why the store cannot be read, by the number of the thread that says so.
+  private let troubles = Mutex<[Int: String]>([:])
 
   init(
     _ settings: ServingSettings, log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?, _ clock: any Clock, _ logger: Logger
@@ -39,14 +39,20 @@ final class LookupShared: Sendable {
     self.logger = logger
   }
 
-  func note(trouble text: String?) {
-    let before = trouble.withLock { trouble in
-      defer { trouble = text }
-      return trouble
+  /// Why the store cannot be read now; nil while it can.
+  var trouble: String? { troubles.withLock { troubles in troubles.min { $0.key < $1.key }?.value } }
+
+  /// - Parameter thread: Each says how the store is over its own connection.
+  func note(trouble text: String?, of thread: Int) {
+    let (before, after) = troubles.withLock { troubles in
+      let before = troubles.isEmpty
+      troubles[thread] = text
+      return (before, troubles.isEmpty)
     }
-    if let text, before == nil {
-      logger.warning("the feature store does not answer; requests are refused until it does", metadata: ["reason": "\(text)"])
-    } else if text == nil, before != nil {
+    if before, !after {
+      logger.warning(
+        "the feature store does not answer; requests are refused until it does", metadata: ["reason": "\(text ?? "")"])
+    } else if !before, after {
       logger.notice("the feature store answers again")
     }
   }
@@ -61,6 +67,7 @@ final class LookupShared: Sendable {
 final class LookupThread {
   private let lookup: FeatureLookup
   private let shared: LookupShared
+  private let number: Int
   private let text = AnswerText()
   private let out = ByteBuffer(capacity: 1 << 16)
   private let lines = ByteBuffer()
@@ -71,7 +78,9 @@ final class LookupThread {
   private static let backOffMax: Int64 = 2000
   private static let away = LookupShared.unavailable("the feature store cannot be reached; try again")
 
-  init(_ lookup: FeatureLookup, _ shared: LookupShared) {
+  /// - Parameter number: Its own among the threads.
+  init(_ lookup: FeatureLookup, _ shared: LookupShared, number: Int) {
+    self.number = number
     self.lookup = lookup
     self.shared = shared
   }
@@ -102,7 +111,7 @@ final class LookupThread {
     do {
       try lookup.reader.ping()
       backOff = 0
-      shared.note(trouble: nil)
+      shared.note(trouble: nil, of: number)
     } catch { noteAway(error) }
   }
 
@@ -110,7 +119,7 @@ final class LookupThread {
     backOff = backOff == 0 ? 50 : min(backOff * 2, Self.backOffMax)
     retryAt = shared.clock.monotonicNanoseconds &+ UInt64(backOff) * 1_000_000
     shared.counts.withLock { $0.tripFailureCount += 1 }
-    shared.note(trouble: "\(error)")
+    shared.note(trouble: "\(error)", of: number)
   }
 
   private func answer(_ jobs: [LookupJob]) {

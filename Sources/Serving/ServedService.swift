@@ -4,24 +4,40 @@ import Base
 import Features
 import Records
 
-/// A feature as it is served.
-struct ServedColumn: Sendable {
-  var view: String
-  var feature: String
-  var lane: Lane
+/// A feature as it is served. Looked at once per value, and so shared and never copied.
+final class ServedColumn: Sendable {
+  let view: String
+  let feature: String
+  let lane: Lane
   /// `view.feature`, with the lane where that is not the view's first.
-  var reference: String
+  let reference: String
   /// As Feast's clients call it: `view__feature`.
-  var fullName: String
+  let fullName: String
   /// Index into the service's groups.
-  var group: Int
+  let group: Int
   /// The place of its cell among the cells of the group's row.
-  var place: Int
-  var format: ServedFormat
+  let place: Int
+  let format: ServedFormat
   /// What its values are, for documents.
-  var type: String
+  let type: String
   /// The JSON of the value of a key that nothing is held of.
-  var emptyValue: [UInt8]
+  let emptyValue: [UInt8]
+
+  init(
+    view: String, feature: String, lane: Lane, reference: String, group: Int, place: Int, format: ServedFormat, type: String,
+    emptyValue: [UInt8]
+  ) {
+    self.view = view
+    self.feature = feature
+    self.lane = lane
+    self.reference = reference
+    fullName = "\(view)__\(feature)"
+    self.group = group
+    self.place = place
+    self.format = format
+    self.type = type
+    self.emptyValue = emptyValue
+  }
 }
 
 /// What columns are read of, or computed from.
@@ -202,7 +218,7 @@ private struct ServiceBuilder {
           ServedColumn(
             view: view.name, feature: name, lane: lane,
             reference: lane == view.lanes[0] ? "\(view.name).\(name)" : "\(view.name)@\(lane.rawValue).\(name)",
-            fullName: "\(view.name)__\(name)", group: place.group, place: place.place, format: place.format,
+            group: place.group, place: place.place, format: place.format,
             type: ServedFormat(view.features[feature].valueType).name, emptyValue: place.emptyValue))
       }
     case .request(let index):
@@ -215,7 +231,7 @@ private struct ServiceBuilder {
         let name = view.features[feature].name
         columns.append(
           ServedColumn(
-            view: view.name, feature: name, lane: .rt, reference: "\(view.name).\(name)", fullName: "\(view.name)__\(name)",
+            view: view.name, feature: name, lane: .rt, reference: "\(view.name).\(name)",
             group: groups.count - 1, place: feature, format: .made,
             type: ServedFormat(view.features[feature].valueType).name, emptyValue: Array("null".utf8)))
       }

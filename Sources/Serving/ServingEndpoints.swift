@@ -93,14 +93,14 @@ struct ServingEndpoints: Sendable {
   // MARK: How it is
 
   private var ready: HTTPResponse {
-    if let trouble = shared.trouble.withLock({ $0 }) { return .text("the feature store does not answer: \(trouble)", status: 503) }
+    if let trouble = shared.trouble { return .text("the feature store does not answer: \(trouble)", status: 503) }
     return .text("ready: \(plan.services.count) services")
   }
 
   private var metrics: HTTPResponse {
     let counts = shared.counts.withLock { $0 }
     let text = counts.text(
-      shared.settings, pipelineName: plan.pipeline.name, isReady: shared.trouble.withLock { $0 == nil },
+      shared.settings, pipelineName: plan.pipeline.name, isReady: shared.trouble == nil,
       waiting: shared.queue.count,
       startedAt: startedAt)
     return HTTPResponse(contentType: MetricsText.contentType, body: Array(text.utf8))

@@ -200,6 +200,13 @@ private final class Fixture {
     #expect(fixture.get("/features/ranking/u1")?.status == 200)
   }
 
+  @Test func `that Redis is away is noticed without anybody who asks`() throws {
+    let fixture = try filled()
+    try #require(fixture.redis.server).kill()
+    #expect(waitUntil { fixture.get("/readyz")?.status == 503 })
+    #expect(fixture.get("/readyz")?.body.hasPrefix("the feature store does not answer: ") == true)
+  }
+
   @Test func `more requests than may wait are refused, and slow clients hold nobody up`() throws {
     let fixture = try filled { $0.queueCountMax = 1 }
     let slow = try (0..<20).map { _ in try RawConnection(port: fixture.port) }

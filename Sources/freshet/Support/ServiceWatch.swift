@@ -77,6 +77,8 @@ final class ServiceWatch: Sendable {
       }
       usleep(Self.lookEveryMicroseconds)
     }
+    // The end came between two looks.
+    if stopDeadline == nil, subject.isStopping() { notifier?.stopping() }
   }
 
   private func endByForce() {
