@@ -123,13 +123,13 @@ let package = Package(
       dependencies: ["Base", "CRdkafka", "KafkaTransport", "Records", "TestSupport", "freshet-test-broker"]),
     .testTarget(
       name: "BatchTests",
-    .testTarget(
-      name: "ServingTests",
-      dependencies: ["Base", "Configuration", "Features", "HTTPServer", "RedisStore", "Serving", "TestSupport"]),
       dependencies: [
         "Base", "Batch", "Compression", "Configuration", "Features", "Processing", "Records", "TestSupport",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: ["Base", "Configuration", "Features", "HTTPServer", "RedisStore", "Serving", "TestSupport"]),
     .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
     .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(
