@@ -14,7 +14,7 @@ started=$(date +%s)
 freshet batch "$pipeline" --view day --as-of "${end}000" --to "file:$folder/rows.ndjson"
 
 say "A prediction for each: the odds of a purchase tomorrow, by a model of four weights:"
-model="1 / (1 + exp(3 - 0.05 * views_1d - 0.1 * clicks_1d - 0.01 * spend_1d + 0.01 * coalesce(avg_price_1d, 30)))"
+model="1 / (1 + exp(3 - 0.3 * ln(1 + views_1d) - 0.4 * ln(1 + clicks_1d) - 0.2 * ln(1 + spend_1d) + 0.01 * coalesce(avg_price_1d, 30)))"
 freshet eval "round($model, 4)" <"$folder/rows.ndjson" >"$folder/odds"
 freshet eval userId <"$folder/rows.ndjson" | tr -d '"' | paste - "$folder/odds" >"$folder/predictions.tsv"
 ended=$(date +%s)

@@ -51,7 +51,7 @@ import Testing
     let outcome = try run("online-three-lanes", rate: "500/s")
     #expect(outcome.text.contains(#/\n  feature +batch +age +error +nrt +age +error +rt +age *\n/#), "\(outcome.text)")
     #expect(
-      outcome.text.contains(#/\n  activity\.views_5m +\d+ +\d+m?s +(0|[-+]\S+( \([-+]\d+ %\))?) +\d+ +\d+m?s +\S.* \d+ +0ms\n/#))
+      outcome.text.contains(#/\n  activity\.views_5m +\d+ +\d+m?s +(0|[-+]\S+( \([-+][\d.]+ %\))?) +\d+ +\d+m?s +\S.* \d+ +0ms\n/#))
     #expect(outcome.text.contains(#/ offer\.odds_nrt +0\.\d+ +PRESENT /#), "\(outcome.text)")
   }
 

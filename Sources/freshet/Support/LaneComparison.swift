@@ -1,4 +1,5 @@
-// The values of one answer with the lanes of a feature side by side, and by how much each differs from the lane rt, which has seen every event.
+// The values of one answer with the lanes of a feature side by side, and by how much each differs from the lane rt,
+// which has seen every event.
 
 import Foundation
 import Serving
@@ -63,7 +64,9 @@ struct LaneComparison {
     guard let number = Double(value), let exactNumber = Double(exact) else { return value == exact ? "same" : "differs" }
     let difference = number - exactNumber
     if difference == 0 { return "0" }
-    let text = String(format: "%+.6g", difference)
-    return exactNumber == 0 ? text : "\(text) (\(String(format: "%+.0f", difference / abs(exactNumber) * 100)) %)"
+    let text = String(format: abs(difference) < 1 ? "%+.3g" : "%+.6g", difference)
+    guard exactNumber != 0 else { return text }
+    let percent = difference / abs(exactNumber) * 100
+    return "\(text) (\(String(format: abs(percent) < 1 ? "%+.1g" : "%+.0f", percent)) %)"
   }
 }
