@@ -31,7 +31,7 @@ clean_up() {
     kill "$redis" 2>/dev/null || true
     wait "$redis" 2>/dev/null || true
   fi
-  if [ "$status" -ne 0 ]; then tail -n 3 "$folder"/*.log >&2 2>/dev/null || true; fi
+  if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then tail -n 3 "$folder"/*.log >&2 2>/dev/null || true; fi
   rm -rf "$folder"
   exit "$status"
 }
