@@ -302,9 +302,16 @@ public final class RedisOnlineReader: OnlineReader {
         watermarks.append(mark)
         count = max(count, min(partitions ?? 1, Self.partitionLimit))
       }
+      // Where no topic has been processed, a pipe may have been in its place.
+      if watermarks == [nil], !topic.hasSuffix(Self.pipe), let dot = topic.firstIndex(of: ".") {
+        return try progress(ofTopics: [topic[..<dot] + Self.pipe])[0]
+      }
       return watermarks
     }
   }
+
+  /// What control keys call standard input, behind the name of a source.
+  private static let pipe = ".stdin"
 
   private static let partitionLimit = 4096
 }

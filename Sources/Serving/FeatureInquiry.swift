@@ -18,6 +18,8 @@ public struct FeatureInquiry {
     public var lane: String
     /// What else there is to know: the row's position, the run of a batch, that events are missing.
     public var remarks: [String]
+    /// Whether events that may have been in the value are gone.
+    public var isTruncated: Bool
   }
 
   public struct Answer: Sendable {
@@ -82,7 +84,7 @@ public struct FeatureInquiry {
           Value(
             row: names.joined(separator: " "), feature: column.reference, value: out.string, status: status.rawValue, asOf: asOf,
             ageMilliseconds: asOf.map { max(0, rows.now - $0) }, lane: column.lane.rawValue,
-            remarks: remarks(rows, column, row, state)))
+            remarks: remarks(rows, column, row, state), isTruncated: state.isTruncated))
       }
     }
     return Answer(values: values, json: json, timing: timing.fields, keys: [])

@@ -109,6 +109,37 @@ private let pipeline = "Pipelines/shop_features.yaml"
     #expect(server.wait().status == 0)
   }
 
+  @Test(.enabled(if: !TestRedis.isExternal))
+  func `lanes stand side by side, with how far they are from what happened`() throws {
+    let modes = "Examples/modes/shop_modes.yaml"
+    let time = Date().addingTimeInterval(-8 * 60).formatted(.iso8601)
+    let events = [("Product Viewed", 10), ("Product Viewed", 30), ("Product Clicked", 30), ("Order Completed", 7)].map {
+      #"{"timestamp":"\#(time)","event":"\#($0.0)","userId":"u1","properties":{"price":\#($0.1)}}"# + "\n"
+    }
+    let address = redis.address.description
+    let processed = try Program.run(
+      "freshet", ["process", modes, "--from", "-", "--to", address], input: .bytes(Data(events.joined().utf8)))
+    #expect(processed.status == 0, "\(processed.errors)")
+    let looked = try Program.run(
+      "freshet", ["get", modes, "three_lanes", "userId=u1", "userId=nobody", "--lanes", "--redis", address])
+    #expect(looked.status == 0, "\(looked.errors)")
+    let lines = looked.lines.map { $0.replacing(#/ +/#) { _ in " " } }
+    #expect(
+      lines.dropLast() == [
+        "userId=u1", " feature batch age error nrt age error rt age",
+        " activity.views_5m 0 NOT_FOUND 0 2 8m STALE +2 0 0ms",
+        " activity.clicks_10m 0 NOT_FOUND -1 (-100 %) 1 8m STALE 0 1 0ms",
+        " activity.spend_1h 0 NOT_FOUND -7 (-100 %) 7 8m STALE 0 7 0ms",
+        " activity.avg_price_1h null NOT_FOUND differs 20 8m STALE 0 20 0ms",
+        "userId=nobody", " feature batch age error nrt age error rt age",
+        " activity.views_5m 0 NOT_FOUND 0 0 NOT_FOUND 0 0 0ms NOT_FOUND",
+        " activity.clicks_10m 0 NOT_FOUND 0 0 NOT_FOUND 0 0 0ms NOT_FOUND",
+        " activity.spend_1h 0 NOT_FOUND 0 0 NOT_FOUND 0 0 0ms NOT_FOUND",
+        " activity.avg_price_1h null NOT_FOUND same null NOT_FOUND same null 0ms NOT_FOUND",
+      ], "\(looked.text)")
+    #expect(lines.last?.hasPrefix("answered in ") == true)
+  }
+
   @Test(arguments: [
     (["serve", pipeline, "--listen", "host"], 64, "--listen: expected HOST:PORT"),
     (["serve", pipeline, "--threads", "0"], 64, "--threads: expected 1 to 64, found '0'"),

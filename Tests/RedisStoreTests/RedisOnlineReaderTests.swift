@@ -124,6 +124,13 @@ struct RedisOnlineReaderTests {
     #expect(try reader.progress(ofTopics: ["s.t", "none"]) == [[10, nil, 30], [nil]])
   }
 
+  @Test func `progress of a pipe counts where no topic has been processed`() throws {
+    try tell("HSET", FenceKeys(prefix: redis.prefix, pipeline: "shop", topic: "s.stdin").fence(0), "watermark", "20")
+    #expect(try reader.progress(ofTopics: ["s.t", "s.stdin", "u.t"]) == [[20], [20], [nil]])
+    try tell("HSET", FenceKeys(prefix: redis.prefix, pipeline: "shop", topic: "s.t").fence(0), "watermark", "10", "partitions", "1")
+    #expect(try reader.progress(ofTopics: ["s.t"]) == [[10]])
+  }
+
   @Test func `numbers of cells are read with care`() {
     func integer(_ text: String) -> Int64? {
       answer.removeAll()

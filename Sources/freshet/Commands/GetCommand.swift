@@ -16,6 +16,8 @@ struct GetCommand: ParsableCommand {
 
         freshet get Pipelines/shop_features.yaml ranking userId=u1
         freshet get Pipelines/shop_features.yaml checkout userId=u1 amount=99.5 --explain
+
+      With --lanes a service that has its features in several lanes shows what each lane costs: value, age, and the error against the lane rt.
       """)
 
   @Argument(help: "The pipeline, a YAML file.")
@@ -33,6 +35,9 @@ struct GetCommand: ParsableCommand {
   @Flag(help: "Say where the time went, which keys of Redis were read, and what their rows say of themselves.")
   var explain = false
 
+  @Flag(help: "A line per feature with its lanes side by side, how far each lies from the lane rt, and where the time went.")
+  var lanes = false
+
   @Option(help: "text or json.")
   var output = InspectionOptions.Output.text
 
@@ -46,7 +51,7 @@ struct GetCommand: ParsableCommand {
     let setup = try ServingSetup(pipelinePath: pipeline, redis: Arguments.option(redis, "redis", of: "get"))
     let answer = try FeatureInquiry(setup.plan, setup.reader()).answer(service: service, pairs: pairs)
     if output == .json { return try Terminal.print(toOutput: answer.json) }
-    try Terminal.print(toOutput: table(answer))
+    try Terminal.print(toOutput: lanes ? comparison(answer) : table(answer))
     if explain { try Terminal.print(toOutput: explanation(answer)) }
   }
 
@@ -59,6 +64,21 @@ struct GetCommand: ParsableCommand {
           + [value.feature, Self.short(value.value), value.status, Self.age(value.ageMilliseconds), value.lane])
     }
     return Self.aligned(lines)
+  }
+
+  /// A table per row, all with columns of the same widths.
+  private func comparison(_ answer: FeatureInquiry.Answer) -> String {
+    let tables = LaneComparison(answer.values).tables
+    var lines = Self.aligned(tables.flatMap(\.lines)).split(separator: "\n").map(String.init)[...]
+    var parts: [String] = []
+    for table in tables {
+      if !table.row.isEmpty { parts.append(table.row) }
+      parts += lines.prefix(table.lines.count).map { table.row.isEmpty ? $0 : "  \($0)" }
+      lines = lines.dropFirst(table.lines.count)
+    }
+    let phases = answer.timing.map { "\($0.name.replacing("_us", with: "")) \($0.microseconds)" }
+    let together = answer.timing.reduce(0) { $0 + $1.microseconds }
+    return (parts + ["answered in \(together) us: \(phases.joined(separator: ", "))"]).joined(separator: "\n")
   }
 
   private func explanation(_ answer: FeatureInquiry.Answer) -> String {
@@ -76,7 +96,7 @@ struct GetCommand: ParsableCommand {
     return lines.joined(separator: "\n")
   }
 
-  private static func age(_ milliseconds: Int64?) -> String {
+  static func age(_ milliseconds: Int64?) -> String {
     guard let milliseconds else { return "-" }
     switch milliseconds {
     case ..<1000: return "\(milliseconds)ms"
@@ -87,7 +107,7 @@ struct GetCommand: ParsableCommand {
     }
   }
 
-  private static func short(_ text: String) -> String { text.count > 60 ? "\(text.prefix(57))..." : text }
+  static func short(_ text: String) -> String { text.count > 60 ? "\(text.prefix(57))..." : text }
 
   private static func aligned(_ lines: [[String]]) -> String {
     let widths = lines[0].indices.map { column in lines.map { $0[column].count }.max() ?? 0 }

@@ -92,10 +92,11 @@ struct ValidateCommand: ParsableCommand {
   }
 
   private static func summary(_ pipeline: PipelineDefinition) -> String {
-    let features = pipeline.views.reduce(0) { $0 + $1.features.count }
+    let views = pipeline.views.count + pipeline.requestViews.count
+    let features = pipeline.views.reduce(0) { $0 + $1.features.count } + pipeline.requestViews.reduce(0) { $0 + $1.features.count }
     let counts = [
       count(pipeline.sources.count, "source", "sources"), count(pipeline.entities.count, "entity", "entities"),
-      count(pipeline.views.count, "view", "views"), count(features, "feature", "features"),
+      count(views, "view", "views"), count(features, "feature", "features"),
     ]
     return "pipeline '\(pipeline.name)': \(counts.joined(separator: ", "))"
   }
