@@ -33,7 +33,7 @@ say "An offer at a price of 40: the odds that the user takes it, by the same mod
 freshet get "$pipeline" offers $users price=40
 
 command -v curl >/dev/null || exit 0
-freshet serve "$pipeline" --listen 127.0.0.1:0 2>"$folder/serve.log" &
+freshet serve "$pipeline" --no-batch --listen 127.0.0.1:0 2>"$folder/serve.log" &
 children="$children $!"
 wait_for "the server" grep -q 'http=' "$folder/serve.log"
 address=$(sed -n 's/.*http=\([0-9.:]*\).*/\1/p' "$folder/serve.log")
