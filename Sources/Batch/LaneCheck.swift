@@ -18,6 +18,8 @@ public final class LaneCheck {
   private let check: () throws -> Void
   private var values: [ServedValue] = []
   private var report = LaneCheckReport()
+  /// Those of the report, while they are counted.
+  private var lines: [LaneCheckReport.Line] = []
   /// Per value: what it should have been; nil where that is not known, or not checkable.
   private var expected: [TrainingValue?] = []
   private var exact: [TrainingValue?] = []
@@ -248,18 +250,20 @@ public final class LaneCheck {
   // MARK: - Counting
 
   private func tally() {
+    lines = []
     var places: [FeatureReference: Int] = [:]
     for (index, value) in values.enumerated() {
       let reference = FeatureReference(view: value.view, lane: value.lane, feature: value.feature)
       if places[reference] == nil {
-        places[reference] = report.lines.count
+        places[reference] = lines.count
         let view = pipeline.views[value.view]
-        report.lines.append(
+        lines.append(
           LaneCheckReport.Line(view: view.name, feature: view.features[value.feature].name, lane: value.lane))
       }
-      tally(index, value, &report.lines[places[reference]!])
+      tally(index, value, &lines[places[reference]!])
     }
-    for place in report.lines.indices { report.lines[place].ages.sort() }
+    for place in lines.indices { lines[place].ages.sort() }
+    report.lines = lines
   }
 
   private func tally(_ index: Int, _ value: ServedValue, _ line: inout LaneCheckReport.Line) {
