@@ -45,6 +45,18 @@ public struct ArchiveCatalog: Sendable {
     partitions = contents.keys.sorted()
   }
 
+  private init(_ other: ArchiveCatalog, contents: [PartitionIndex: [ArchivedFile]]) {
+    path = other.path
+    source = other.source
+    partitions = other.partitions
+    self.contents = contents
+  }
+
+  /// The same with only some of the files.
+  func filtered(_ isKept: (ArchivedFile) -> Bool) -> ArchiveCatalog {
+    ArchiveCatalog(self, contents: contents.mapValues { $0.filter(isKept) })
+  }
+
   /// The files of a partition, in the order of their offsets.
   public func files(of partition: PartitionIndex) -> [ArchivedFile] { contents[partition] ?? [] }
 

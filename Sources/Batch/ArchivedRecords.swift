@@ -14,6 +14,15 @@ public protocol ArchivedRecords: Sendable {
 
   /// Reads a partition. Records outside of the range of event times may be left out; those inside come all.
   func records(of partition: PartitionIndex, from firstTime: Int64?, through lastTime: Int64?) throws -> any ArchivedRecordReader
+
+  /// Which offsets of a partition are accounted for; nil where nothing is known of it.
+  func offsets(of partition: PartitionIndex) -> Range<Offset>?
+
+  /// The greatest event time of all partitions; nil where there is none.
+  var newestTime: Int64? { get }
+
+  /// What of it had been there at a time, in ms.
+  func committed(by time: Int64) -> any ArchivedRecords
 }
 
 /// Belongs to one thread.
@@ -40,6 +49,16 @@ extension ArchiveCatalog: ArchivedRecords {
       ArchiveReader(self, partition: partition, from: firstTime, through: lastTime),
       byteCount: files.reduce(0) { $0 + $1.byteCount })
   }
+
+  public func offsets(of partition: PartitionIndex) -> Range<Offset>? {
+    let files = files(of: partition)
+    guard let first = files.first, let last = files.last else { return nil }
+    return first.first..<last.next
+  }
+
+  public var newestTime: Int64? { timeRange?.upperBound }
+
+  public func committed(by time: Int64) -> any ArchivedRecords { filtered { $0.writtenAt <= time } }
 }
 
 private final class CatalogReader: ArchivedRecordReader {

@@ -237,7 +237,9 @@ final class AnswerText {
         let position = rows.detail(.position, group: column.group, row: row).map(JSONText.quoted) ?? "null"
         let asOf = state.rowAsOf == .min ? "null" : "\(state.rowAsOf)"
         let run = state.run.map { "\($0)" } ?? "null"
-        out.append(",\"status\":\"\(status.rawValue)\",\"as_of\":\(asOf),\"position\":\(position),\"run\":\(run)}\n")
+        out.append(",\"status\":\"\(status.rawValue)\",\"as_of\":\(asOf),\"position\":\(position),\"run\":\(run)")
+        if state.isTruncated { out.append(",\"truncated\":true" as StaticString) }
+        out.append("}\n" as StaticString)
       }
     }
   }

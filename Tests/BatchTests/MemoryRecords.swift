@@ -10,10 +10,21 @@ struct MemoryRecords: ArchivedRecords {
   /// How many records each batch has.
   var batchSize = 7
   let name = "memory"
+  var newestTime: Int64? = .max
+  /// How many records of each partition had come by when a batch run began; nil for all.
+  var earlyCount: Int?
   var partitions: [PartitionIndex] { values.keys.sorted() }
 
   func records(of partition: PartitionIndex, from firstTime: Int64?, through lastTime: Int64?) throws -> any ArchivedRecordReader {
     Reader(values[partition]!, partition, batchSize)
+  }
+
+  func offsets(of partition: PartitionIndex) -> Range<Offset>? { values[partition].map { 0..<Offset($0.count) } }
+
+  func committed(by time: Int64) -> any ArchivedRecords {
+    var early = self
+    if let earlyCount { early.values = values.mapValues { Array($0.prefix(earlyCount)) } }
+    return early
   }
 
   private final class Reader: ArchivedRecordReader {

@@ -1,7 +1,9 @@
-// `freshet verify`: a stream, or the windows that were computed from it, against what its truth file says they should be.
+// `freshet verify`: a stream, or the windows that were computed from it, against what its truth file says they should be; or served values against the
+// archive.
 
 import ArgumentParser
 import Base
+import Batch
 import Features
 import Foundation
 import Generation
@@ -14,7 +16,7 @@ import Verification
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Compare a received stream, or rows computed from it, with the truth of 'generate --truth'.",
+    abstract: "Compare a stream, or rows, with the truth of 'generate --truth', or served values with the archive.",
     discussion: """
       The stream is made again from its schema and seed, and compared with what came: each record there unless it was dropped, copies exactly \
       where they were made, damaged lines as many as were damaged, in the order of sending, as many per bucket of event time.
@@ -33,6 +35,11 @@ struct VerifyCommand: ParsableCommand {
 
         freshet verify shop_features.yaml --truth truth.ndjson --rows rows.ndjson
         freshet verify shop_features.yaml --truth truth.ndjson --redis
+
+      With --lanes it compares values that were served, as 'serve --log-served' has noted them, with what the archive gives: values of the stream \
+      at their positions, values of batch runs at their cutoffs, and of all lanes how far they were from the exact value when they were served.
+
+        freshet verify shop_features.yaml --lanes --served served.ndjson
 
       Ends with 0 where everything agrees, and with 3 where it does not. A clock that goes ahead may make any other record late, so with such \
       faults a row may hold less than expected. Each option can also be set by the environment: FRESHET_VERIFY_TRUTH=FILE for --truth.
@@ -85,6 +92,18 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: "Only the rows of this view.")
   var view: String?
 
+  @Flag(help: "With a pipeline: compare values that were served with what its archive gives.")
+  var lanes = false
+
+  @Option(help: "With --lanes: the file that 'serve --log-served' has written.")
+  var served: String?
+
+  @Option(help: "With --lanes: the archive's directory, in place of the pipeline's.")
+  var archive: String?
+
+  @Option(help: "With --lanes: by how much doubles may differ. (default: 0)")
+  var tolerance: String?
+
   @Option(help: "text, or json: what was found, on stdout.")
   var output = Output.text
 
@@ -92,6 +111,9 @@ struct VerifyCommand: ParsableCommand {
   var properties: [String] = []
 
   func run() throws {
+    if lanes { return try verifyLanes() }
+    for (name, isGiven) in [("--served", served != nil), ("--archive", archive != nil), ("--tolerance", tolerance != nil)]
+    where isGiven { throw Failure(.usage, "\(name): expected --lanes with it") }
     guard let path = given(truth, "truth") else {
       throw Failure(.usage, "--truth: expected the file that 'generate --truth' has written")
     }
@@ -191,6 +213,31 @@ struct VerifyCommand: ParsableCommand {
   }
 
   // MARK: - A pipeline's rows
+
+  // MARK: Lanes
+
+  private func verifyLanes() throws {
+    guard let pipeline else { throw Failure(.usage, "--lanes: expected a pipeline with it, whose values were served") }
+    guard let log = given(served, "served") else {
+      throw Failure(.usage, "--lanes: expected --served FILE, what 'serve --log-served FILE' has written")
+    }
+    for (name, isGiven) in [
+      ("--truth", truth != nil), ("--stream", stream != nil), ("--expect", !expect.isEmpty), ("--rows", rows != nil),
+      ("--redis", redis), ("--view", view != nil), ("--key", key != nil), ("--window", window != nil),
+      ("--where", predicate != nil),
+    ] where isGiven { throw Failure(.usage, "\(name): with --lanes, values are compared with the archive") }
+    let text = given(tolerance, "tolerance") ?? "0"
+    guard let tolerance = Double(text), tolerance >= 0, tolerance.isFinite else {
+      throw Failure(.usage, "--tolerance: expected a number of at least 0, found '\(text)'")
+    }
+    Interrupts.install()
+    let definition = try PipelineReader.load(path: pipeline) { Terminal.print(toError: $0.description) }
+    let found = try LaneCheckRun.report(
+      definition, log: log, archivePath: given(archive, "archive"), tolerance: tolerance)
+    let report = LaneVerificationReport(subject: log, found: found)
+    try Terminal.print(toOutput: output == .json ? report.json : report.text)
+    if !report.agrees { throw Failure(.checkFailed, report.verdict) }
+  }
 
   private func verifyPipeline(_ path: String, _ truthPath: String) throws {
     for (name, isGiven) in [
