@@ -7,7 +7,9 @@ import Testing
   @Test func `every benchmark runs and prints its ratio`() throws {
     let outcome = try Program.run("freshet-bench", ["--tiny"], timeout: 300)
     #expect(outcome.status == 0, "\(outcome.errors)")
-    for name in ["generate", "parse", "avro", "process", "sliding", "views", "windows", "batch", "files", "kafka", "redis", "serve"] {
+    for name in [
+      "generate", "parse", "avro", "process", "sliding", "views", "windows", "batch", "files", "kafka", "redis", "serve",
+    ] {
       #expect(outcome.lines.contains { $0 == name })
     }
     #expect(outcome.lines.count { $0.contains("ratio to the C loop") && $0.contains("target at most") } >= 2)

@@ -45,7 +45,9 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "How long an answer may take where the service does not say it, for example 50ms. (default: 2s)")
   var timeout: String?
 
-  @Flag(help: "Leave batch runs to others. Without this, those that 'schedule:' asks for are run here where the pipeline has an archive.")
+  @Flag(
+    help:
+      "Leave batch runs to others. Without this, those that 'schedule:' asks for are run here where the pipeline has an archive.")
   var noBatch = false
 
   @Option(help: "Threads of a batch run. (default: 1)")

@@ -37,7 +37,8 @@ final class ScheduledBatches {
         "batch run published",
         metadata: [
           "batch.views": "\(due.views.map { launcher.pipeline.views[$0].name }.joined(separator: " "))",
-          "batch.as_of": "\(TimeText.rfc3339(due.cutoff))", "batch.records": "\(counts.records)", "batch.rows": "\(counts.rowCount)",
+          "batch.as_of": "\(TimeText.rfc3339(due.cutoff))", "batch.records": "\(counts.records)",
+          "batch.rows": "\(counts.rowCount)",
           "batch.ms": "\((SystemClock().monotonicNanoseconds - started) / 1_000_000)",
         ])
     }
