@@ -27,9 +27,13 @@ public final class JoinableThread: Sendable {
     thread.withLock { $0 = created }
   }
 
-  /// Waits for the end of `body`, and throws what it threw. Called once.
+  /// Waits for the end of `body`, and throws what it threw. A second call does not wait: the system has forgotten the thread by then.
   public func join() throws {
-    if let created = thread.withLock({ $0 }) { pthread_join(created, nil) }
+    let waiting = thread.withLock { thread in
+      defer { thread = nil }
+      return thread
+    }
+    if let waiting { pthread_join(waiting, nil) }
     if let error = outcome.withLock({ $0 }) { throw error }
   }
 }

@@ -74,7 +74,7 @@ public final class FeatureServer: Sendable {
     return "\(counts.answers.values.reduce(0, +)) requests answered, \(counts.rowCount) keys looked up"
   }
 
-  /// Takes no more connections, answers what has come, and ends. Called once.
+  /// Takes no more connections, answers what has come, and ends. A second call does nothing.
   public func stop(graceMilliseconds: Int64 = 5000) {
     server.stop(graceMilliseconds: graceMilliseconds)
     shared.queue.close()
