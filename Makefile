@@ -4,7 +4,7 @@ SWIFT ?= swift
 PROGRAM = .build/release/freshet
 
 # The suites that look at FRESHET_DEEP.
-DEEP_TESTS ?= WindowingTests|CodecTests|FeaturesTests|LocalTransportTests|SimulationTests
+DEEP_TESTS ?= WindowingTests|CodecTests|FeaturesTests|ProcessingTests|BatchTests|LocalTransportTests|HTTPServerTests|SimulationTests
 
 .PHONY: all build demo test test-deep test-faults bench bench-faults lint format dependencies test-dependencies bench-dependencies clean
 
