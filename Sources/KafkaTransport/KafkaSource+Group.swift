@@ -49,7 +49,7 @@ extension KafkaSource {
   }
 
   /// Has a partition that is being read go on elsewhere; what was fetched before is dropped. It is given up and taken anew, which the group does not
-  /// notice: librdkafka's own seek is at times lost between a pause and its end, and the partition then stands still for ever.
+  /// notice: so a question for its committed offset that is still under way cannot decide where it is read from, as it might beside a seek.
   private func restart(_ client: KafkaHandle, _ partition: PartitionIndex, at offset: Offset) throws {
     begin(partition, at: offset)
     let what = "to go to offset \(offset) of partition \(partition)"
