@@ -24,6 +24,9 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .target(name: "Base", swiftSettings: dataPath),
+    .target(
+      name: "Measuring", dependencies: ["Base", .product(name: "Histogram", package: "hdrhistogram-swift")], swiftSettings: dataPath
+    ),
     .target(name: "Compression", dependencies: ["Base", "CZlib", "CZstd"]),
     .target(name: "Configuration", dependencies: ["Base", .product(name: "Yams", package: "Yams")]),
     .target(name: "Records", dependencies: ["Base"], swiftSettings: dataPath),
@@ -55,7 +58,8 @@ let package = Package(
     .target(
       name: "Processing",
       dependencies: [
-        "Base", "Codec", "Configuration", "Features", "Records", "Windowing", .product(name: "Logging", package: "swift-log"),
+        "Base", "Codec", "Configuration", "Features", "Measuring", "Records", "Windowing",
+        .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: dataPath),
     .target(
       name: "Batch",
@@ -65,11 +69,15 @@ let package = Package(
       ], swiftSettings: dataPath),
     .target(name: "Verification", dependencies: ["Base", "Codec", "Features", "Generation", "Records", "Schema", "Windowing"]),
     .target(
-      name: "Monitoring", dependencies: ["Base", "Batch", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift")]),
+      name: "Monitoring",
+      dependencies: [
+        "Base", "Batch", "Features", "Measuring", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ]),
     .target(
       name: "Serving",
       dependencies: [
-        "Base", "Features", "HTTPServer", "Monitoring", "Processing", "Records", .product(name: "Logging", package: "swift-log"),
+        "Base", "Features", "HTTPServer", "Measuring", "Monitoring", "Processing", "Records",
+        .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: dataPath),
     .executableTarget(
       name: "freshet",
@@ -77,7 +85,8 @@ let package = Package(
         "Base", "Batch", "Codec", "Compression", "Configuration", "Features", "Foreign", "Generation", "HTTPServer",
         "HTTPTransport",
         "KafkaTransport",
-        "LocalTransport", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Serving", "Verification", "Windowing",
+        "LocalTransport", "Measuring", "Monitoring", "Processing", "Records", "RedisStore", "Schema", "Serving", "Verification",
+        "Windowing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -102,7 +111,12 @@ let package = Package(
     .testTarget(name: "SchemaTests", dependencies: ["Base", "Configuration", "Schema"], exclude: ["Schemas"]),
     .testTarget(name: "ForeignTests", dependencies: ["Base", "Configuration", "Foreign", "Schema"]),
     .testTarget(name: "CodecTests", dependencies: ["Base", "CVectors", "Codec", "Records"]),
-    .testTarget(name: "MonitoringTests", dependencies: ["Batch", "Monitoring", "Processing", "TestSupport"]),
+    .testTarget(name: "MeasuringTests", dependencies: ["Base", "Measuring"]),
+    .testTarget(
+      name: "MonitoringTests",
+      dependencies: [
+        "Base", "Batch", "Configuration", "Features", "HTTPServer", "Measuring", "Monitoring", "Processing", "TestSupport",
+      ]),
     .testTarget(name: "WindowingTests", dependencies: ["Base", "Records", "Windowing"]),
     .testTarget(
       name: "FeaturesTests", dependencies: ["Base", "Codec", "Configuration", "Features", "Records", "Schema", "Windowing"]),
