@@ -93,7 +93,7 @@ let package = Package(
       resources: [
         // The demo's files, inside the program: links to the ones in Schemas/ and Pipelines/.
         .embedInCode("Resources/clickstream.yaml"), .embedInCode("Resources/brands.txt"),
-        .embedInCode("Resources/shop_features.yaml"),
+        .embedInCode("Resources/shop_lanes.yaml"),
       ]),
     .target(
       name: "CReference", path: "Benchmarks/CReference", cSettings: [.unsafeFlags(["-O3"])],

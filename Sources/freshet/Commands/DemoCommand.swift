@@ -24,14 +24,15 @@ struct DemoCommand: ParsableCommand {
   @Option(name: .customLong("for"), help: "How long. (default: 60s)")
   var length: String?
 
+  @Flag(help: "Let things go wrong: a flash crowd, a partition without a leader, a Redis that does not answer; and see how each lane suffers.")
+  var incident = false
+
   func run() throws {
     Interrupts.install()
-    let rate = Arguments.option(rate, "rate", of: "demo") ?? "2k/s"
-    let length = Arguments.option(length, "for", of: "demo") ?? "60s"
-    guard Units.ratePerSecond(rate) ?? 0 > 0 else {
-      throw Failure(.usage, "--rate: expected a rate like 2k/s, 200/m or 0.2/s, found '\(rate)'")
-    }
-    let demo = try Demo(rate: rate, length: length, lengthMilliseconds: Arguments.duration(length, "--for"))
+    let settings = try DemoSettings(
+      rate: Arguments.option(rate, "rate", of: "demo") ?? "2k/s", length: Arguments.option(length, "for", of: "demo"), web: nil,
+      hasIncidents: incident)
+    let demo = try Demo(settings)
     defer { demo.tearDown() }
     try demo.run()
     try demo.printSummary()
