@@ -71,7 +71,8 @@ let package = Package(
     .target(
       name: "Monitoring",
       dependencies: [
-        "Base", "Batch", "Features", "Measuring", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "Base", "Batch", "Configuration", "Features", "HTTPServer", "Measuring", "Processing",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .target(
       name: "Serving",
