@@ -73,7 +73,8 @@ let package = Package(
       dependencies: [
         "Base", "Batch", "Configuration", "Features", "HTTPServer", "Measuring", "Processing",
         .product(name: "Logging", package: "swift-log"),
-      ]),
+      ],
+      resources: [.embedInCode("Web/monitor.html"), .embedInCode("Web/monitor.css"), .embedInCode("Web/monitor.js")]),
     .target(
       name: "Serving",
       dependencies: [

@@ -3,7 +3,7 @@
 //
 //   waiting --head--> reading --end--> answering --written--> waiting
 //      |                 |                  |
-//      | idle            | late, too large  | slow reader, or the last request
+//      | idle            | late, too large  | slow reader, or the last request; a stream goes on until either side ends it
 //      v                 v                  v
 //    closed <--------- leaving: the response goes out, what still comes in is dropped
 
@@ -16,7 +16,7 @@ final class HTTPConnection: ChannelInboundHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
 
-  private enum State { case waiting, reading, answering, leaving }
+  private enum State { case waiting, reading, answering, streaming, leaving }
 
   private let router: HTTPRouter
   private let limits: HTTPLimits
@@ -35,8 +35,11 @@ final class HTTPConnection: ChannelInboundHandler {
   private var timerEnd: NIODeadline?
   /// Of the handler that answers later.
   private var reply: HTTPReply?
+  private var stream: HTTPStream?
+  private let streams: HTTPStreams
 
-  init(_ router: HTTPRouter, _ limits: HTTPLimits, _ pool: NIOThreadPool, _ logger: Logger) {
+  init(_ router: HTTPRouter, _ limits: HTTPLimits, _ pool: NIOThreadPool, _ streams: HTTPStreams, _ logger: Logger) {
+    self.streams = streams
     self.pool = pool
     self.router = router
     self.limits = limits
@@ -56,6 +59,11 @@ final class HTTPConnection: ChannelInboundHandler {
     state = .leaving
     reply?.abandon()
     reply = nil
+    if let stream {
+      stream.abandon()
+      streams.remove(stream)
+    }
+    stream = nil
     context.fireChannelInactive()
   }
 
@@ -104,6 +112,7 @@ final class HTTPConnection: ChannelInboundHandler {
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch event {
     case ChannelEvent.inputClosed where state == .answering: isLast = true
+    // Half closed or gone: who wants a stream stays whole.
     case ChannelEvent.inputClosed: context.close(promise: nil)
     default: context.fireUserInboundEventTriggered(event)
     }
@@ -123,6 +132,7 @@ final class HTTPConnection: ChannelInboundHandler {
       self.reply = reply
       reply.expire(afterMilliseconds: limits.answerMilliseconds, with: Self.late)
       handler(request, reply)
+    case .handler(.streaming(let head, let handler)): begin(head, request, handler, context)
     case .handler(.waiting(let handler)):
       let request = request
       let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -132,6 +142,45 @@ final class HTTPConnection: ChannelInboundHandler {
         connection.write((try? result.get()) ?? .text("the server ends", status: 503), context)
       }
     }
+  }
+
+  // MARK: Streams
+
+  private func begin(
+    _ response: HTTPResponse, _ request: HTTPRequest, _ handler: (HTTPRequest, HTTPStream) -> Void, _ context: ChannelHandlerContext
+  ) {
+    isLast = true
+    // Without a length, so that the body ends where the stream does.
+    let headers = HTTPHeaders(
+      response.headers.map { ($0.name, $0.value) } + [("Content-Type", response.contentType), ("Connection", "close")])
+    context.write(
+      wrapOutboundOut(
+        .head(HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: response.status), headers: headers))),
+      promise: nil)
+    guard head.method != .HEAD else { return finish(context) }
+    state = .streaming
+    atDeadline = nil
+    context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: response.body)))), promise: nil)
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    let stream = HTTPStream(
+      context.eventLoop, outstandingMax: limits.streamByteCountMax,
+      write: { bytes, done in
+        let (connection, context) = bound.value
+        guard connection.state == .streaming else { return }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.whenComplete { _ in done() }
+        context.writeAndFlush(connection.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: written)
+      },
+      end: { abruptly in
+        let (connection, context) = bound.value
+        guard connection.state == .streaming else { return }
+        if abruptly { return context.close(promise: nil) }
+        connection.state = .answering
+        connection.finish(context)
+      })
+    self.stream = stream
+    streams.add(stream)
+    handler(request, stream)
   }
 
   private static let late = HTTPResponse.text("the answer took too long", status: 504)

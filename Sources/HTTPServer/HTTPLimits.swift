@@ -14,6 +14,8 @@ public struct HTTPLimits: Sendable {
   public var idleMilliseconds: Int64 = 60_000
   /// How long a client may take to receive a response.
   public var responseMilliseconds: Int64 = 10_000
+  /// Bytes of a stream that a client may leave waiting.
+  public var streamByteCountMax = 4 << 20
   /// How long a refused client may go on sending, so that it comes to read the refusal.
   public var lingerMilliseconds: Int64 = 1_000
 

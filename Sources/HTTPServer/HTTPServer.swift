@@ -63,6 +63,7 @@ public final class HTTPServer: Sendable {
   public func stop(graceMilliseconds: Int64 = 500) {
     guard !hasStopped.exchange(true, ordering: .relaxed) else { return }
     try? listener.close().wait()
+    connections.streams.closeAll()
     let open = connections.all
     for connection in open { connection.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
     let cut = group.next().scheduleTask(in: .milliseconds(graceMilliseconds)) {
@@ -90,6 +91,7 @@ private final class HTTPConnections: Sendable {
   private let pool: NIOThreadPool
   private let logger: Logger
   private let open = Mutex<[ObjectIdentifier: any Channel]>([:])
+  let streams = HTTPStreams()
 
   init(_ router: HTTPRouter, _ limits: HTTPLimits, _ pool: NIOThreadPool, _ logger: Logger) {
     self.router = router
@@ -108,7 +110,7 @@ private final class HTTPConnections: Sendable {
       return true
     }
     channel.closeFuture.whenComplete { _ in self.open.withLock { _ = $0.removeValue(forKey: identifier) } }
-    return channel.eventLoop.makeCompletedFuture { [router, limits, pool, logger] in
+    return channel.eventLoop.makeCompletedFuture { [router, limits, pool, streams, logger] in
       let pipeline = channel.pipeline.syncOperations
       guard isWelcome else { return try pipeline.addHandler(RefusedConnection()) }
       var decoderLimits = NIOHTTPDecoderLimitConfiguration()
@@ -119,7 +121,7 @@ private final class HTTPConnections: Sendable {
         withErrorHandling: false,
         // Headers are the program's own; nothing of a request is in them.
         withOutboundHeaderValidation: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
-      try pipeline.addHandler(HTTPConnection(router, limits, pool, logger))
+      try pipeline.addHandler(HTTPConnection(router, limits, pool, streams, logger))
     }
   }
 }
