@@ -23,6 +23,8 @@ public struct PipelineDefinition: Sendable {
   /// Nil where state may grow as it will.
   public var stateBound: StateBound?
   public var tests: [PipelineTest]
+  /// What markers of a prober look like; nil where that is found out.
+  public var probe: ProbeDefinition?
 
   public init(
     name: String, sources: [SourceDefinition], entities: [FeatureEntity], views: [FeatureView], sink: RedisSinkDefinition?,
@@ -35,6 +37,19 @@ public struct PipelineDefinition: Sendable {
     self.sink = sink
     self.checkpoint = checkpoint
     self.tests = tests
+  }
+}
+
+/// A marker event as the pipeline describes it.
+public struct ProbeDefinition: Equatable, Sendable {
+  /// Index into `PipelineDefinition.views`.
+  public var view: Int
+  /// JSON: an event's fields, but for its key and time, which each marker has of its own.
+  public var event: String
+
+  public init(view: Int, event: String) {
+    self.view = view
+    self.event = event
   }
 }
 
