@@ -12,8 +12,14 @@ import Synchronization
 public protocol Clock: AnyObject, Sendable {
   /// Milliseconds since the Unix epoch, UTC.
   var nowMilliseconds: Int64 { get }
+  /// The same in nanoseconds, as fine as the clock is.
+  var nowNanoseconds: Int64 { get }
   /// Nanoseconds of a clock that never goes back; only differences mean anything.
   var monotonicNanoseconds: UInt64 { get }
+}
+
+extension Clock {
+  public var nowNanoseconds: Int64 { nowMilliseconds * 1_000_000 }
 }
 
 /// The machine's clocks.
@@ -24,6 +30,12 @@ public final class SystemClock: Clock {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
+  public var nowNanoseconds: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
   public var monotonicNanoseconds: UInt64 {

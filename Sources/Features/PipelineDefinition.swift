@@ -25,6 +25,8 @@ public struct PipelineDefinition: Sendable {
   public var tests: [PipelineTest]
   /// What the lanes are to hold.
   public var objectives: [ServiceObjective] = []
+  /// What markers of a prober look like; nil where that is found out.
+  public var probe: ProbeDefinition?
 
   public init(
     name: String, sources: [SourceDefinition], entities: [FeatureEntity], views: [FeatureView], sink: RedisSinkDefinition?,
@@ -37,6 +39,19 @@ public struct PipelineDefinition: Sendable {
     self.sink = sink
     self.checkpoint = checkpoint
     self.tests = tests
+  }
+}
+
+/// A marker event as the pipeline describes it.
+public struct ProbeDefinition: Equatable, Sendable {
+  /// Index into `PipelineDefinition.views`.
+  public var view: Int
+  /// JSON: an event's fields, but for its key and time, which each marker has of its own.
+  public var event: String
+
+  public init(view: Int, event: String) {
+    self.view = view
+    self.event = event
   }
 }
 

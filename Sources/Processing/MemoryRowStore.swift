@@ -14,6 +14,8 @@ public final class MemoryRowStore: FeatureStore {
     public var windowStart: Int64?
     public var windowEnd: Int64?
     public var asOf: Int64
+    /// The greatest event time of the key.
+    public var lastEvent: Int64
     /// In the order of the view's features.
     public var values: [ExpectedValue]
   }
@@ -41,7 +43,7 @@ public final class MemoryRowStore: FeatureStore {
       let read = Row(
         view: view, key: batch.key(of: row).map { String(decoding: $0, as: UTF8.self) },
         windowStart: row.isWindow ? row.windowStart : nil, windowEnd: row.isWindow ? row.windowEnd : nil, asOf: row.asOf,
-        values: values)
+        lastEvent: row.lastEvent, values: values)
       let place = Place(view: view, key: read.key, start: read.windowStart, end: read.windowEnd)
       if let index = places[place] {
         rows[index] = read

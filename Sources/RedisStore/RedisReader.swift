@@ -8,6 +8,9 @@ public final class RedisReader {
 
   public init(_ connection: RedisConnection) { self.connection = connection }
 
+  /// Closes the connection; the next question opens another.
+  public func disconnect() { connection.disconnect() }
+
   /// All fields of a hash; empty where the key does not exist.
   public func hash(_ key: String) throws -> [String: String] {
     try connection.retrying(at: key) { node in
@@ -44,6 +47,34 @@ public final class RedisReader {
         return KeySlot.of(keys[index])
       }, answer: { results[$0] = Self.fields($1) })
     return results
+  }
+
+  /// One field of several hashes in one round trip, in the order of `keys`; nil where there is none.
+  public func values(of field: String, in keys: [String]) throws -> [String?] {
+    if let cluster = connection.cluster {
+      var results: [String?] = Array(repeating: nil, count: keys.count)
+      try ClusterPipeline(cluster, what: "reading '\(field)'").run(
+        count: keys.count,
+        append: { index, out in
+          RESP.append(["HGET", keys[index], field], to: out)
+          return KeySlot.of(keys[index])
+        }, answer: { results[$0] = $1.text })
+      return results
+    }
+    return try connection.retrying {
+      let buffer = ByteBuffer()
+      for key in keys { RESP.append(["HGET", key, field], to: buffer) }
+      try connection.send(buffer.bytes)
+      var results: [String?] = []
+      var refusal: String?
+      for _ in keys {
+        let reply = try connection.reply()
+        if let error = reply.error { refusal = refusal ?? error }
+        results.append(reply.text)
+      }
+      if let refusal { throw connection.failure(refusal, "reading '\(field)'") }
+      return results
+    }
   }
 
   private static func fields(_ reply: borrowing RedisReply) -> [String: String] {

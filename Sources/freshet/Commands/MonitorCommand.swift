@@ -5,7 +5,7 @@ import Base
 import Configuration
 import Foundation
 import HTTPServer
-import Logging
+import KafkaTransport
 import Monitoring
 
 struct MonitorCommand: ParsableCommand {
@@ -44,6 +44,19 @@ struct MonitorCommand: ParsableCommand {
   @Option(help: "Over which time percentiles are taken: 10s to 10m, or 0s for since the start. (default: 1m)")
   var window: String?
 
+  @Option(
+    help: """
+      Send a marker through every partition of the topic this often, such as 1s, and read it back: what proves that values become visible. Markers are \
+      events of keys of their own. (default: none are sent)
+      """)
+  var probe: String?
+
+  @Option(help: "The topic that markers go to, in place of the pipeline's: kafka://HOST:PORT[,HOST:PORT]/TOPIC.")
+  var from: String?
+
+  @Option(name: .customShort("X"), help: "A librdkafka property for the markers, as key=value; may be given several times.")
+  var kafkaProperties: [String] = []
+
   @Option(help: "Where the rows are, in place of the pipeline's sink: redis://[user@]HOST:PORT[/DB] or redis+unix:///PATH.")
   var redis: String?
 
@@ -60,10 +73,11 @@ struct MonitorCommand: ParsableCommand {
     if once, length != nil { throw Failure(.usage, "--once and --for exclude each other") }
     var settings = MonitorRun.Settings()
     settings.windowSeconds = try windowSeconds()
+    let probes = try probeRun(setup, targets)
+    if let probes { settings.probes = { probes.report } }
     let run = try MonitorRun(setup, targets: targets, settings: settings)
-    let web = try given(web, "web").map { text in
-      try MonitorWebServer(ListenAddress(text, option: "--web")) { run.snapshot }
-    }
+    let page = try given(web, "web").map { try ListenAddress($0, option: "--web") }
+    let web = try page.map { address in try MonitorWebServer(address, snapshot: { run.snapshot }) }
     if let web {
       Terminal.print(toError: "the monitor's page: http://\(web.address)/")
       if !web.address.isLoopback {
@@ -71,7 +85,9 @@ struct MonitorCommand: ParsableCommand {
       }
     }
     run.start()
+    probes?.start()
     defer {
+      probes?.stop()
       run.stop()
       web?.stop()
     }
@@ -91,6 +107,19 @@ struct MonitorCommand: ParsableCommand {
       throw Failure(.usage, "expected a pipeline's file, or addresses of processes like http://127.0.0.1:9464, or both")
     }
     return (try files.first.map { try ServingSetup(pipelinePath: $0, redis: given(redis, "redis")) }, targets)
+  }
+
+  private func probeRun(_ setup: ServingSetup?, _ targets: [String]) throws -> ProbeRun? {
+    guard let text = given(probe, "probe") else { return nil }
+    guard let setup else { throw Failure(.usage, "--probe: a pipeline's file is needed, which says where markers go and what they look like") }
+    let every = try Arguments.duration(text, "--probe")
+    guard (100...3_600_000).contains(every) else {
+      throw Failure(.usage, "--probe: expected a duration of 100ms to 1h, found '\(text)'")
+    }
+    return try ProbeRun(
+      pipeline: setup.pipeline, kafka: given(from, "from").map { try KafkaAddress($0) }, redis: setup.address,
+      properties: try KafkaProperties(environment: ProcessInfo.processInfo.environment).overlaid(
+        with: KafkaProperties(arguments: kafkaProperties)), every: every)
   }
 
   private func windowSeconds() throws -> Int {

@@ -21,13 +21,14 @@ final class Demo {
   static let service = "ranking"
   static let partitionCount = 4
   static let requestsPerSecond = 50
+  static let probeEveryMilliseconds: Int64 = 1000
 
   let settings: DemoSettings
   private let folder: TemporaryFolder
   let broker: EmbeddedBroker
   let redis: PrivateRedis
   private let schema: EventSchema
-  private let setup: ServingSetup
+  let setup: ServingSetup
   let processing: ProcessingRun
   private let service: ProcessingService
   private let server: FeatureServer
@@ -35,8 +36,15 @@ final class Demo {
   private let batchesNote: BatchesNote
   let progress = GenerationProgress()
   let clock = SystemClock()
-  private let users = RecentUsers()
+  let users = RecentUsers()
   let requests: DemoRequests
+  let monitor: MonitorRun
+  private let probes: ProbeRun
+  let web: MonitorWebServer?
+  let incidents = IncidentLog()
+  /// When the last look was taken, before the parts began to end.
+  private(set) var lastSnapshot: MonitorSnapshot?
+  var userTable: String?
   private(set) var generated: GenerationResult?
 
   var pipeline: PipelineDefinition { setup.pipeline }
@@ -50,6 +58,25 @@ final class Demo {
 
   /// What batch runs say, once they are started.
   private final class BatchesNote: Sendable { let recorder = Mutex<BatchRecorder?>(nil) }
+
+  /// The incidents so far, with what became of requests meanwhile.
+  final class IncidentLog: Sendable {
+    private let entries = Mutex<[DemoSummary.Incident]>([])
+
+    var all: [DemoSummary.Incident] { entries.withLock { $0 } }
+
+    func note(_ name: String, begins: Bool, at time: Int64, _ outcomes: [String: Int]) {
+      entries.withLock { entries in
+        if begins {
+          entries.append(
+            DemoSummary.Incident(name: name, start: time, end: time, outcomesBefore: outcomes, outcomesAfter: outcomes))
+        } else if let last = entries.indices.last {
+          entries[last].end = time
+          entries[last].outcomesAfter = outcomes
+        }
+      }
+    }
+  }
 
   private final class StopFlag: Sendable {
     let isSet = Atomic<Bool>(false)
@@ -88,6 +115,16 @@ final class Demo {
       setup.plan, anyPort, settings: serving, batchStatus: { recorder.recorder.withLock { $0?.section } }, makeReader: setup.reader)
     requests = DemoRequests(
       to: "http://\(self.server.address)/features/\(Self.service)", perSecond: Self.requestsPerSecond, users: users)
+    let probes = try ProbeRun(
+      pipeline: setup.pipeline, server: "http://\(self.server.address)", every: Self.probeEveryMilliseconds)
+    self.probes = probes
+    var monitoring = MonitorRun.Settings()
+    monitoring.windowSeconds = 30
+    monitoring.probes = { probes.report }
+    let targets = ["http://\(service.address!)", "http://\(self.server.address)"]
+    let monitor = try MonitorRun(setup, targets: targets, settings: monitoring)
+    self.monitor = monitor
+    web = try settings.web.map { try Self.openPage($0, monitor) }
   }
 
   /// Ends the server and removes the folder; called once, at the end.
@@ -99,6 +136,12 @@ final class Demo {
   // MARK: The run
 
   func run() throws {
+    if let web { Terminal.print(toError: "the monitor's page: http://\(web.address)/") }
+    monitor.start()
+    defer {
+      web?.stop()
+      monitor.stop()
+    }
     try processing.start()
     defer { mayStop.isSet.store(true, ordering: .relaxed) }
     try wait("waiting for the consumer group", upTo: 20) { self.processing.counts.partitions == Self.partitionCount }
@@ -107,10 +150,17 @@ final class Demo {
     batchesNote.recorder.withLock { $0 = batches.recorder }
     let generator = startGenerator()
     requests.start()
-    let incidents = settings.hasIncidents ? startIncidents() : nil
+    probes.start()
+    let incidentThread = settings.hasIncidents ? startIncidents() : nil
     show(until: { generator.run.isDone.load(ordering: .relaxed) || self.processing.hasEnded })
-    try incidents?.stop()
+    noteUser()
+    // What the summary shows is since the start; the monitor looks four times a second.
+    monitor.windowSeconds = 0
+    usleep(600_000)
+    lastSnapshot = monitor.snapshot
+    try incidentThread?.stop()
     requests.stop()
+    probes.stop()
     // A processor that has failed ends the demo; its reason comes with `join` below.
     if processing.hasEnded { Interrupts.requestStop() }
     try generator.thread.join()
@@ -128,7 +178,17 @@ final class Demo {
   }
 
   private func startIncidents() -> DemoIncidents {
-    DemoIncidents(broker, topic: Self.topic, redis) { incident, begins in
+    DemoIncidents(broker, topic: Self.topic, redis) { [monitor, requests, incidents, clock] incident, begins in
+      monitor.note(begins ? .bad : .good, "\(begins ? "incident" : "over"): \(incident.name)")
+      incidents.note(incident.name, begins: begins, at: clock.nowMilliseconds, requests.outcomes)
+    }
+  }
+
+  /// At the usual place where nothing else is named; where that is taken, at another.
+  private static func openPage(_ address: ListenAddress, _ monitor: MonitorRun) throws -> MonitorWebServer {
+    do { return try MonitorWebServer(address) { monitor.snapshot } } catch let failure as Failure {
+      guard address == DemoSettings.usualPage else { throw failure }
+      return try MonitorWebServer(ListenAddress(host: address.host, port: 0)) { monitor.snapshot }
     }
   }
 

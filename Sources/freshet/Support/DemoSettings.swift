@@ -13,6 +13,8 @@ struct DemoSettings {
   var web: ListenAddress?
   var hasIncidents: Bool
 
+  static let usualPage = ListenAddress(port: 9465)
+
   init(rate: String, length: String?, web: ListenAddress?, hasIncidents: Bool) throws(Failure) {
     guard let perSecond = Units.ratePerSecond(rate), perSecond > 0 else {
       throw Failure(.usage, "--rate: expected a rate like 2k/s, 200/m or 0.2/s, found '\(rate)'")
