@@ -10,8 +10,8 @@ public enum HTTPHandler: Sendable {
   case waiting(@Sendable (HTTPRequest) -> HTTPResponse)
   /// Begins on the thread that serves connections, and must not wait there; the answer comes through the reply, from any thread.
   case asynchronous(@Sendable (HTTPRequest, HTTPReply) -> Void)
-  /// Answers with this head, its body's beginning, and whatever is sent through the stream after that, from any thread. The connection ends with it.
-  case streaming(HTTPResponse, @Sendable (HTTPRequest, HTTPStream) -> Void)
+  /// Begins on the thread that serves connections, and must not wait there; the answer comes in pieces, from any thread, for as long as it likes.
+  case streaming(@Sendable (HTTPRequest, HTTPStream) -> Void)
 }
 
 /// Handlers by path and method. A path that takes GET takes HEAD.

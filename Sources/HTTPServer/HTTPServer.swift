@@ -41,6 +41,8 @@ public final class HTTPServer: Sendable {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
+      // What is read at once is what may have to be held back.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { connections.take($0) }
     do {
       listener = try bootstrap.bind(host: address.host, port: address.port).wait()
@@ -63,7 +65,6 @@ public final class HTTPServer: Sendable {
   public func stop(graceMilliseconds: Int64 = 500) {
     guard !hasStopped.exchange(true, ordering: .relaxed) else { return }
     try? listener.close().wait()
-    connections.streams.closeAll()
     let open = connections.all
     for connection in open { connection.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
     let cut = group.next().scheduleTask(in: .milliseconds(graceMilliseconds)) {
@@ -91,7 +92,6 @@ private final class HTTPConnections: Sendable {
   private let pool: NIOThreadPool
   private let logger: Logger
   private let open = Mutex<[ObjectIdentifier: any Channel]>([:])
-  let streams = HTTPStreams()
 
   init(_ router: HTTPRouter, _ limits: HTTPLimits, _ pool: NIOThreadPool, _ logger: Logger) {
     self.router = router
@@ -110,18 +110,16 @@ private final class HTTPConnections: Sendable {
       return true
     }
     channel.closeFuture.whenComplete { _ in self.open.withLock { _ = $0.removeValue(forKey: identifier) } }
-    return channel.eventLoop.makeCompletedFuture { [router, limits, pool, streams, logger] in
+    return channel.eventLoop.makeCompletedFuture { [router, limits, pool, logger] in
       let pipeline = channel.pipeline.syncOperations
       guard isWelcome else { return try pipeline.addHandler(RefusedConnection()) }
       var decoderLimits = NIOHTTPDecoderLimitConfiguration()
       decoderLimits.maxHeaderFieldSize = limits.headByteCountMax
       decoderLimits.maxHeaderListSize = limits.headByteCountMax
       decoderLimits.maxHeaderFieldCount = limits.headerCountMax
-      try pipeline.configureHTTPServerPipeline(
-        withErrorHandling: false,
-        // Headers are the program's own; nothing of a request is in them.
-        withOutboundHeaderValidation: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
-      try pipeline.addHandler(HTTPConnection(router, limits, pool, streams, logger))
+      try pipeline.addHandler(
+        ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)))
+      try pipeline.addHandler(HTTPConnection(router, limits, pool, logger))
     }
   }
 }

@@ -1,72 +1,145 @@
-// A response that goes on, such as server-sent events: written from any thread, until either side has had enough. What the client has not taken is bounded:
-// one that is slower than that is cut off.
+// An answer that comes in pieces, as server-sent events do, from any thread. What the client has not taken yet is bounded: one that is too slow
+// is cut off, and so is one that has closed its side. A stream has no time limit, and is never idle.
+//
+//   new --begin--> open --close--> closing --all taken--> ended        new --refuse--> ended
+//                    \--gone, too slow, the server ends--> ended
 
 import NIOCore
 import Synchronization
 
 public final class HTTPStream: Sendable {
-  /// Bytes that were handed over and not written yet.
-  private final class Outstanding: Sendable { let byteCount = Atomic<Int>(0) }
+  private enum Phase { case new, open, closing, ended }
 
-  /// Held while something is handed over, so that nothing is handed over to a loop that has ended: `abandon` comes before that.
-  private let open = Mutex(true)
-  private let outstanding = Outstanding()
-  private let loop: any EventLoop
-  private let outstandingMax: Int
-  /// On the loop alone.
-  private let write: @Sendable ([UInt8], _ done: @escaping @Sendable () -> Void) -> Void
-  private let end: @Sendable (_ abruptly: Bool) -> Void
-
-  init(
-    _ loop: any EventLoop, outstandingMax: Int,
-    write: @escaping @Sendable ([UInt8], _ done: @escaping @Sendable () -> Void) -> Void,
-    end: @escaping @Sendable (_ abruptly: Bool) -> Void
-  ) {
-    self.loop = loop
-    self.outstandingMax = outstandingMax
-    self.write = write
-    self.end = end
+  private struct State {
+    var phase = Phase.new
+    /// What waits to be sent.
+    var pending: [UInt8] = []
+    /// With what is on its way.
+    var outstandingByteCount = 0
+    /// The loop has been told that something waits.
+    var isFlushing = false
+    var onEnd: [@Sendable () -> Void] = []
   }
 
-  /// Whether the client is still there.
-  public var isOpen: Bool { open.withLock { $0 } }
+  private let connection: NIOLoopBound<HTTPConnection>
+  private let loop: any EventLoop
+  private let byteCountMax: Int
+  /// Held while work is handed to the loop, so that nothing is handed to one that has ended.
+  private let state = Mutex(State())
 
-  /// Sends a piece; false where the client has gone, or has been cut off because it takes too little.
+  init(_ connection: NIOLoopBound<HTTPConnection>, _ loop: any EventLoop, byteCountMax: Int) {
+    self.connection = connection
+    self.loop = loop
+    self.byteCountMax = byteCountMax
+  }
+
+  /// Whether the client is still there, as far as is known, and the stream has not been closed.
+  public var isOpen: Bool { state.withLock { $0.phase == .open } }
+
+  /// Sends the head: the first thing to do, once. False where the client has gone meanwhile.
   @discardableResult
-  public func send(_ bytes: [UInt8]) -> Bool {
-    open.withLock { isOpen in
-      guard isOpen else { return false }
-      guard outstanding.byteCount.load(ordering: .relaxed) + bytes.count <= outstandingMax else {
-        isOpen = false
-        loop.execute { [end] in end(true) }
-        return false
-      }
-      outstanding.byteCount.add(bytes.count, ordering: .relaxed)
-      loop.execute { [write, outstanding] in
-        write(bytes) { outstanding.byteCount.subtract(bytes.count, ordering: .relaxed) }
-      }
+  public func begin(
+    status: Int = 200, contentType: String = "text/event-stream", headers: [(name: String, value: String)] = []
+  ) -> Bool {
+    var response = HTTPResponse(status: status, contentType: contentType, body: [])
+    response.headers = headers
+    let head = response
+    return state.withLock { state in
+      guard state.phase == .new else { return false }
+      state.phase = .open
+      loop.execute { [self] in connection.value.begin(self, head) }
       return true
     }
   }
 
-  /// Ends the response in order.
+  /// Answers with a whole response instead of a stream. False where it has begun, or the client has gone.
+  @discardableResult
+  public func refuse(with response: HTTPResponse) -> Bool {
+    let isFirst = state.withLock { state in
+      guard state.phase == .new else { return false }
+      state.phase = .ended
+      loop.execute { [self] in connection.value.refuse(self, response) }
+      return true
+    }
+    if isFirst { end() }
+    return isFirst
+  }
+
+  /// Sends a piece, and does not wait for it to arrive. False where the client has gone, or is so slow that it is cut off now, or the stream has
+  /// not begun or was closed; then nothing more can be sent.
+  @discardableResult
+  public func send(_ bytes: some Collection<UInt8>) -> Bool {
+    let count = bytes.count
+    let (isSent, isTooSlow) = state.withLock { state in
+      guard state.phase == .open else { return (false, false) }
+      guard state.outstandingByteCount + count <= byteCountMax else {
+        state.phase = .ended
+        state.pending = []
+        loop.execute { [self] in connection.value.cut(self) }
+        return (false, true)
+      }
+      guard count > 0 else { return (true, false) }
+      state.pending.append(contentsOf: bytes)
+      state.outstandingByteCount += count
+      flushLater(&state)
+      return (true, false)
+    }
+    if isTooSlow { end() }
+    return isSent
+  }
+
+  @discardableResult
+  public func send(_ text: String) -> Bool { send(text.utf8) }
+
+  /// Ends the stream after what was sent; the connection may go on with the next request.
   public func close() {
-    open.withLock { isOpen in
-      guard isOpen else { return }
-      isOpen = false
-      loop.execute { [end] in end(false) }
+    state.withLock { state in
+      guard state.phase == .open else { return }
+      state.phase = .closing
+      flushLater(&state)
     }
   }
 
-  /// The connection is gone.
-  func abandon() { open.withLock { $0 = false } }
-}
+  /// Has `body` run once, when nothing more can arrive: the stream was closed and the client has taken all, or has gone, or was cut off, or the server
+  /// ends. Runs on any thread and must not wait; at once where the stream has ended already.
+  public func onEnd(_ body: @escaping @Sendable () -> Void) {
+    let hasEnded = state.withLock { state in
+      if state.phase != .ended { state.onEnd.append(body) }
+      return state.phase == .ended
+    }
+    if hasEnded { body() }
+  }
 
-/// Those of a server that are open, so that its end can end them.
-final class HTTPStreams: Sendable {
-  private let open = Mutex<[ObjectIdentifier: HTTPStream]>([:])
+  private func flushLater(_ state: inout State) {
+    guard !state.isFlushing else { return }
+    state.isFlushing = true
+    loop.execute { [self] in connection.value.flush(self) }
+  }
 
-  func add(_ stream: HTTPStream) { open.withLock { $0[ObjectIdentifier(stream)] = stream } }
-  func remove(_ stream: HTTPStream) { open.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(stream)) } }
-  func closeAll() { for stream in open.withLock({ Array($0.values) }) { stream.close() } }
+  // MARK: For the connection, on its loop
+
+  /// What waits, and whether nothing follows it. The connection takes again when that has arrived.
+  func takePending() -> (bytes: [UInt8], isEnd: Bool) {
+    state.withLock { state in
+      let bytes = state.pending
+      state.pending = []
+      // While a piece is on its way the connection looks by itself whether there is another.
+      state.isFlushing = !bytes.isEmpty
+      return (bytes, state.phase == .closing)
+    }
+  }
+
+  func noteWritten(_ byteCount: Int) { state.withLock { $0.outstandingByteCount -= byteCount } }
+
+  /// Nothing more can arrive.
+  func end() {
+    let bodies = state.withLock { state in
+      state.phase = .ended
+      state.pending = []
+      let bodies = state.onEnd
+      state.onEnd = []
+      return bodies
+    }
+    for body in bodies { body() }
+  }
 }
