@@ -100,6 +100,7 @@ public final class PipelineReader {
     let servicesReader = reader.has("services") ? reader.names("services") : nil
     let archiveReader = reader.mapping("archive", main: "path")
     let testsNode = reader.node("tests")
+    let probeReader = reader.mapping("probe")
     let sink = reader.mapping("sink").flatMap { readSink($0, pipeline: name) }
     let checkpoint =
       reader.mapping("checkpoint", main: "every").map(readCheckpoint)
@@ -116,6 +117,7 @@ public final class PipelineReader {
     let services = servicesReader.map(readServices) ?? []
     let archive = archiveReader.flatMap(readArchive)
     let tests = testsNode.map(readTests) ?? []
+    let probe = probeReader.flatMap(readProbe)
     guard let name else { return nil }
     var definition = PipelineDefinition(
       name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint, tests: tests)
@@ -123,6 +125,7 @@ public final class PipelineReader {
     definition.requestViews = requestViews
     definition.services = services
     definition.archive = archive
+    definition.probe = probe
     return definition
   }
 
