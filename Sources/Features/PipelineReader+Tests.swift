@@ -49,12 +49,12 @@ extension PipelineReader {
         "test '\(name)': the views of one test read one source, but '\(views[first.view].name)' reads '\(sources[source].name)' and "
           + "'\(views[expectation.view].name)' reads '\(sources[views[expectation.view].source].name)'")
     }
-    if let schema = sources[source].schema { for item in given ?? [] { checkFields(of: item, [], in: schema, name) } }
+    if let schema = sources[source].schema { for item in given ?? [] { checkFields(of: item, [], in: schema, "a record of test '\(name)'") } }
     return PipelineTest(name: name, location: reader.location, source: source, given: inputs, expectations: expectations)
   }
 
   /// Points out fields that no event of the source's schema has: they are probably misspelt.
-  private func checkFields(of node: ConfigurationNode, _ path: [String], in schema: EventSchema, _ test: String) {
+  func checkFields(of node: ConfigurationNode, _ path: [String], in schema: EventSchema, _ what: String) {
     guard case .mapping(let pairs) = node.content else { return }
     for (key, value) in pairs {
       guard let name = key.scalarText, !name.isEmpty, !name.hasPrefix("$"), !(path.isEmpty && name == "advance") else { continue }
@@ -62,18 +62,18 @@ extension PipelineReader {
       if schema.kinds(at: path + [name]) != nil {
         // What is inside a drawn object or a map is not always known.
         if schema.fieldPaths.contains(where: { $0.hasPrefix(field + ".") }) {
-          checkFields(of: value, path + [name], in: schema, test)
+          checkFields(of: value, path + [name], in: schema, what)
         }
       } else {
         diagnostics.warning(
           "unknown-reference", at: key.location,
-          "a record of test '\(test)': no event of schema '\(schema.name)' has a field '\(field)'"
+          "\(what): no event of schema '\(schema.name)' has a field '\(field)'"
             + Suggestion.hint(for: field, among: schema.fieldPaths))
       }
     }
   }
 
-  private func namedView(_ node: ConfigurationNode, _ what: String) -> Int? {
+  func namedView(_ node: ConfigurationNode, _ what: String) -> Int? {
     guard let name = values.string(node, what) else { return nil }
     if let index = views.firstIndex(where: { $0.name == name }) { return index }
     if !viewNames.contains(name) {
@@ -139,7 +139,7 @@ extension PipelineReader {
   }
 
   /// A node as JSON: plain scalars by what they mean, quoted ones as texts.
-  private func json(_ node: ConfigurationNode, _ what: String) -> String {
+  func json(_ node: ConfigurationNode, _ what: String) -> String {
     switch node.content {
     case .scalar: ExpectedValue(values.meaning(node, what) ?? .null).text
     case .sequence(let items): "[\(items.map { json($0, what) }.joined(separator: ","))]"

@@ -101,6 +101,7 @@ public final class PipelineReader {
     let archiveReader = reader.mapping("archive", main: "path")
     let testsNode = reader.node("tests")
     let objectivesNode = reader.node("slo")
+    let probeReader = reader.mapping("probe")
     let sink = reader.mapping("sink").flatMap { readSink($0, pipeline: name) }
     let checkpoint =
       reader.mapping("checkpoint", main: "every").map(readCheckpoint)
@@ -118,6 +119,7 @@ public final class PipelineReader {
     let archive = archiveReader.flatMap(readArchive)
     let tests = testsNode.map(readTests) ?? []
     let objectives = objectivesNode.map(readObjectives) ?? []
+    let probe = probeReader.flatMap(readProbe)
     guard let name else { return nil }
     var definition = PipelineDefinition(
       name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint, tests: tests)
@@ -126,6 +128,7 @@ public final class PipelineReader {
     definition.services = services
     definition.archive = archive
     definition.objectives = objectives
+    definition.probe = probe
     return definition
   }
 

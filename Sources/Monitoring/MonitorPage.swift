@@ -18,13 +18,6 @@ enum MonitorPage {
   static let style = file("text/css; charset=utf-8", PackageResources.monitor_css)
   static let script = file("text/javascript; charset=utf-8", PackageResources.monitor_js)
 
-  /// Of the stream; a client that lost it comes again after a second.
-  static var eventsHead: HTTPResponse {
-    var response = HTTPResponse(contentType: "text/event-stream", body: Array("retry: 1000\n\n".utf8))
-    response.headers = commonHeaders
-    return response
-  }
-
   private static func file(_ type: String, _ bytes: [UInt8], _ headers: [(name: String, value: String)] = []) -> HTTPResponse {
     var response = HTTPResponse(contentType: type, body: bytes)
     response.headers = commonHeaders + headers

@@ -36,7 +36,14 @@ public final class MonitorWebServer: Sendable {
     router.on("GET", "/monitor.css", .immediate { _ in MonitorPage.style })
     router.on("GET", "/monitor.js", .immediate { _ in MonitorPage.script })
     router.on("GET", "/favicon.ico", .immediate { _ in HTTPResponse(status: 204, contentType: "image/x-icon", body: []) })
-    router.on("GET", "/events", .streaming(MonitorPage.eventsHead) { _, stream in feed.add(stream) })
+    router.on(
+      "GET", "/events",
+      .streaming { _, stream in
+        guard stream.begin(headers: MonitorPage.commonHeaders) else { return }
+        // A client that lost it comes again after a second.
+        stream.send("retry: 1000\n\n")
+        feed.add(stream)
+      })
     router.on("GET", "/snapshot.json", .immediate { _ in feed.document })
     router.on("GET", "/livez", .immediate { _ in .text("live") })
     router.on(

@@ -10,6 +10,7 @@
 
 import Base
 import Features
+import Foundation
 import Records
 import Schema
 
@@ -38,6 +39,13 @@ public struct ProbeEvent: Sendable {
     public var value: String
     /// Event time, which is the record's time as well, in ms since the epoch.
     public var timestamp: Int64
+
+    public init(partition: PartitionIndex, key: String?, value: String, timestamp: Int64) {
+      self.partition = partition
+      self.key = key
+      self.value = value
+      self.timestamp = timestamp
+    }
   }
 
   /// A marker's key that Kafka's default partitioner sends to `partition` of `partitionCount`.
@@ -67,6 +75,15 @@ public struct ProbeEvent: Sendable {
 
   /// A marker's value, with a key and a time, for messages.
   public func example(time: Int64) -> String { record(key: Self.keyPrefix + "0", partition: 0, time: time, number: 0).value }
+
+  /// An event with another text in the place of its key; JSON that is no object comes back as it is.
+  public static func value(_ event: String, withKey key: String, at path: [String]) -> String {
+    guard var node = (try? JSONDecoder().decode(ForeignJSON.self, from: Data(event.utf8)))?.node, case .object = node else {
+      return event
+    }
+    node.set(.key, at: path)
+    return node.text(MarkerFilling(key: key, time: 0, unique: ""))
+  }
 
   // MARK: - Choosing
 

@@ -49,6 +49,34 @@ public final class RedisReader {
     return results
   }
 
+  /// Whether each key exists, in one round trip.
+  public func exist(_ keys: [String]) throws -> [Bool] {
+    if let cluster = connection.cluster {
+      var results = Array(repeating: false, count: keys.count)
+      try ClusterPipeline(cluster, what: "looking for keys").run(
+        count: keys.count,
+        append: { index, out in
+          RESP.append(["EXISTS", keys[index]], to: out)
+          return KeySlot.of(keys[index])
+        }, answer: { results[$0] = $1.integer == 1 })
+      return results
+    }
+    return try connection.retrying {
+      let buffer = ByteBuffer()
+      for key in keys { RESP.append(["EXISTS", key], to: buffer) }
+      try connection.send(buffer.bytes)
+      var results: [Bool] = []
+      var refusal: String?
+      for _ in keys {
+        let reply = try connection.reply()
+        if let error = reply.error { refusal = refusal ?? error }
+        results.append(reply.integer == 1)
+      }
+      if let refusal { throw connection.failure(refusal, "looking for keys") }
+      return results
+    }
+  }
+
   /// One field of several hashes in one round trip, in the order of `keys`; nil where there is none.
   public func values(of field: String, in keys: [String]) throws -> [String?] {
     if let cluster = connection.cluster {

@@ -30,7 +30,7 @@ final class GenerationLoop {
   private let sink: any Sink
   private let clock: SystemClock
   private let progress: GenerationProgress
-  private var search: RateSearch?
+  private var search: (any RateSteering)?
   private var sinkNanoseconds: UInt64 = 0
   /// Meaningful in real time.
   let lags = DurationHistogram()
@@ -50,8 +50,10 @@ final class GenerationLoop {
 
   private static let progressNanoseconds: UInt64 = 5_000_000_000
 
+  /// - Parameter steering: Changes the rate while the loop runs; for `--rate max` there is one anyway.
   init(
-    _ producer: RecordProducer, _ options: GenerateOptions, to sink: any Sink, clock: SystemClock, _ progress: GenerationProgress
+    _ producer: RecordProducer, _ options: GenerateOptions, to sink: any Sink, clock: SystemClock, _ progress: GenerationProgress,
+    steering: (any RateSteering)? = nil
   ) {
     self.producer = producer
     self.options = options
@@ -59,7 +61,7 @@ final class GenerationLoop {
     self.clock = clock
     self.progress = progress
     startMilliseconds = options.startMilliseconds
-    search = options.searchesRate ? RateSearch() : nil
+    search = steering ?? (options.searchesRate ? RateSearch() : nil)
     began = clock.monotonicNanoseconds
     lastProgress = began
   }
@@ -141,7 +143,7 @@ final class GenerationLoop {
       progress.askedPerSecond.store(rate.bitPattern, ordering: .relaxed)
       return false
     case .found:
-      found = search
+      found = search as? RateSearch
       search = nil
       return true
     }

@@ -26,6 +26,12 @@ final class ProgressReporter: Sendable {
     }
   }
 
+  /// Prints something else where the line stands, which comes back with its next renewal.
+  func interrupt(_ body: () -> Void) {
+    Terminal.clearProgress()
+    body()
+  }
+
   /// Ends the reporting and clears the line.
   func stop() {
     isStopped.withLock { $0 = true }

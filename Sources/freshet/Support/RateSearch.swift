@@ -6,8 +6,13 @@
 
 import Base
 
+/// Says how fast a generator is to go, from what its loop has seen.
+protocol RateSteering {
+  mutating func next(_ seen: RateSearch.Observation) -> RateSearch.Action
+}
+
 /// A pure state machine over the monotonic clock.
-struct RateSearch {
+struct RateSearch: RateSteering {
   /// What the loop has seen so far.
   struct Observation {
     var now: UInt64
