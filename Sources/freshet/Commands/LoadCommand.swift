@@ -121,6 +121,7 @@ struct LoadCommand: ParsableCommand {
       }
       search.precision = value
     }
+    let asked = try given(slo, "slo").map(Self.objective)
     Interrupts.install()
     let kafka = try KafkaProperties(arguments: properties)
     let subject = try given(watch, "watch").map { try foreign($0, kafka) } ?? own(kafka)
@@ -128,9 +129,7 @@ struct LoadCommand: ParsableCommand {
       try given(probeEvery, "probe-every").map { try Arguments.duration($0, "--probe-every") }
       ?? Int64(max(20, stepSeconds * 1000 * Double(subject.partitionCount) / 300))
     guard every > 0 else { throw Failure(.usage, "--probe-every: expected a duration like 100ms, found '\(probeEvery ?? "")'") }
-    let objective =
-      try given(slo, "slo").map(Self.objective)
-      ?? LoadObjective(percentile: 99, milliseconds: Double(1000 + 2 * subject.target.emitEveryMilliseconds))
+    let objective = asked ?? LoadObjective(percentile: 99, milliseconds: Double(1000 + 2 * subject.target.emitEveryMilliseconds))
     try run(subject, LoadRun.Settings(search: search, objective: objective, settleSeconds: max(1, stepSeconds / 4)), every)
   }
 
