@@ -71,8 +71,10 @@ let package = Package(
     .target(
       name: "Monitoring",
       dependencies: [
-        "Base", "Batch", "Features", "Measuring", "Processing", .product(name: "Histogram", package: "hdrhistogram-swift"),
-      ]),
+        "Base", "Batch", "Configuration", "Features", "HTTPServer", "Measuring", "Processing",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      resources: [.embedInCode("Web/monitor.html"), .embedInCode("Web/monitor.css"), .embedInCode("Web/monitor.js")]),
     .target(
       name: "Serving",
       dependencies: [
@@ -93,7 +95,7 @@ let package = Package(
       resources: [
         // The demo's files, inside the program: links to the ones in Schemas/ and Pipelines/.
         .embedInCode("Resources/clickstream.yaml"), .embedInCode("Resources/brands.txt"),
-        .embedInCode("Resources/shop_features.yaml"),
+        .embedInCode("Resources/shop_lanes.yaml"),
       ]),
     .target(
       name: "CReference", path: "Benchmarks/CReference", cSettings: [.unsafeFlags(["-O3"])],

@@ -23,6 +23,8 @@ public struct PipelineDefinition: Sendable {
   /// Nil where state may grow as it will.
   public var stateBound: StateBound?
   public var tests: [PipelineTest]
+  /// What the lanes are to hold.
+  public var objectives: [ServiceObjective] = []
   /// What markers of a prober look like; nil where that is found out.
   public var probe: ProbeDefinition?
 

@@ -101,13 +101,14 @@ public final class PipelineReader {
     let archiveReader = reader.mapping("archive", main: "path")
     let testsNode = reader.node("tests")
     let probeReader = reader.mapping("probe")
+    let objectivesNode = reader.node("slo")
     let sink = reader.mapping("sink").flatMap { readSink($0, pipeline: name) }
     let checkpoint =
       reader.mapping("checkpoint", main: "every").map(readCheckpoint)
       ?? CheckpointSettings(everyMilliseconds: 10_000, store: .redis)
     let stateBound = reader.mapping("state").flatMap(readStateBound)
     reader.finish(notBuilt: [
-      "slo", "imports", "schedule", "labels", "monitor", "description", "owner",
+      "imports", "schedule", "labels", "monitor", "description", "owner",
     ])
 
     if let sourcesReader { readSources(sourcesReader) }
@@ -118,6 +119,7 @@ public final class PipelineReader {
     let archive = archiveReader.flatMap(readArchive)
     let tests = testsNode.map(readTests) ?? []
     let probe = probeReader.flatMap(readProbe)
+    let objectives = objectivesNode.map(readObjectives) ?? []
     guard let name else { return nil }
     var definition = PipelineDefinition(
       name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint, tests: tests)
@@ -126,6 +128,7 @@ public final class PipelineReader {
     definition.services = services
     definition.archive = archive
     definition.probe = probe
+    definition.objectives = objectives
     return definition
   }
 

@@ -1,10 +1,11 @@
-// One connection: requests come one after the other (NIO's pipeline handler holds back those that follow), each is read whole, answered by
-// its handler, and every wait has an end.
+// One connection: requests come one after the other, each is read whole, answered by its handler, and every wait has an end. What comes while an
+// answer is outstanding is kept back, and nothing more is read until it has had its turn; a client that waits for each answer before it asks again
+// never notices, and costs no call of the system for it.
 //
 //   waiting --head--> reading --end--> answering --written--> waiting
-//      |                 |                  |
-//      | idle            | late, too large  | slow reader, or the last request
-//      v                 v                  v
+//      |                 |              |      \--begins--> streaming --ends--> waiting
+//      | idle            | late,        | slow reader,         | slow reader, gone,
+//      v                 v too large    v the last request     v the server ends
 //    closed <--------- leaving: the response goes out, what still comes in is dropped
 
 import Logging
@@ -12,29 +13,59 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-final class HTTPConnection: ChannelInboundHandler {
+final class HTTPConnection: ChannelDuplexHandler {
   typealias InboundIn = HTTPServerRequestPart
-  typealias OutboundOut = HTTPServerResponsePart
+  typealias OutboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
 
-  private enum State { case waiting, reading, answering, leaving }
+  enum State { case waiting, reading, answering, streaming, leaving }
 
-  private let router: HTTPRouter
-  private let limits: HTTPLimits
+  /// What came while an answer was outstanding.
+  private enum Held {
+    case part(HTTPServerRequestPart)
+    case error(HTTPParserError)
+    case inputClosed
+  }
+
+  /// What happens when the last wait ends.
+  enum AtDeadline {
+    case close
+    case refuseLateRequest
+    case answer(HTTPResponse)
+  }
+
+  let router: HTTPRouter
+  let limits: HTTPLimits
+  let pool: NIOThreadPool
   private let logger: Logger
-  private let pool: NIOThreadPool
-  private var state = State.waiting
-  private var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
-  private var body: [UInt8] = []
+  /// Nil before the connection is there and after it has gone.
+  var context: ChannelHandlerContext?
+  var state = State.waiting
+  var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
+  var body: [UInt8] = []
   /// No request may follow: the client has said so, or has closed its side, or the server ends.
-  private var isLast = false
+  var isLast = false
+  /// The server ends: the connection closes as soon as the response is out.
+  var isQuiescing = false
+  var isInputClosed = false
+  private var held = CircularBuffer<Held>(initialCapacity: 0)
+  private var heldByteCount = 0
+  private var isTakingHeld = false
+  /// The channel wanted to read while something was held.
+  private var isReadHeld = false
   /// When the last wait ends, and what happens then; nil where there is none.
   private var deadline = NIODeadline.distantFuture
-  private var atDeadline: ((ChannelHandlerContext) -> Void)?
+  private var atDeadline: AtDeadline?
   /// Fires at `timerEnd`, which is nil where none runs.
   private var timer: Scheduled<Void>?
   private var timerEnd: NIODeadline?
   /// Of the handler that answers later.
-  private var reply: HTTPReply?
+  var reply: HTTPReply?
+  var stream: HTTPStream?
+  /// A piece of the stream is on its way to the client.
+  var isStreamWriting = false
+  /// Responses are written here, one after the other.
+  var out = ByteBuffer()
 
   init(_ router: HTTPRouter, _ limits: HTTPLimits, _ pool: NIOThreadPool, _ logger: Logger) {
     self.pool = pool
@@ -43,10 +74,14 @@ final class HTTPConnection: ChannelInboundHandler {
     self.logger = logger
   }
 
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
   // MARK: What comes in
 
   func channelActive(context: ChannelHandlerContext) {
-    wait(limits.requestMilliseconds, context) { $0.close(promise: nil) }
+    wait(limits.requestMilliseconds, .close)
     context.fireChannelActive()
   }
 
@@ -54,195 +89,177 @@ final class HTTPConnection: ChannelInboundHandler {
     atDeadline = nil
     timer?.cancel()
     state = .leaving
+    held.removeAll()
     reply?.abandon()
     reply = nil
+    endStream()
     context.fireChannelInactive()
   }
 
+  func read(context: ChannelHandlerContext) {
+    if held.isEmpty { context.read() } else { isReadHeld = true }
+  }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch (unwrapInboundIn(data), state) {
-    case (.head(let head), .waiting): begin(head, context)
+    let part = unwrapInboundIn(data)
+    if isBusy || !held.isEmpty {
+      // After the last request nothing is answered.
+      if !isLast { hold(.part(part)) }
+    } else {
+      take(part)
+    }
+  }
+
+  /// Whether an answer is outstanding.
+  private var isBusy: Bool { state == .answering || state == .streaming }
+
+  private func hold(_ item: Held) {
+    if case .part(.body(let buffer)) = item { heldByteCount += buffer.readableBytes }
+    held.append(item)
+    // One read brings less; only what the system has kept of a client that has closed its side can be more.
+    if held.count > Self.heldCountMax || heldByteCount > limits.bodyByteCountMax + Self.heldByteCountMax { close() }
+  }
+
+  private static let heldCountMax = 50_000
+  private static let heldByteCountMax = 1 << 20
+
+  /// Has what was held its turn, until an answer is outstanding again.
+  func takeHeld() {
+    guard !isTakingHeld else { return }
+    isTakingHeld = true
+    while !isBusy, let item = held.popFirst() {
+      switch item {
+      case .part(let part):
+        if case .body(let buffer) = part { heldByteCount -= buffer.readableBytes }
+        take(part)
+      case .error(let error): refuse(error)
+      case .inputClosed: closeInput()
+      }
+    }
+    isTakingHeld = false
+    if isReadHeld, held.isEmpty {
+      isReadHeld = false
+      context?.read()
+    }
+  }
+
+  private func take(_ part: HTTPServerRequestPart) {
+    switch (part, state) {
+    case (.head(let head), .waiting): begin(head)
     case (.body(let buffer), .reading):
-      guard body.count + buffer.readableBytes <= limits.bodyByteCountMax else { return refuseBody(context) }
+      guard body.count + buffer.readableBytes <= limits.bodyByteCountMax else { return refuseBody() }
       body.append(contentsOf: buffer.readableBytesView)
-    case (.end, .reading): answer(context)
+    case (.end, .reading): answer()
     // A client that is being left may go on sending.
     default: break
     }
   }
 
-  private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+  private func begin(_ head: HTTPRequestHead) {
     state = .reading
     self.head = head
     body = []
     isLast = isLast || !head.isKeepAlive
-    wait(limits.requestMilliseconds, context) { [self] in refuse(408, "the request took too long to arrive", $0) }
+    wait(limits.requestMilliseconds, .refuseLateRequest)
     // RFC 9112, section 3.2.
-    if head.version.minor >= 1, head.headers[canonicalForm: "host"].count != 1 {
-      return refuse(400, "expected one Host header", context)
-    }
+    if head.version.minor >= 1, head.headers[canonicalForm: "host"].count != 1 { return refuse(400, "expected one Host header") }
     if let text = head.headers.first(name: "content-length"), Int(text).map({ $0 > limits.bodyByteCountMax }) ?? true {
-      return refuseBody(context)
+      return refuseBody()
     }
     if head.version.minor >= 1, head.headers.first(name: "expect")?.lowercased() == "100-continue" {
-      context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+      context?.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     if state == .leaving { return }
-    guard let error = error as? HTTPParserError, state != .answering else {
+    guard let error = error as? HTTPParserError else {
       // The connection is broken.
       logger.debug("an HTTP connection failed", metadata: ["reason": "\(error)"])
-      context.close(promise: nil)
-      return
+      return close()
     }
+    if isBusy || !held.isEmpty { return hold(.error(error)) }
+    refuse(error)
+  }
+
+  private func refuse(_ error: HTTPParserError) {
+    guard state != .leaving else { return }
     let isTooLarge = error == .headerOverflow
-    refuse(isTooLarge ? 431 : 400, isTooLarge ? "the head of the request is too large" : "not a request of HTTP/1.1", context)
+    refuse(isTooLarge ? 431 : 400, isTooLarge ? "the head of the request is too large" : "not a request of HTTP/1.1")
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch event {
-    case ChannelEvent.inputClosed where state == .answering: isLast = true
-    case ChannelEvent.inputClosed: context.close(promise: nil)
+    case ChannelEvent.inputClosed:
+      isInputClosed = true
+      // Of a stream only a client that is still there reads.
+      if state == .streaming { return close() }
+      if held.isEmpty { closeInput() } else { hold(.inputClosed) }
+    case is ChannelShouldQuiesceEvent: quiesce()
     default: context.fireUserInboundEventTriggered(event)
     }
   }
 
-  // MARK: What goes out
+  private func closeInput() {
+    if state == .answering { isLast = true } else { close() }
+  }
 
-  private func answer(_ context: ChannelHandlerContext) {
-    state = .answering
-    atDeadline = nil
-    var request = request()
-    switch router.outcome(of: &request) {
-    case .refusal(let response): write(response, context)
-    case .handler(.immediate(let handler)): write(handler(request), context)
-    case .handler(.asynchronous(let handler)):
-      let reply = reply(context)
-      self.reply = reply
-      reply.expire(afterMilliseconds: limits.answerMilliseconds, with: Self.late)
-      handler(request, reply)
-    case .handler(.waiting(let handler)):
-      let request = request
-      let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-      pool.runIfActive(eventLoop: context.eventLoop) { handler(request) }.whenComplete { result in
-        let (connection, context) = bound.value
-        guard connection.state == .answering else { return }
-        connection.write((try? result.get()) ?? .text("the server ends", status: 503), context)
-      }
+  /// The server ends: what has been asked is answered.
+  private func quiesce() {
+    isQuiescing = true
+    isLast = true
+    held.removeAll()
+    switch state {
+    case .waiting, .leaving: close()
+    case .reading, .answering: break
+    case .streaming: finishStream()
     }
   }
 
-  private static let late = HTTPResponse.text("the answer took too long", status: 504)
+  func close() { context?.close(promise: nil) }
 
-  private func reply(_ context: ChannelHandlerContext) -> HTTPReply {
-    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-    return HTTPReply(
-      context.eventLoop,
-      write: { response in
-        let (connection, context) = bound.value
-        guard connection.state == .answering else { return }
-        connection.reply = nil
-        connection.write(response, context)
-      },
-      scheduleEnd: { milliseconds, response in
-        let (connection, context) = bound.value
-        connection.wait(milliseconds, context) { _ in connection.reply?(response) }
-      })
-  }
+  // MARK: What is refused before it has come whole
 
-  private func request() -> HTTPRequest {
-    var target = Substring(head.uri)
-    // RFC 9112, section 3.2.2: a proxy's way of asking.
-    if !target.hasPrefix("/"), let scheme = target.firstRange(of: "://") {
-      target = target[scheme.upperBound...].firstIndex(of: "/").map { target[$0...] } ?? "/"
-    }
-    let mark = target.firstIndex(of: "?")
-    return HTTPRequest(
-      method: head.method.rawValue, path: String(target[..<(mark ?? target.endIndex)]),
-      query: mark.map { String(target[target.index(after: $0)...]) },
-      headers: head.headers.map { ($0.name, Self.trimmed($0.value)) }, body: body)
-  }
-
-  /// Without white space at the end; RFC 9110, section 5.5.
-  private static func trimmed(_ value: String) -> String {
-    guard let last = value.utf8.last, last == 0x20 || last == 0x09 else { return value }
-    var value = Substring(value)
-    while value.last == " " || value.last == "\t" { value.removeLast() }
-    return String(value)
-  }
-
-  private func refuseBody(_ context: ChannelHandlerContext) {
-    refuse(413, "a body has at most \(limits.bodyByteCountMax) bytes", context)
-  }
+  private func refuseBody() { refuse(413, "a body has at most \(limits.bodyByteCountMax) bytes") }
 
   /// Answers before the request has come whole, and reads no more of it.
-  private func refuse(_ status: Int, _ reason: String, _ context: ChannelHandlerContext) {
+  private func refuse(_ status: Int, _ reason: String) {
     isLast = true
     state = .answering
-    write(.text(reason, status: status), context)
+    write(.text(reason, status: status))
   }
 
-  private func write(_ response: HTTPResponse, _ context: ChannelHandlerContext) {
-    let own = [
-      ("Content-Type", response.contentType), ("Content-Length", "\(response.body.count)"),
-      ("Connection", isLast ? "close" : "keep-alive"),
-    ]
-    let headers = HTTPHeaders(response.headers.map { ($0.name, $0.value) } + own)
-    let responseHead = HTTPResponseHead(
-      version: .http1_1, status: HTTPResponseStatus(statusCode: response.status), headers: headers)
-    wait(limits.responseMilliseconds, context) { $0.close(promise: nil) }
-    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-    let written = context.eventLoop.makePromise(of: Void.self)
-    written.futureResult.whenComplete { result in
-      let (connection, context) = bound.value
-      if case .failure = result { connection.state = .leaving }
-      connection.finish(context)
-    }
-    if head.method == .HEAD || response.body.isEmpty {
-      context.writeAndFlush(wrapOutboundOut(.head(responseHead)), promise: written)
-    } else {
-      context.write(wrapOutboundOut(.head(responseHead)), promise: nil)
-      let buffer = context.channel.allocator.buffer(bytes: response.body)
-      context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: written)
-    }
-  }
+  // MARK: Waiting
 
-  /// The client has taken the response. Only now is its end noted, which lets the next request in: one who sends and never reads is not answered
-  /// a second time.
-  private func finish(_ context: ChannelHandlerContext) {
-    guard state == .answering else { return }
-    state = isLast ? .leaving : .waiting
-    if isLast {
-      wait(limits.lingerMilliseconds, context) { $0.close(promise: nil) }
-    } else {
-      wait(limits.idleMilliseconds, context) { $0.close(promise: nil) }
-    }
-    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-    if isLast { context.close(mode: .output, promise: nil) }
-  }
-
-  /// Has `body` run after a time, unless another wait begins first. Most waits never end, so the timer that is running is left to look, when it
+  /// Has something happen after a time, unless another wait begins first. Most waits never end, so the timer that is running is left to look, when it
   /// fires, how long the last of them still is; only a wait that ends before it does needs another.
-  private func wait(_ milliseconds: Int64, _ context: ChannelHandlerContext, _ body: @escaping (ChannelHandlerContext) -> Void) {
+  func wait(_ milliseconds: Int64, _ what: AtDeadline) {
     deadline = .now() + .milliseconds(milliseconds)
-    atDeadline = body
+    atDeadline = what
     if let timerEnd, timerEnd <= deadline { return }
-    schedule(context)
+    schedule()
   }
 
-  private func schedule(_ context: ChannelHandlerContext) {
+  func stopWaiting() { atDeadline = nil }
+
+  private func schedule() {
+    guard let loop = context?.eventLoop else { return }
     timer?.cancel()
     timerEnd = deadline
-    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-    timer = context.eventLoop.scheduleTask(deadline: deadline) {
-      let (connection, context) = bound.value
-      connection.timerEnd = nil
-      guard let body = connection.atDeadline else { return }
-      if NIODeadline.now() < connection.deadline { return connection.schedule(context) }
-      connection.atDeadline = nil
-      body(context)
+    let bound = NIOLoopBound(self, eventLoop: loop)
+    timer = loop.scheduleTask(deadline: deadline) { bound.value.lookAtDeadline() }
+  }
+
+  private func lookAtDeadline() {
+    timerEnd = nil
+    guard let what = atDeadline else { return }
+    if NIODeadline.now() < deadline { return schedule() }
+    atDeadline = nil
+    switch what {
+    case .close: close()
+    case .refuseLateRequest: refuse(408, "the request took too long to arrive")
+    case .answer(let response):
+      if let reply { reply(response) } else { stream?.refuse(with: response) }
     }
   }
 }

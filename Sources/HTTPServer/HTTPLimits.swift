@@ -12,8 +12,10 @@ public struct HTTPLimits: Sendable {
   public var answerMilliseconds: Int64 = 30_000
   /// How long a connection may wait for its next request, with its head.
   public var idleMilliseconds: Int64 = 60_000
-  /// How long a client may take to receive a response.
+  /// How long a client may take to receive a response, or one piece of a stream.
   public var responseMilliseconds: Int64 = 10_000
+  /// Bytes of a stream that its client has not taken yet; one that leaves more is cut off.
+  public var streamByteCountMax = 1 << 20
   /// How long a refused client may go on sending, so that it comes to read the refusal.
   public var lingerMilliseconds: Int64 = 1_000
 

@@ -5,20 +5,14 @@ import NIOCore
 import Synchronization
 
 public final class HTTPReply: Sendable {
+  private let connection: NIOLoopBound<HTTPConnection>
   private let loop: any EventLoop
-  /// On the loop alone.
-  private let write: @Sendable (HTTPResponse) -> Void
-  private let scheduleEnd: @Sendable (Int64, HTTPResponse) -> Void
   /// Held while the answer is handed over, so that nothing is handed over to a loop that has ended.
   private let isDone = Mutex(false)
 
-  init(
-    _ loop: any EventLoop, write: @escaping @Sendable (HTTPResponse) -> Void,
-    scheduleEnd: @escaping @Sendable (Int64, HTTPResponse) -> Void
-  ) {
+  init(_ connection: NIOLoopBound<HTTPConnection>, _ loop: any EventLoop) {
+    self.connection = connection
     self.loop = loop
-    self.write = write
-    self.scheduleEnd = scheduleEnd
   }
 
   /// Whether somebody still waits for the answer.
@@ -30,16 +24,23 @@ public final class HTTPReply: Sendable {
     isDone.withLock { isDone in
       guard !isDone else { return false }
       isDone = true
-      if loop.inEventLoop { write(response) } else { loop.execute { [write] in write(response) } }
+      if loop.inEventLoop { give(response) } else { loop.execute { [self] in give(response) } }
       return true
     }
+  }
+
+  private func give(_ response: HTTPResponse) {
+    let connection = connection.value
+    guard connection.reply === self else { return }
+    connection.reply = nil
+    connection.write(response)
   }
 
   /// Answers with `response` where no other answer comes in time. Called by the handler before it returns, at most once; without it the
   /// server's own bound holds.
   public func expire(afterMilliseconds milliseconds: Int64, with response: HTTPResponse) {
-    loop.preconditionInEventLoop()
-    scheduleEnd(milliseconds, response)
+    let connection = connection.value
+    if connection.reply === self { connection.wait(milliseconds, .answer(response)) }
   }
 
   /// Nobody waits any more.

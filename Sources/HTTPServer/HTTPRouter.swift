@@ -10,6 +10,8 @@ public enum HTTPHandler: Sendable {
   case waiting(@Sendable (HTTPRequest) -> HTTPResponse)
   /// Begins on the thread that serves connections, and must not wait there; the answer comes through the reply, from any thread.
   case asynchronous(@Sendable (HTTPRequest, HTTPReply) -> Void)
+  /// Begins on the thread that serves connections, and must not wait there; the answer comes in pieces, from any thread, for as long as it likes.
+  case streaming(@Sendable (HTTPRequest, HTTPStream) -> Void)
 }
 
 /// Handlers by path and method. A path that takes GET takes HEAD.

@@ -41,6 +41,8 @@ public final class HTTPServer: Sendable {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
+      // What is read at once is what may have to be held back.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { connections.take($0) }
     do {
       listener = try bootstrap.bind(host: address.host, port: address.port).wait()
@@ -115,10 +117,8 @@ private final class HTTPConnections: Sendable {
       decoderLimits.maxHeaderFieldSize = limits.headByteCountMax
       decoderLimits.maxHeaderListSize = limits.headByteCountMax
       decoderLimits.maxHeaderFieldCount = limits.headerCountMax
-      try pipeline.configureHTTPServerPipeline(
-        withErrorHandling: false,
-        // Headers are the program's own; nothing of a request is in them.
-        withOutboundHeaderValidation: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
+      try pipeline.addHandler(
+        ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)))
       try pipeline.addHandler(HTTPConnection(router, limits, pool, logger))
     }
   }

@@ -67,7 +67,7 @@ public final class HTTPClient: Sendable {
     let task = session.dataTask(with: request)
     task.resume()
     defer { task.cancel() }
-    return try exchange.wait().get()
+    return try exchange.wait(upToMilliseconds: timeoutMilliseconds).get()
   }
 
   /// Ends what is under way, and what is begun later: each `send` throws.
@@ -81,8 +81,9 @@ public final class HTTPClient: Sendable {
 
   private var configuration: URLSessionConfiguration {
     let configuration = URLSessionConfiguration.ephemeral
-    configuration.timeoutIntervalForRequest = Double(timeoutMilliseconds) / 1000
-    configuration.timeoutIntervalForResource = Double(timeoutMilliseconds) / 1000
+    // Whole seconds: parts of one are lost on Linux. The waiting thread keeps the time itself.
+    configuration.timeoutIntervalForRequest = (Double(timeoutMilliseconds) / 1000).rounded(.up) + 1
+    configuration.timeoutIntervalForResource = (Double(timeoutMilliseconds) / 1000).rounded(.up) + 1
     configuration.httpCookieStorage = nil
     configuration.httpShouldSetCookies = false
     configuration.urlCache = nil
@@ -101,8 +102,11 @@ private final class Exchange: NSObject, URLSessionDataDelegate, Sendable {
   private let memory = Mutex(Memory())
   private let isDone = DispatchSemaphore(value: 0)
 
-  func wait() -> Result<HTTPResponse, NoResponse> {
-    isDone.wait()
+  func wait(upToMilliseconds limit: Int) -> Result<HTTPResponse, NoResponse> {
+    guard isDone.wait(timeout: .now() + .milliseconds(limit)) == .success else {
+      settle(.failure(NoResponse(reason: "no answer within \(limit) ms")))
+      return memory.withLock { $0.outcome! }
+    }
     return memory.withLock { $0.outcome } ?? .failure(NoResponse(reason: "ended without an answer"))
   }
 

@@ -46,6 +46,14 @@ public final class EmbeddedBroker {
     }
   }
 
+  /// Takes the leader of a partition away, so that nobody can read or write it, or gives it back.
+  public func setLeader(ofPartition partition: Int, topic: String, isThere: Bool) throws {
+    let error = rd_kafka_mock_partition_set_leader(cluster, topic, Int32(partition), isThere ? 1 : -1)
+    guard error == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      throw Failure(.failure, "embedded Kafka broker: partition \(partition) of \(topic): \(error.text)")
+    }
+  }
+
   /// Delays every answer of broker `number` by `milliseconds`.
   public func setRoundTripTime(ofBroker number: Int = 1, milliseconds: Int) throws {
     let error = rd_kafka_mock_broker_set_rtt(cluster, Int32(number), Int32(milliseconds))

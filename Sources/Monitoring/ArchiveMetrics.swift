@@ -39,3 +39,15 @@ public enum ArchiveMetrics {
     }
   }
 }
+
+extension StatusDocument.Archive {
+  public init(_ counts: ArchiveCounts) {
+    self.init()
+    records = counts.records
+    archivedRecords = counts.archivedRecords
+    storedBytes = counts.storedByteCount
+    files = counts.files
+    lagRecords = counts.lag
+    lastCommitAt = counts.lastCommitAt
+  }
+}

@@ -2,6 +2,8 @@
 // the program's own, so a wrong one is a programmer's error.
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 
+import Measuring
+
 public struct MetricsText {
   public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,18 +48,22 @@ public struct MetricsText {
     line(name, labels, Self.seconds(milliseconds))
   }
 
-  /// The buckets, in seconds, with their sum and count.
-  public mutating func histogram(_ counts: DelayCounts, _ labels: [(name: String, value: String)] = []) {
+  /// The upper ends of the buckets of durations, in ms, each included.
+  static let durationBounds: [Int64] = [
+    1, 2, 5, 10, 25, 50, 75, 100, 150, 250, 500, 750, 1000, 1500, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 3_600_000,
+  ]
+
+  /// A distribution of durations as buckets, in seconds, with sum and count. Near a bucket's end it is right within one percent of the duration.
+  public mutating func histogram(_ distribution: DurationDistribution, _ labels: [(name: String, value: String)] = []) {
     precondition(kind == .histogram, "\(name) is no histogram")
-    var count: Int64 = 0
-    for (bound, bucket) in zip(DelayBuckets.bounds, counts.buckets) {
-      count += bucket
+    for bound in Self.durationBounds {
+      // Durations stand for their buckets' middles, which may lie just above a bound that the duration itself keeps.
+      let count = distribution.count(upTo: bound * 1_005_000)
       line("\(name)_bucket", labels + [("le", Self.seconds(bound))], "\(count)")
     }
-    count += counts.buckets.last ?? 0
-    line("\(name)_bucket", labels + [("le", "+Inf")], "\(count)")
-    line("\(name)_sum", labels, Self.seconds(counts.sumMilliseconds))
-    line("\(name)_count", labels, "\(count)")
+    line("\(name)_bucket", labels + [("le", "+Inf")], "\(distribution.count)")
+    line("\(name)_sum", labels, "\(Double(distribution.sumNanoseconds) / 1e9)")
+    line("\(name)_count", labels, "\(distribution.count)")
   }
 
   /// The same for buckets of any bounds, in microseconds; `buckets` has one more, of what was longer.

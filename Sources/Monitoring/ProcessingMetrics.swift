@@ -20,10 +20,10 @@ public struct ProcessingMetrics: Sendable {
   }
 
   /// - Parameters:
-  ///   - delays: From an event's time to the moment at which the store had confirmed the rows that show it; nil where nobody measures.
+  ///   - measures: How long records took; nil where nobody measures.
   ///   - archive: What is archived beside; nil where nothing is.
   ///   - stallAfter: In ms.
-  public func text(_ health: ProcessingHealth, delays: DelayCounts?, archive: ArchiveCounts? = nil, stallAfter: Int64) -> String {
+  public func text(_ health: ProcessingHealth, measures: ProcessingMeasures?, archive: ArchiveCounts? = nil, stallAfter: Int64) -> String {
     var metrics = MetricsText()
     var counts = ProcessingCounts()
     for worker in health.workers { counts.add(worker.counts) }
@@ -32,12 +32,7 @@ public struct ProcessingMetrics: Sendable {
     addRows(to: &metrics, counts, health)
     addProtocol(to: &metrics, counts)
     addGauges(to: &metrics, counts)
-    if let delays {
-      metrics.family(
-        "freshet_process_visible_delay_seconds", .histogram,
-        "From an event's time to the moment at which the store had confirmed the rows that show it")
-      metrics.histogram(delays)
-    }
+    measures?.add(to: &metrics)
     if let archive { ArchiveMetrics.add(to: &metrics, archive) }
     ProcessMetrics.add(to: &metrics, startedAt: startedAt)
     return metrics.text

@@ -39,11 +39,14 @@ final class PartitionState {
   var replay: Replay?
   /// What moved event time without a record since the last checkpoint, in order.
   var idleLog: [IdleAdvance] = []
+  /// Records that are in state and not visible yet, where somebody measures how long that takes.
+  var pending: PendingRecords
   /// Stream time when the partition fell silent.
   private var idleBase: (at: Int64, streamTime: Int64)?
 
-  init(_ engine: WindowEngine, _ plan: ProcessingPlan, at now: Int64) {
+  init(_ engine: WindowEngine, _ plan: ProcessingPlan, at now: Int64, measures: StageMeasures? = nil) {
     self.engine = engine
+    pending = PendingRecords(rhythmCount: measures?.rhythms.count ?? 0)
     deduplicator = plan.deduplication.map { Deduplicator($0) }
     receiver = plan.isRepartitioned ? RepartitionReceiver() : nil
     drainedOffsets = Array(repeating: nil, count: plan.views.count)

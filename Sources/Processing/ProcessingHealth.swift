@@ -55,19 +55,24 @@ public struct ProcessingHealth: Sendable {
     guard hasStarted else { return ["starting: connections are being made"] }
     return workers.enumerated().flatMap { index, worker in
       obstacles(of: worker).map { "\(name(index)): \($0)" }
-    } + archives.flatMap { archive in obstacles(of: archive).map { "archive of '\(archive.source)': \($0)" } }
+    } + Self.obstacles(of: archives, now: now)
+  }
+
+  /// What holds up the writers of archives.
+  public static func obstacles(of archives: [ArchiveHealth], now: UInt64) -> [String] {
+    archives.flatMap { archive in obstacles(of: archive, now).map { "archive of '\(archive.source)': \($0)" } }
   }
 
   /// A slow disk holds no values up, and is not a reason to start anew; that it is slow can be seen.
   private static let archiveStallNanoseconds: UInt64 = 30_000_000_000
 
-  private func obstacles(of archive: ArchiveHealth) -> [String] {
+  private static func obstacles(of archive: ArchiveHealth, _ now: UInt64) -> [String] {
     if archive.hasEnded { return [] }
     var lines: [String] = []
     if let trouble = archive.trouble { lines.append(trouble) }
     if !archive.hasJoined { lines.append("the consumer group has not said yet which partitions are its own") }
     let age = now > archive.publishedAt ? now - archive.publishedAt : 0
-    if age > Self.archiveStallNanoseconds { lines.append("it has not moved for \(age / 1_000_000_000) s") }
+    if age > archiveStallNanoseconds { lines.append("it has not moved for \(age / 1_000_000_000) s") }
     return lines
   }
 

@@ -30,8 +30,8 @@ extension Worker {
     for (index, state) in sortedPartitions where !state.isSilent {
       try writeInSteps(index, state) { state.engine.drainChanges(ofView: position, into: $0, rowLimit: settings.rowLimit) }
       state.drainedOffsets[position] = state.nextOffset
+      if let rhythm = measures?.rhythmOfView[position] { state.pending.noteDrained(rhythm: rhythm) }
     }
-    drainedViews[position] = true
   }
 
   /// Calls `step`, which adds rows of a partition, until it says that it is done; writes them whenever there are many. Ends early where the
@@ -55,10 +55,8 @@ extension Worker {
 
   /// Writes what is due; on return it is confirmed.
   func flush() throws {
-    if !rows.isEmpty {
-      try writeRows()
-      noteVisible()
-    }
+    if !rows.isEmpty { try writeRows() }
+    noteVisible()
     guard checkpointWriter == nil, !source.isBounded else { return }
     for state in partitions.values where !state.isSilent && state.noteWritten(changeViews: changeViews) { isPendingCommit = true }
     if isPendingCommit { try commit(partitions.keys.sorted(), waits: false) }
@@ -82,6 +80,7 @@ extension Worker {
     counts.rowsWritten += Int64(rows.rows.count)
     for row in rows.rows where row.isWindow { counts.windowRowsWritten += 1 }
     counts.flushes += 1
+    noteClosed()
     rows.removeAll()
   }
 
@@ -100,17 +99,6 @@ extension Worker {
         flushingTo: max(nextOffset, state.batchEnd ?? nextOffset, state.replay?.shownThrough ?? nextOffset),
         watermark: state.engine.watermark.value, idleAdvances: state.idleLog,
         rowOffset: max(nextOffset, state.replay?.shownThrough ?? nextOffset))
-    }
-  }
-
-  /// Records are visible once every view that may show them has been drained and written.
-  private func noteVisible() {
-    guard let observeVisible, drainedViews.allSatisfy({ $0 }) else { return }
-    for position in plan.emitEvery.indices { drainedViews[position] = plan.emitEvery[position] == nil }
-    let visibleAt = clock.nowMilliseconds
-    for state in partitions.values {
-      if !state.isSilent { for time in state.engine.foldedTimes { observeVisible(visibleAt - time, 1) } }
-      state.engine.clearFoldedTimes()
     }
   }
 }

@@ -30,7 +30,8 @@ public final class Worker {
   let logger: Logger
   private let isStopRequested: @Sendable () -> Bool
   var isStopping: Bool { isStopRequested() }
-  let observeVisible: ((_ delayMilliseconds: Int64, _ count: Int) -> Void)?
+  /// Nil where nobody asks how long records take.
+  let measures: StageMeasures?
 
   /// Where recent events are kept; nil where nobody wants them.
   let recentEvents: (any RecentEventsSink)?
@@ -75,8 +76,6 @@ public final class Worker {
   var lastRecordAt: Int64
   /// Without checkpoints: rows have been written whose records the group's offset does not cover yet.
   var isPendingCommit = false
-  /// Per view of the plan: drained since the last visible records were noted (`close` views count as drained).
-  var drainedViews: [Bool]
 
   /// Questions to this processor, and those of them that have been answered.
   let inquiries: (any InquiryBox)?
@@ -90,7 +89,7 @@ public final class Worker {
   ///   - sender: Where records go that the plan sends on to internal topics.
   ///   - inquiries: Where questions about values are left; looked at once a second.
   ///   - isStopRequested: Looked at once per poll; true drains and ends.
-  ///   - observeVisible: Called after each confirmed write with how long after their event times records became visible.
+  ///   - measures: Takes how long records were on their way; made for this worker.
   public init(
     plan: ProcessingPlan, source: any Source, store: any FeatureStore, checkpoints: (any CheckpointStore)?,
     recentEvents: (any RecentEventsSink)? = nil,
@@ -98,7 +97,7 @@ public final class Worker {
     clock: any Clock, settings: WorkerSettings,
     status: ProcessingStatus, logger: Logger,
     isStopRequested: @escaping @Sendable () -> Bool,
-    observeVisible: ((_ delayMilliseconds: Int64, _ count: Int) -> Void)? = nil
+    measures: StageMeasures? = nil
   ) {
     self.plan = plan
     self.source = source
@@ -114,7 +113,7 @@ public final class Worker {
     self.status = status
     self.logger = logger
     self.isStopRequested = isStopRequested
-    self.observeVisible = observeVisible
+    self.measures = measures
     finisher = RowFinisher(plan.pipelineViews)
     decoder = BatchDecoder(
       plan, sourceName: source.name, isPartitioned: !source.isBounded,
@@ -125,7 +124,6 @@ public final class Worker {
     random = Random(state: settings.seed ?? system.next())
     changeViews = plan.emitEvery.indices.filter { plan.emitEvery[$0] != nil }
     let now = Int64(clock.monotonicNanoseconds / 1_000_000)
-    drainedViews = plan.emitEvery.map { $0 == nil }
     emissionDue = plan.emitEvery.map { now + ($0 ?? Self.closeEveryMilliseconds) }
     checkpointDue = now + settings.checkpointEveryMilliseconds
     lastRecordAt = now
@@ -162,7 +160,9 @@ public final class Worker {
     switch result {
     case .records:
       lastRecordAt = now
-      try process(batch)
+      let (polledAt, polledMonotonic) = measures == nil ? (0, 0) : (clock.nowMilliseconds, clock.monotonicNanoseconds)
+      try process(batch, polledAt: polledAt)
+      noteApplied(batch, polledAt: polledMonotonic)
     case .idle:
       if source.isBounded { try emitAll() }
       try endSilentReplays()
@@ -205,8 +205,9 @@ public final class Worker {
 
   // MARK: Records
 
-  private func process(_ batch: RecordBatch) throws {
+  private func process(_ batch: RecordBatch, polledAt: Int64) throws {
     try decoder.decode(batch, counts: &counts)
+    noteRead(batch, polledAt: polledAt)
     try noteRejections(batch)
     noteUnknownConditions(batch)
     for rowsOfPartition in decoder.decodedPartitions {
@@ -257,9 +258,9 @@ public final class Worker {
   func makeState() -> PartitionState {
     let engine = WindowEngine(
       plan.windows, emitEvery: source.isBounded ? plan.emitEvery.map { $0 ?? Watermark.endOfTime } : [],
-      tracksTimes: observeVisible != nil, keepsLateRecords: sideOutputs.late != nil, hasSeveralInputs: plan.isRepartitioned,
+      tracksTimes: measures != nil, keepsLateRecords: sideOutputs.late != nil, hasSeveralInputs: plan.isRepartitioned,
       limits: plan.stateBound.map { StateLimits(keyCountMax: $0.keyCountMax, byteCountMax: $0.byteCountMax) })
-    return PartitionState(engine, plan, at: now)
+    return PartitionState(engine, plan, at: now, measures: measures)
   }
 
   func label(from firstRow: Int, _ partition: PartitionIndex) {
@@ -324,6 +325,7 @@ public final class Worker {
       state.addCounts(to: &total.ledger, index, plan)
       state.addGauges(to: &total, lag: source.lag(of: index))
     }
+    measures?.note(oldestPendingEventAt: partitions.values.compactMap(\.pending.oldestEventTime).min())
     status.publish(total, WorkerHealth(hasJoined: source.hasJoined, sourceTrouble: source.trouble, storeTrouble: outage?.reason))
   }
 }

@@ -136,6 +136,35 @@ public final class RedisReader {
     return Array(found.prefix(limit))
   }
 
+  /// One step of a scan: the cursor to go on from, "0" at the end, and keys that match a glob pattern. Of a cluster the first node alone.
+  public func scan(from cursor: String, matching pattern: String, count: Int) throws -> (cursor: String, keys: [String]) {
+    guard let node = try connection.masters().first else { return ("0", []) }
+    return try node.retrying {
+      let reply = try node.command("SCAN", cursor, "MATCH", pattern, "COUNT", "\(count)", what: "listing keys")
+      return (reply.text(at: 0) ?? "0", reply.texts(at: 1) ?? [])
+    }
+  }
+
+  /// Some fields of hashes, nil where there is no such field, in the order of `keys` and `names`.
+  public func fields(_ names: [String], of keys: [String]) throws -> [[String?]] {
+    guard !keys.isEmpty else { return [] }
+    if connection.cluster != nil {
+      return try hashes(keys).map { hash in names.map { hash[$0] } }
+    }
+    return try connection.retrying {
+      let buffer = ByteBuffer()
+      for key in keys { RESP.append(["HMGET", key] + names, to: buffer) }
+      try connection.send(buffer.bytes)
+      var results: [[String?]] = []
+      for _ in keys {
+        let reply = try connection.reply()
+        // Something else may lie under the key.
+        results.append(names.indices.map { reply.error == nil ? reply.text(at: $0) : nil })
+      }
+      return results
+    }
+  }
+
   /// Removes all keys that match a glob pattern; returns how many there were.
   @discardableResult
   public func removeKeys(matching pattern: String) throws -> Int {

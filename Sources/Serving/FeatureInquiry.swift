@@ -43,11 +43,22 @@ public struct FeatureInquiry {
 
   /// - Parameter pairs: What the service needs, `key` for the key of its first entity. A failure says what is wrong with them.
   public func answer(service: String, pairs: [(name: String, value: String)], rowLimit: Int = 1000) throws -> Answer {
+    try answer(pairs, rowLimit) { () throws(RequestFault) in try plan.service(named: service) }
+  }
+
+  /// - Parameter features: What is wanted, each as `view@lane:feature`.
+  public func answer(features: [String], pairs: [(name: String, value: String)], rowLimit: Int = 1000) throws -> Answer {
+    try answer(pairs, rowLimit) { () throws(RequestFault) in try plan.service(ofFeatures: features) }
+  }
+
+  private func answer(
+    _ pairs: [(name: String, value: String)], _ rowLimit: Int, _ service: () throws(RequestFault) -> ServedService
+  ) throws -> Answer {
     let received = clock.monotonicNanoseconds
     let request: FeatureRequest
     do throws(RequestFault) {
       request = try FeatureRequest(
-        plan.service(named: service), key: nil, pairs: pairs.map { (Array($0.name.utf8), Array($0.value.utf8)) }, rowLimit: rowLimit
+        service(), key: nil, pairs: pairs.map { (Array($0.name.utf8), Array($0.value.utf8)) }, rowLimit: rowLimit
       )
     } catch { throw Failure(.usage, error.detail) }
     let parsed = clock.monotonicNanoseconds

@@ -6,6 +6,7 @@ import Base
 import Features
 import HTTPServer
 import Logging
+import Monitoring
 import Synchronization
 
 public final class FeatureServer: Sendable {
@@ -18,20 +19,21 @@ public final class FeatureServer: Sendable {
   private let hasEnded: StopFlag
 
   /// How often progress is looked up, and whether the store answers.
-  private static let progressMilliseconds: Int64 = 1000
+  private static let progressMilliseconds: Int64 = 100
 
   /// Listens from now on.
   ///
   /// - Parameters:
   ///   - makeReader: Connects to the store; called once per thread, and once for what is looked up in the background.
   ///   - log: Takes lines of served values, from any thread.
+  ///   - batchStatus: What runs of the lane batch say that this process also does.
   public init(
     _ plan: ServingPlan, _ address: ListenAddress, settings: ServingSettings, clock: any Clock = SystemClock(),
     logger: Logger = Logger(label: "freshet.serve"), log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)? = nil,
-    makeReader: () throws -> any OnlineReader
+    batchStatus: (@Sendable () -> StatusDocument.Batch?)? = nil, makeReader: () throws -> any OnlineReader
   ) throws {
     self.plan = plan
-    let shared = LookupShared(settings, log: log, clock, logger)
+    let shared = LookupShared(plan, settings, log: log, clock, logger)
     let progress = ServingProgress()
     let stopFlag = StopFlag()
     self.shared = shared
@@ -41,7 +43,7 @@ public final class FeatureServer: Sendable {
     nonisolated(unsafe) let readers = try (0..<settings.threadCount).map { _ in try makeReader() }
     nonisolated(unsafe) let background = try makeReader()
     let startedAt = clock.nowMilliseconds
-    let endpoints = ServingEndpoints(plan, shared, progress, startedAt: startedAt)
+    let endpoints = ServingEndpoints(plan, shared, progress, startedAt: startedAt, batchStatus: batchStatus)
     var limits = HTTPLimits()
     limits.bodyByteCountMax = settings.bodyByteCountMax
     limits.connectionCountMax = settings.connectionCountMax

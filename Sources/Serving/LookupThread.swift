@@ -22,6 +22,7 @@ final class LookupShared: Sendable {
   let queue: LookupQueue<LookupJob>
   let settings: ServingSettings
   let counts = Mutex(ServingCounts())
+  let measures: ServingMeasures
   let clock: any Clock
   let logger: Logger
   /// Takes lines of served values.
@@ -30,10 +31,11 @@ final class LookupShared: Sendable {
   private let troubles = Mutex<[Int: String]>([:])
 
   init(
-    _ settings: ServingSettings, log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?, _ clock: any Clock, _ logger: Logger
+    _ plan: ServingPlan, _ settings: ServingSettings, log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?, _ clock: any Clock, _ logger: Logger
   ) {
     queue = LookupQueue(capacity: settings.queueCountMax)
     self.settings = settings
+    measures = ServingMeasures(plan)
     self.log = log
     self.clock = clock
     self.logger = logger
@@ -149,12 +151,12 @@ final class LookupThread {
   private func answer(_ job: LookupJob, _ rows: ServedRows, takenAt taken: UInt64) {
     let started = shared.clock.monotonicNanoseconds
     out.removeAll()
+    var timing = ServedTiming(
+      parse: job.queuedAt &- job.receivedAt, queue: taken &- job.queuedAt, store: rows.storeNanoseconds,
+      compute: rows.computeNanoseconds)
     if job.isFeast {
       text.appendFeast(rows, to: out)
     } else {
-      let timing = ServedTiming(
-        parse: job.queuedAt &- job.receivedAt, queue: taken &- job.queuedAt, store: rows.storeNanoseconds,
-        compute: rows.computeNanoseconds)
       text.appendRows(rows, timing, encodingSince: started, shared.clock, to: out)
     }
     // What was served is noted before it is known to have arrived.
@@ -169,6 +171,9 @@ final class LookupThread {
         if isFirst { shared.logger.error("served values cannot be noted", metadata: ["reason": "\(error)"]) }
       }
     }
+    let encoded = shared.clock.monotonicNanoseconds
+    timing.encode = encoded &- started
+    shared.measures.note(rows, timing, nanoseconds: encoded &- job.receivedAt)
     finish(job, .json(out))
   }
 

@@ -38,7 +38,10 @@ struct ServingCounts: Sendable {
   }
 
   /// Documentation/serving.md lists them.
-  func text(_ settings: ServingSettings, pipelineName: String, isReady: Bool, waiting: Int, startedAt: Int64) -> String {
+  func text(
+    _ settings: ServingSettings, pipelineName: String, isReady: Bool, waiting: Int, _ serve: StatusDocument.Serve,
+    _ batch: StatusDocument.Batch?, startedAt: Int64
+  ) -> String {
     var metrics = MetricsText()
     metrics.family("freshet_serve_info", .gauge, "Always 1; its labels say what runs")
     metrics.sample(1, [("pipeline", pipelineName), ("version", settings.version)])
@@ -52,6 +55,7 @@ struct ServingCounts: Sendable {
     metrics.family(
       "freshet_serve_request_seconds", .histogram, "From a request that has come whole to its answer, of those that were looked up")
     metrics.histogram(boundsMicroseconds: Self.boundsMicroseconds, buckets: buckets, sumMicroseconds: sumMicroseconds)
+    ServingMeasures.add(to: &metrics, serve)
     metrics.family("freshet_serve_rows_total", .counter, "Keys that were looked up, each once per request")
     metrics.sample(rowCount)
     metrics.family("freshet_serve_values_total", .counter, "Values that were served, by status")
@@ -66,6 +70,7 @@ struct ServingCounts: Sendable {
     metrics.sample(logFailureCount)
     metrics.family("freshet_serve_waiting_requests", .gauge, "Requests that wait for a thread")
     metrics.sample(Int64(waiting))
+    if let batch { BatchRecorder.add(to: &metrics, batch) }
     ProcessMetrics.add(to: &metrics, startedAt: startedAt)
     return metrics.text
   }

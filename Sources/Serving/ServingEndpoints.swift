@@ -10,11 +10,16 @@ struct ServingEndpoints: Sendable {
   private let shared: LookupShared
   private let progress: ServingProgress
   private let startedAt: Int64
+  private let batchStatus: (@Sendable () -> StatusDocument.Batch?)?
 
   /// Open also where a token is asked for.
   private static let openPaths: Set<String> = ["/healthz", "/livez", "/readyz"]
 
-  init(_ plan: ServingPlan, _ shared: LookupShared, _ progress: ServingProgress, startedAt: Int64) {
+  init(
+    _ plan: ServingPlan, _ shared: LookupShared, _ progress: ServingProgress, startedAt: Int64,
+    batchStatus: (@Sendable () -> StatusDocument.Batch?)?
+  ) {
+    self.batchStatus = batchStatus
     self.plan = plan
     self.shared = shared
     self.progress = progress
@@ -42,6 +47,7 @@ struct ServingEndpoints: Sendable {
     router.on("GET", "/livez", .immediate { _ in .text("live") })
     router.on("GET", "/readyz", .immediate { _ in ready })
     router.on("GET", "/metrics", .immediate { _ in metrics })
+    router.on("GET", StatusDocument.path, .immediate { _ in HTTPResponse(contentType: HTTPResponse.jsonType, body: status) })
     return router
   }
 
@@ -97,12 +103,32 @@ struct ServingEndpoints: Sendable {
     return .text("ready: \(plan.services.count) services")
   }
 
+  private var section: StatusDocument.Serve {
+    var serve = StatusDocument.Serve()
+    let counts = shared.counts.withLock { $0 }
+    for (answer, count) in counts.answers { serve.requests["\(answer.code)", default: 0] += count }
+    serve.rows = counts.rowCount
+    serve.waitingRequests = shared.queue.count
+    shared.measures.fill(&serve)
+    return serve
+  }
+
+  private var status: [UInt8] {
+    var document = StatusDocument(
+      version: shared.settings.version, pipeline: plan.pipeline.name, instance: shared.settings.instance, startedAt: startedAt,
+      now: shared.clock.nowMilliseconds)
+    if let trouble = shared.trouble { document.obstacles = ["the feature store does not answer: \(trouble)"] }
+    document.serve = section
+    document.batch = batchStatus?()
+    // Its types are the program's own.
+    return Array(try! MonitoringJSON.data(of: document))
+  }
+
   private var metrics: HTTPResponse {
     let counts = shared.counts.withLock { $0 }
     let text = counts.text(
-      shared.settings, pipelineName: plan.pipeline.name, isReady: shared.trouble == nil,
-      waiting: shared.queue.count,
-      startedAt: startedAt)
+      shared.settings, pipelineName: plan.pipeline.name, isReady: shared.trouble == nil, waiting: shared.queue.count,
+      section, batchStatus?(), startedAt: startedAt)
     return HTTPResponse(contentType: MetricsText.contentType, body: Array(text.utf8))
   }
 }

@@ -16,6 +16,8 @@ public struct ServingSettings: Sendable {
   /// What `Authorization: Bearer` must bring; nil where everybody may ask.
   public var token: [UInt8]?
   public var version = ""
+  /// `host:pid`: what tells this process from others.
+  public var instance = ""
 
   public init() {}
 }

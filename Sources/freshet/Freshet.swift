@@ -14,8 +14,8 @@ struct Freshet: ParsableCommand {
     abstract: "Synthetic event streams, windowed features and their freshness.", version: version,
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ProcessCommand.self, ArchiveCommand.self, BatchCommand.self,
-      TrainingSetCommand.self, ServeCommand.self, GetCommand.self, ProbeCommand.self, LoadCommand.self, TestCommand.self,
-      ValidateCommand.self, ExplainCommand.self,
+      TrainingSetCommand.self, ServeCommand.self, GetCommand.self, MonitorCommand.self, ProbeCommand.self, LoadCommand.self,
+      TestCommand.self, ValidateCommand.self, ExplainCommand.self,
       VerifyCommand.self, EvalCommand.self, InitCommand.self, VersionCommand.self,
     ])
 

@@ -231,6 +231,22 @@ struct HTTPServerTests {
     #expect(waitUntil { RawResponse.get("/echo", port: fixture.port)?.status == 200 })
   }
 
+  @Test func `thousands of requests that come at once are answered in order, also where the client has closed its side`() throws {
+    let fixture = try Fixture()
+    let client = try fixture.connect()
+    let count = 5000
+    client.send((0..<count).map { "GET /\($0 % 100 == 7 ? "soon" : "echo")?\($0) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined())
+    client.endOutput()
+    _ = client.readToEnd()
+    var bytes = client.received
+    let all = String(decoding: bytes, as: UTF8.self)
+    let numbers = all.split(separator: "\r\n").compactMap { line -> Int? in
+      line.hasPrefix("GET /echo ") || line.hasPrefix("at once ") ? Int(line.split(whereSeparator: { " \n".contains($0) })[2]) : nil
+    }
+    #expect(numbers == Array(0..<count))
+    #expect(RawResponse.take(from: &bytes)?.headers["connection"] == "keep-alive")
+  }
+
   @Test func `a client that has closed its side still gets its answer`() throws {
     let fixture = try Fixture()
     let client = try fixture.connect()

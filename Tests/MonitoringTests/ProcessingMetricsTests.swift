@@ -19,9 +19,9 @@ struct ProcessingMetricsTests {
     return report
   }
 
-  private func text(_ workers: [ProcessingStatus.Report], delays: DelayCounts? = nil, archive: ArchiveCounts? = nil) -> String {
+  private func text(_ workers: [ProcessingStatus.Report], measures: ProcessingMeasures? = nil, archive: ArchiveCounts? = nil) -> String {
     metrics.text(
-      ProcessingHealth(workers: workers, hasStarted: true, isStopping: false, now: 1_000_000_000), delays: delays, archive: archive,
+      ProcessingHealth(workers: workers, hasStarted: true, isStopping: false, now: 1_000_000_000), measures: measures, archive: archive,
       stallAfter: 30_000)
   }
 
@@ -43,9 +43,12 @@ struct ProcessingMetricsTests {
       $0.counts.watermark = 1_700_000_000_400
       $0.health.sourceTrouble = "down"
     }
-    var delays = DelayCounts()
-    delays.buckets[0] = 4
-    let check = MetricsCheck(text([one, two], delays: delays))
+    var measures = ProcessingMeasures()
+    var view = StatusDocument.Process.View(name: "v", trigger: "change", emitEveryMilliseconds: 200)
+    view.eventToVisible.insert(nanoseconds: 4_000_000, count: 4)
+    measures.views = [view]
+    measures.oldestPendingEventAt = 1_700_000_000_300
+    let check = MetricsCheck(text([one, two], measures: measures))
     #expect(check.problems.isEmpty, "\(check.problems)")
     let expected: [String: Double] = [
       "freshet_process_info{pipeline=\"shop \\\"1\\\"\",version=\"0.1.0\"}": 1, "freshet_process_live": 1,
@@ -58,7 +61,9 @@ struct ProcessingMetricsTests {
       "freshet_process_uncounted_total{reason=\"duplicate\"}": 0,
       "freshet_process_view_uncounted_total{view=\"v\",reason=\"late\"}": 0,
       "freshet_process_view_uncounted_total{view=\"w\",reason=\"late\"}": 3,
-      "freshet_process_visible_delay_seconds_bucket{le=\"0.005\"}": 4, "freshet_process_visible_delay_seconds_count": 4,
+      "freshet_process_visible_delay_seconds_bucket{view=\"v\",le=\"0.005\"}": 4,
+      "freshet_process_visible_delay_seconds_count{view=\"v\"}": 4,
+      "freshet_process_oldest_pending_event_timestamp_seconds": 1_700_000_000.3,
     ]
     for (series, value) in expected { #expect(check.samples[series] == value, "\(series)") }
     // Nothing was saved yet: there is no such time.
@@ -69,7 +74,7 @@ struct ProcessingMetricsTests {
     var archive = ArchiveCounts()
     archive.lag = 0
     archive.lastCommitAt = 0
-    let kinds = MetricsCheck(text([worker { _ in }], delays: DelayCounts(), archive: archive)).kinds
+    let kinds = MetricsCheck(text([worker { _ in }], measures: ProcessingMeasures(), archive: archive)).kinds
     let manual = try String(contentsOfFile: "\(Products.packageFolder)/Documentation/operating.md", encoding: .utf8)
     var documented: [String: String] = [:]
     for line in manual.split(separator: "\n")
@@ -83,7 +88,7 @@ struct ProcessingMetricsTests {
 
   @Test(.enabled(if: Products.hasExecutable("promtool")))
   func `promtool has nothing to say against them`() throws {
-    let text = text([worker { $0.counts.lag = 1 }], delays: DelayCounts())
+    let text = text([worker { $0.counts.lag = 1 }], measures: ProcessingMeasures())
     let outcome = try Program.run("promtool", ["check", "metrics"], input: .bytes(Data(text.utf8)))
     #expect(outcome.status == 0, "\(outcome.text)\(outcome.errors)")
     #expect(outcome.errors.isEmpty)

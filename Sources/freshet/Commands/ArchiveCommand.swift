@@ -4,6 +4,9 @@ import ArgumentParser
 import Base
 import Batch
 import Features
+import HTTPServer
+import Monitoring
+import Processing
 import Foundation
 import Synchronization
 
@@ -39,6 +42,9 @@ struct ArchiveCommand: ParsableCommand {
   @Option(help: "The summary as text on stderr, or as one line of json on stdout.")
   var output = InspectionOptions.Output.text
 
+  @Option(help: "Answer /livez, /readyz, /metrics and /status.json by HTTP at HOST:PORT, or at a port of this machine alone.")
+  var listen: String?
+
   @Option(name: .customShort("X"), help: "A librdkafka property, as key=value; may be given several times.")
   var kafkaProperties: [String] = []
 
@@ -58,6 +64,8 @@ struct ArchiveCommand: ParsableCommand {
       onFailure: { hasFailed.isSet.store(true, ordering: .relaxed) })
     let started = SystemClock().monotonicNanoseconds
     try run.start(chosen)
+    let server = try statusServer(definition, run)
+    defer { server?.stop() }
     let progress = Terminal.errorIsTerminal ? ProgressReporter { ArchiveReport.progress(run.counts, since: started) } : nil
     var failure: (any Error)?
     do { try run.join() } catch { failure = error }
@@ -67,6 +75,25 @@ struct ArchiveCommand: ParsableCommand {
     default: Terminal.print(toError: ArchiveReport.lines(run.counts).joined(separator: "\n"))
     }
     if let failure { throw failure }
+  }
+
+  private func statusServer(_ pipeline: PipelineDefinition, _ run: ArchiveRun) throws -> HTTPServer? {
+    guard let text = given(listen, "listen") else { return nil }
+    let clock = SystemClock()
+    let startedAt = clock.nowMilliseconds
+    let status = StatusServer(
+      obstacles: {
+        Interrupts.stopRequested
+          ? ["stopping: the end was asked for"] : ProcessingHealth.obstacles(of: run.health, now: clock.monotonicNanoseconds)
+      },
+      summary: { "\(run.counts.archivedRecords) records archived" },
+      metrics: {
+        var metrics = MetricsText()
+        ArchiveMetrics.add(to: &metrics, run.counts)
+        ProcessMetrics.add(to: &metrics, startedAt: startedAt)
+        return metrics.text
+      }, fill: { $0.archive = StatusDocument.Archive(run.counts) }, pipelineName: pipeline.name, startedAt: startedAt)
+    return try HTTPServer(ListenAddress(text, option: "--listen"), status.router())
   }
 
   /// One worker that fails ends the others.

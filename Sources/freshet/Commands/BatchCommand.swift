@@ -6,6 +6,8 @@ import Batch
 import Configuration
 import Features
 import Foundation
+import HTTPServer
+import Monitoring
 import Logging
 
 struct BatchCommand: ParsableCommand {
@@ -63,6 +65,9 @@ struct BatchCommand: ParsableCommand {
   @Flag(help: "Stay, and run whenever a schedule has a new cutoff.")
   var watch = false
 
+  @Option(help: "With --watch: answer /livez, /readyz, /metrics and /status.json by HTTP at HOST:PORT, or at a port of this machine alone.")
+  var listen: String?
+
   func run() throws {
     Interrupts.install()
     let definition = try PipelineReader.load(path: pipeline) { Terminal.print(toError: $0.description) }
@@ -78,6 +83,7 @@ struct BatchCommand: ParsableCommand {
       }
       return try watch(launcher, chosen)
     }
+    if listen != nil { throw Failure(.usage, "--listen goes with --watch") }
     if let backfill {
       if asOf != nil { throw Failure(.usage, "--as-of and --backfill exclude each other") }
       return try self.backfill(backfill, launcher, chosen)
@@ -92,7 +98,23 @@ struct BatchCommand: ParsableCommand {
 
   private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "batch") }
 
-  private func execute(_ launcher: BatchLauncher, _ views: [Int], _ cutoff: Int64, _ rows: any BatchOutput) throws {
+  private func statusServer(_ pipeline: PipelineDefinition, _ recorder: BatchRecorder) throws -> HTTPServer? {
+    guard let text = given(listen, "listen") else { return nil }
+    let startedAt = SystemClock().nowMilliseconds
+    let status = StatusServer(
+      obstacles: { Interrupts.stopRequested ? ["stopping: the end was asked for"] : [] },
+      summary: { "\(recorder.section.runs) runs published" },
+      metrics: {
+        var metrics = MetricsText()
+        BatchRecorder.add(to: &metrics, recorder.section)
+        ProcessMetrics.add(to: &metrics, startedAt: startedAt)
+        return metrics.text
+      }, fill: { $0.batch = recorder.section }, pipelineName: pipeline.name, startedAt: startedAt)
+    return try HTTPServer(ListenAddress(text, option: "--listen"), status.router())
+  }
+
+  @discardableResult
+  private func execute(_ launcher: BatchLauncher, _ views: [Int], _ cutoff: Int64, _ rows: any BatchOutput) throws -> BatchCounts {
     let run = try launcher.run(views: views, cutoff: cutoff)
     let started = SystemClock().monotonicNanoseconds
     let progress = ProgressReporter { BatchReport.progress(run.progress.current, since: started) }
@@ -104,11 +126,12 @@ struct BatchCommand: ParsableCommand {
     let nanoseconds = SystemClock().monotonicNanoseconds - started
     let counts = run.progress.current
     guard output == .json else {
-      return Terminal.print(
-        toError: BatchReport.summary(counts, run, launcher.pipeline, to: rows.name, nanoseconds: nanoseconds))
+      Terminal.print(toError: BatchReport.summary(counts, run, launcher.pipeline, to: rows.name, nanoseconds: nanoseconds))
+      return counts
     }
     let line = BatchReport.json(counts, run, launcher.pipeline, to: rows.name, nanoseconds: nanoseconds)
     if rows.name == "stdout" { Terminal.print(toError: line) } else { try Terminal.print(toOutput: line) }
+    return counts
   }
 
   // MARK: Several cutoffs
@@ -120,7 +143,8 @@ struct BatchCommand: ParsableCommand {
         throw Failure(.usage, "--backfill: say where with --out DIR, or --to redis for the newest cutoff alone")
       }
       Terminal.print(toError: "only the newest of \(runs.count) cutoffs counts in Redis: \(TimeText.rfc3339(newest.cutoff))")
-      return try execute(launcher, newest.views, newest.cutoff, launcher.output())
+      try execute(launcher, newest.views, newest.cutoff, launcher.output())
+      return
     }
     if to != nil { throw Failure(.usage, "--out and --to exclude each other") }
     for (cutoff, views) in runs {
@@ -139,10 +163,13 @@ struct BatchCommand: ParsableCommand {
   private func watch(_ launcher: BatchLauncher, _ chosen: [Int]) throws {
     let published = try launcher.publishedCutoffs()
     let rows = try launcher.output()
+    let recorder = BatchRecorder(launcher.pipeline, published: published)
     let scheduler = BatchScheduler(launcher.pipeline, views: chosen, publishedCutoff: { published[$0] }) { run in
-      try execute(launcher, run.views, run.cutoff, rows)
+      try recorder.recording(run, of: launcher.pipeline) { try execute(launcher, run.views, run.cutoff, rows) }
     }
     if scheduler.isEmpty { throw Failure(.usage, "--watch: no view of pipeline '\(launcher.pipeline.name)' has a 'schedule:'") }
+    let server = try statusServer(launcher.pipeline, recorder)
+    defer { server?.stop() }
     do { try scheduler.watch(clock: SystemClock()) { try BatchLauncher.pause($0) } } catch is StopRequested {
       Terminal.print(toError: "stopped after \(scheduler.finishedCount) runs, of which \(scheduler.failedCount) more failed")
     }

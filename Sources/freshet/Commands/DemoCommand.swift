@@ -7,7 +7,7 @@ import ArgumentParser
 import Base
 import Configuration
 import Foundation
-import Monitoring
+import HTTPServer
 
 struct DemoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -24,14 +24,23 @@ struct DemoCommand: ParsableCommand {
   @Option(name: .customLong("for"), help: "How long. (default: 60s)")
   var length: String?
 
+  @Flag(help: "Let things go wrong: a flash crowd, a partition without a leader, a Redis that does not answer; and see how each lane suffers.")
+  var incident = false
+
+  @Option(help: "Where the monitor's page is: HOST:PORT, or a port of this machine alone. (default: 127.0.0.1:9465, or a free port)")
+  var web: String?
+
+  @Flag(help: "Show no page.")
+  var noWeb = false
+
   func run() throws {
     Interrupts.install()
-    let rate = Arguments.option(rate, "rate", of: "demo") ?? "2k/s"
-    let length = Arguments.option(length, "for", of: "demo") ?? "60s"
-    guard Units.ratePerSecond(rate) ?? 0 > 0 else {
-      throw Failure(.usage, "--rate: expected a rate like 2k/s, 200/m or 0.2/s, found '\(rate)'")
-    }
-    let demo = try Demo(rate: rate, length: length, lengthMilliseconds: Arguments.duration(length, "--for"))
+    let page = try Arguments.option(web, "web", of: "demo").map { try ListenAddress($0, option: "--web") }
+    if noWeb, page != nil { throw Failure(.usage, "--web and --no-web exclude each other") }
+    let settings = try DemoSettings(
+      rate: Arguments.option(rate, "rate", of: "demo") ?? "2k/s", length: Arguments.option(length, "for", of: "demo"),
+      web: noWeb ? nil : page ?? DemoSettings.usualPage, hasIncidents: incident)
+    let demo = try Demo(settings)
     defer { demo.tearDown() }
     try demo.run()
     try demo.printSummary()

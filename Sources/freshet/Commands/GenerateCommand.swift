@@ -4,6 +4,7 @@ import ArgumentParser
 import Base
 import Compression
 import Generation
+import HTTPServer
 import LocalTransport
 import Records
 import Schema
@@ -122,6 +123,9 @@ struct GenerateCommand: ParsableCommand {
       """)
   var roll: String?
 
+  @Option(help: "Answer /livez, /readyz, /metrics and /status.json by HTTP at HOST:PORT, or at a port of this machine alone.")
+  var listen: String?
+
   @OptionGroup(title: "Looking at the schema")
   var inspection: InspectionOptions
 
@@ -156,7 +160,8 @@ struct GenerateCommand: ParsableCommand {
       eventIdentifierPrefix: encoding.eventIdentifierPrefix ?? String(options.seed), files: files)
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
-    try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume"), truth: truth)
+    try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume"), truth: truth,
+      listen: given(listen, "listen").map { try ListenAddress($0, option: "--listen") })
       .run()
   }
 

@@ -51,7 +51,7 @@ struct GetCommand: ParsableCommand {
     let setup = try ServingSetup(pipelinePath: pipeline, redis: Arguments.option(redis, "redis", of: "get"))
     let answer = try FeatureInquiry(setup.plan, setup.reader()).answer(service: service, pairs: pairs)
     if output == .json { return try Terminal.print(toOutput: answer.json) }
-    try Terminal.print(toOutput: lanes ? comparison(answer) : table(answer))
+    try Terminal.print(toOutput: lanes ? LaneComparison(answer.values).text + "\n" + Self.timing(answer) : table(answer))
     if explain { try Terminal.print(toOutput: explanation(answer)) }
   }
 
@@ -63,22 +63,12 @@ struct GetCommand: ParsableCommand {
         (hasSeveralRows ? [value.row] : [])
           + [value.feature, Self.short(value.value), value.status, Self.age(value.ageMilliseconds), value.lane])
     }
-    return Self.aligned(lines)
+    return TextTable.aligned(lines)
   }
 
-  /// A table per row, all with columns of the same widths.
-  private func comparison(_ answer: FeatureInquiry.Answer) -> String {
-    let tables = LaneComparison(answer.values).tables
-    var lines = Self.aligned(tables.flatMap(\.lines)).split(separator: "\n").map(String.init)[...]
-    var parts: [String] = []
-    for table in tables {
-      if !table.row.isEmpty { parts.append(table.row) }
-      parts += lines.prefix(table.lines.count).map { table.row.isEmpty ? $0 : "  \($0)" }
-      lines = lines.dropFirst(table.lines.count)
-    }
+  private static func timing(_ answer: FeatureInquiry.Answer) -> String {
     let phases = answer.timing.map { "\($0.name.replacing("_us", with: "")) \($0.microseconds)" }
-    let together = answer.timing.reduce(0) { $0 + $1.microseconds }
-    return (parts + ["answered in \(together) us: \(phases.joined(separator: ", "))"]).joined(separator: "\n")
+    return "answered in \(answer.timing.reduce(0) { $0 + $1.microseconds }) us: \(phases.joined(separator: ", "))"
   }
 
   private func explanation(_ answer: FeatureInquiry.Answer) -> String {
@@ -108,16 +98,4 @@ struct GetCommand: ParsableCommand {
   }
 
   static func short(_ text: String) -> String { text.count > 60 ? "\(text.prefix(57))..." : text }
-
-  private static func aligned(_ lines: [[String]]) -> String {
-    let widths = lines[0].indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-    return lines.map { line in
-      var text = ""
-      for (column, cell) in line.enumerated() {
-        text += cell
-        if column + 1 < line.count { text += String(repeating: " ", count: widths[column] - cell.count + 2) }
-      }
-      return text
-    }.joined(separator: "\n")
-  }
 }

@@ -96,7 +96,7 @@ struct ProcessCommand: ParsableCommand {
       endpoints: try ProcessingEndpoints(
         definition, from: given(from, "from"), to: given(to, "to"), lateTo: given(lateTo, "late-to"),
         deadLettersTo: given(deadLettersTo, "dead-letters-to"), properties: kafkaProperties),
-      viewNames: try viewNames(of: definition), workerCount: workers, settings: settings, measuresDelays: listen != nil,
+      viewNames: try viewNames(of: definition), workerCount: workers, settings: settings, measures: listen != nil,
       archives: !noArchive)
     let supervisor = try ProcessingService(
       run, definition, listen: listen, drainTimeout: drainTimeout, stallAfter: service.stallAfter(of: "process"))

@@ -78,10 +78,19 @@ struct ServeCommand: ParsableCommand {
     var append: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?
     if let log { append = { lines in try log.append(lines) } }
     let batchThreads = try number(batchThreads, "batch-threads", 1...256, 1)
-    let server = try FeatureServer(setup.plan, listen, settings: settings, log: append, makeReader: setup.reader)
     var batches: ScheduledBatches?
     if !noBatch, ScheduledBatches.areWanted(by: setup.pipeline) {
       batches = try ScheduledBatches(setup.pipeline, redis: given(redis, "redis"), threads: "\(batchThreads)")
+    }
+    let recorder = batches?.recorder
+    let server: FeatureServer
+    do {
+      server = try FeatureServer(
+        setup.plan, listen, settings: settings, log: append, batchStatus: { recorder?.section }, makeReader: setup.reader)
+    } catch {
+      Interrupts.requestStop()
+      batches?.join()
+      throw error
     }
     run(server, setup, drain: drain)
     batches?.join()
@@ -110,6 +119,7 @@ struct ServeCommand: ParsableCommand {
   private func settings() throws -> ServingSettings {
     var settings = ServingSettings()
     settings.version = Freshet.version
+    settings.instance = StatusServer.instance
     settings.threadCount = try number(threads, "threads", 1...64, settings.threadCount)
     settings.entityCountMax = try number(maxEntities, "max-entities", 1...100_000, settings.entityCountMax)
     settings.timeoutMilliseconds = try ServiceOptions.duration(

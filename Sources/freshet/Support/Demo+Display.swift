@@ -1,63 +1,48 @@
-// What the user of the demo sees: the table while it runs, the summary at its end.
+// What the user of the demo sees: the monitor while it runs, and at its end what a newcomer should take away.
 
 import Base
 import Features
 import Foundation
 import Monitoring
 import Processing
-import RedisStore
+import Serving
 
 extension Demo {
-  /// Draws the table until `isDone`.
-  func show(until isDone: () -> Bool) {
+  /// Shows the monitor until `isDone`.
+  func show(until isDone: @escaping () -> Bool) {
     let started = clock.monotonicNanoseconds
-    var table = LiveTable()
-    var nextPlainLine = started + 10_000_000_000
-    while !isDone() {
-      let now = clock.monotonicNanoseconds
-      let rows = rows(elapsedSeconds: Double(now - started) / 1e9)
-      if Terminal.errorIsTerminal {
-        Terminal.write(toError: table.draw(title: title(now - started), rows: rows, width: Terminal.columnCount))
-      } else if now >= nextPlainLine {
-        nextPlainLine += 10_000_000_000
-        Terminal.print(toError: rows.map { "\($0.label): \($0.cells.joined(separator: ", "))" }.joined(separator: "; "))
-      }
-      usleep(100_000)
+    if let session = TerminalSession() {
+      MonitorDisplay(session, monitor).show(head: { self.title(since: started) }, until: isDone)
+      session.end()
+      return
     }
-    let elapsed = clock.monotonicNanoseconds - started
-    if Terminal.errorIsTerminal {
-      Terminal.write(
-        toError: table.draw(title: title(elapsed), rows: rows(elapsedSeconds: Double(elapsed) / 1e9), width: Terminal.columnCount))
+    var next = started + 10_000_000_000
+    while !isDone(), !Interrupts.stopRequested {
+      usleep(20_000)
+      guard clock.monotonicNanoseconds >= next, let snapshot = monitor.snapshot else { continue }
+      next += 10_000_000_000
+      Terminal.print(toError: "\(title(since: started)); \(MonitorCommand.plainLine(snapshot))")
     }
+    // Ctrl-C ends the generator, which then says that it is done.
+    while !isDone() { usleep(20_000) }
   }
 
-  private func title(_ elapsed: UInt64) -> String {
-    "freshet demo, \(Int(Double(elapsed) / 1e9)) of \(lengthMilliseconds / 1000) s (Ctrl-C ends it)"
+  private func title(since started: UInt64) -> String {
+    let seconds = Int(Double(clock.monotonicNanoseconds - started) / 1e9)
+    let page = web.map { "; the page: http://\($0.address)/" } ?? ""
+    return "freshet demo, \(seconds) of \(settings.lengthMilliseconds / 1000) s (q or Ctrl-C ends it)\(page)"
   }
 
-  private func rows(elapsedSeconds: Double) -> [LiveTable.Row] {
-    let counts = processing.counts
-    let events = progress.events.load(ordering: .relaxed)
-    let delay = delays.summary
-    return [
-      LiveTable.Row(
-        "generate",
-        ["\(events) events", "asked \(rate)", "achieved \(Quantities.rate(Double(events) / max(elapsedSeconds, 0.1)))"]),
-      LiveTable.Row("process", ["\(counts.records) events", "lag \(counts.lag ?? 0)", "\(counts.rejectedCount) rejected"]),
-      LiveTable.Row("windows", ["\(counts.panes) panes", "\(counts.keys) users", "\(counts.windowRowsWritten) closed"]),
-      LiveTable.Row("Redis", ["\(counts.rowsWritten) rows", "\(counts.flushes) flushes"]),
-      LiveTable.Row(
-        "event -> visible",
-        delay.map {
-          [
-            "p50 \(Quantities.milliseconds($0.p50))", "p99 \(Quantities.milliseconds($0.p99))",
-            "max \(Quantities.milliseconds($0.max))",
-          ]
-        } ?? ["nothing yet"]),
-    ]
+  /// One active user's features in all lanes, at this moment.
+  func noteUser() {
+    guard let user = users.user(at: 0.5), let reader = try? setup.reader(), let entity = pipeline.entities.first,
+      let answer = try? FeatureInquiry(setup.plan, reader).answer(
+        service: Self.service, pairs: [(entity.keyFieldName, user)])
+    else { return }
+    userTable = LaneComparison(answer.values).text
   }
 
-  /// The end: what happened, and a few users' features as Redis gives them. Throws where anything was lost.
+  /// Throws where anything was lost.
   func printSummary() throws {
     let counts = processing.counts
     guard let generated else {
@@ -68,44 +53,40 @@ extension Demo {
     let seconds = max(Double(generated.nanoseconds) / 1e9, 1e-3)
     print("\nIn \(String(format: "%.1f", seconds)) s:")
     print(
-      "  generated  \(delivery.written) events, asked \(rate), achieved \(Quantities.rate(Double(delivery.written) / seconds)); "
-        + "sent behind schedule p50 \(Quantities.milliseconds(generated.lags?.p50 ?? 0)), p99 \(Quantities.milliseconds(generated.lags?.p99 ?? 0))"
-    )
+      "  generated  \(delivery.written) events, asked \(settings.rate), achieved \(Quantities.rate(Double(delivery.written) / seconds)); "
+        + "sent behind schedule p50 \(Quantities.milliseconds(generated.lags.nanoseconds(atPercentile: 50) ?? 0)), "
+        + "p99 \(Quantities.milliseconds(generated.lags.nanoseconds(atPercentile: 99) ?? 0))")
     print(
       "  delivered  \(delivery.delivered) to Kafka (embedded broker, \(Self.partitionCount) partitions), \(delivery.failed) failed")
     print("  processed  \(counts.records) events, \(counts.rejectedCount) rejected, \(counts.ledger.count(of: .late)) late")
     print("  wrote      \(counts.rowsWritten) rows to Redis, \(counts.windowRowsWritten) of them closed windows")
-    if let delay = delays.summary {
-      print(
-        "  visible    event -> Redis p50 \(Quantities.milliseconds(delay.p50)), p90 \(Quantities.milliseconds(delay.p90)), "
-          + "p99 \(Quantities.milliseconds(delay.p99)), max \(Quantities.milliseconds(delay.max))")
-    }
-    try printUsers()
-    guard delivery.delivered == delivery.written, counts.records == delivery.delivered else {
+    let outcomes = requests.outcomes
+    let failed = outcomes.reduce(0) { $1.key == "200" ? $0 : $0 + $1.value }
+    print("  answered   \(outcomes["200"] ?? 0) requests for features, \(failed) refused or failed")
+    if let snapshot = lastSnapshot { printLanes(snapshot) }
+    if let userTable { print("\nOne user, in all lanes at one moment:\n\n\(userTable)") }
+    // Markers are records, too.
+    let markers = lastSnapshot?.probes?.sent ?? 0
+    guard delivery.delivered == delivery.written, counts.records >= delivery.delivered else {
       throw Failure(
-        .failure, "\(delivery.written) events were generated, \(delivery.delivered) delivered, \(counts.records) processed")
+        .failure,
+        "\(delivery.written) events were generated, \(delivery.delivered) delivered, \(counts.records) processed (with up to \(markers) markers)")
     }
   }
 
-  private func printUsers() throws {
-    guard let view = pipeline.views.first(where: { $0.trigger == .change }) else { return }
-    let reader = RedisReader(try RedisConnection(redis.address))
-    let prefix = "\(pipeline.sink?.prefix ?? "fv"):\(view.name):"
-    let keys = try reader.keys(matching: "\(prefix)*")
-    let sample = Array(keys.prefix(5000))
-    let hashes = Array(zip(sample, try reader.hashes(sample)))
-    // The users with most to show: those with the greatest first feature.
-    let first = view.features[0].name
-    let most = hashes.sorted { (Double($0.1[first] ?? "") ?? 0, $1.0) > (Double($1.1[first] ?? "") ?? 0, $0.0) }.prefix(3)
-    print("\n\(keys.count) users in Redis; the features of three of them, as HGETALL gives them:")
-    let width = view.features.map(\.name.count).max() ?? 0
-    for (key, fields) in most {
-      print("\n  \(key)")
-      for name in view.features.map(\.name) + ["_as_of"] {
-        let value = fields[name] ?? "(null)"
-        let time = name == "_as_of" ? Int64(value).map { "  (\(TimeText.rfc3339($0)))" } ?? "" : ""
-        print("    \(name.padding(toLength: max(width, 6), withPad: " ", startingAt: 0))  \(value)\(time)")
-      }
+  private func printLanes(_ snapshot: MonitorSnapshot) {
+    var summary = DemoSummary(snapshot: snapshot)
+    summary.incidents = incidents.all
+    let view = pipeline.views.first { $0.lanes.contains(.batch) }
+    summary.batchEveryMilliseconds = view?.schedule?.everyMilliseconds
+    summary.emitEveryMilliseconds = view?.emitEveryMilliseconds
+    print("\nThe same features in three lanes, as measured here:\n")
+    print(summary.table.joined(separator: "\n"))
+    if !summary.incidentTable.isEmpty {
+      print("\nWhat went wrong, and how each lane suffered (the worst second):\n")
+      print(summary.incidentTable.joined(separator: "\n"))
     }
+    print("\nWhat to take away:\n")
+    for lesson in summary.lessons { print("  - \(lesson)") }
   }
 }

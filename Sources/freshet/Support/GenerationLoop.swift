@@ -4,7 +4,7 @@
 import Base
 import Foundation
 import Generation
-import Monitoring
+import Measuring
 import Records
 import Synchronization
 
@@ -18,6 +18,9 @@ final class GenerationProgress: Sendable {
   let lagNanoseconds = Atomic<Int64>(0)
   /// What is asked for at the moment, as the bits of a double; 0 where the options say it.
   let askedPerSecond = Atomic<UInt64>(0)
+  /// What has become of the events, as the sink last said it.
+  let delivered = Atomic<Int64>(0)
+  let failed = Atomic<Int64>(0)
 }
 
 /// Drives one producer into one sink.
@@ -30,7 +33,7 @@ final class GenerationLoop {
   private var search: (any RateSteering)?
   private var sinkNanoseconds: UInt64 = 0
   /// Meaningful in real time.
-  let lags = DelayHistogram()
+  let lags = DurationHistogram()
   /// What `--rate max` has found.
   private(set) var found: RateSearch?
   /// Called now and then with how many records have been written, for those who keep the place.
@@ -106,6 +109,7 @@ final class GenerationLoop {
       case .sleep(let until):
         if now >= lastPoll + Pacer.sliceNanoseconds {
           try sink.poll()
+          noteDelivery()
           lastPoll = now
         }
         Self.sleep(until: until)
@@ -163,6 +167,7 @@ final class GenerationLoop {
     progress.events.add(Int64(count), ordering: .relaxed)
     progress.byteCount.add(Int64(batch.lineByteCount), ordering: .relaxed)
     progress.eventTimeMilliseconds.store(batch.slots[count - 1].timestamp, ordering: .relaxed)
+    noteDelivery()
     if let truth, let log = producer.truth, log.text.count >= TruthOutput.chunkByteCount { try truth.write(log) }
     guard let onProgress else { return }
     let now = clock.monotonicNanoseconds
@@ -170,6 +175,12 @@ final class GenerationLoop {
       lastProgress = now
       try onProgress(progress.events.load(ordering: .relaxed))
     }
+  }
+
+  private func noteDelivery() {
+    let delivery = sink.delivery
+    progress.delivered.store(delivery.delivered, ordering: .relaxed)
+    progress.failed.store(delivery.failed, ordering: .relaxed)
   }
 
   /// Sleeps until a time of the monotonic clock; a signal ends the sleep early.

@@ -21,7 +21,7 @@ struct GenerationReport: Sendable {
       rates(Double(events) / elapsed, after: elapsed, progress),
     ]
     if options.isRealTime {
-      parts.append("lag \(Quantities.milliseconds(UInt64(max(0, progress.lagNanoseconds.load(ordering: .relaxed)))))")
+      parts.append("lag \(Quantities.milliseconds(max(0, progress.lagNanoseconds.load(ordering: .relaxed))))")
     } else if events > 0 {
       parts.append("event time \(TimeText.rfc3339(progress.eventTimeMilliseconds.load(ordering: .relaxed)))")
     }
@@ -29,7 +29,7 @@ struct GenerationReport: Sendable {
   }
 
   func summary(_ delivery: DeliveryCounts, _ loop: GenerationLoop, ended: UInt64) -> String {
-    let lags = loop.lags.summary
+    let lags = loop.lags.distribution
     // In real time the rate is that of the records; to finish a file or a queue is no part of it.
     let elapsed = (options.isRealTime && loop.ended > loop.began ? loop.ended : ended) - loop.began
     let seconds = max(Double(elapsed) / 1e9, 1e-6)
@@ -39,10 +39,10 @@ struct GenerationReport: Sendable {
     let gaps = options.isRealTime && delivery.written == options.count ? max(delivery.written - 1, 1) : delivery.written
     line += " in \(Quantities.seconds(elapsed)), \(rates(Double(gaps) / seconds, after: seconds, nil))"
     var lines = [line]
-    if options.isRealTime, let lags {
+    if options.isRealTime, !lags.isEmpty {
       lines.append(
-        "  behind schedule: p50 \(Quantities.milliseconds(lags.p50)), p99 \(Quantities.milliseconds(lags.p99)), max "
-          + Quantities.milliseconds(lags.max))
+        "  behind schedule: p50 \(Quantities.milliseconds(lags.nanoseconds(atPercentile: 50) ?? 0)), p99 \(Quantities.milliseconds(lags.nanoseconds(atPercentile: 99) ?? 0)), max "
+          + Quantities.milliseconds(lags.maxNanoseconds))
     }
     if options.searchesRate {
       lines.append(

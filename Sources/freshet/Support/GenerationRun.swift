@@ -3,7 +3,10 @@
 import Base
 import Foundation
 import Generation
+import HTTPServer
 import LocalTransport
+import Measuring
+import Monitoring
 import Records
 
 struct GenerationRun {
@@ -14,11 +17,12 @@ struct GenerationRun {
   private let schemaPath: String
   private let statePath: String?
   private let truth: TruthOutput?
+  private let listen: ListenAddress?
 
   /// - Parameter statePath: the file of `--resume`, nil where no place is kept.
   init(
     _ plan: GenerationPlan, _ options: GenerateOptions, to sink: any Sink, clock: SystemClock, schemaPath: String,
-    statePath: String?, truth: TruthOutput? = nil
+    statePath: String?, truth: TruthOutput? = nil, listen: ListenAddress? = nil
   ) {
     self.plan = plan
     self.options = options
@@ -27,6 +31,7 @@ struct GenerationRun {
     self.schemaPath = schemaPath
     self.statePath = statePath
     self.truth = truth
+    self.listen = listen
   }
 
   func run() throws {
@@ -45,6 +50,8 @@ struct GenerationRun {
     let reporter = ProgressReporter { report.progressLine(progress, SystemClock()) }
     let loop = GenerationLoop(producer, options, to: sink, clock: clock, progress)
     loop.truth = truth
+    let server = try statusServer(loop.lags, progress)
+    defer { server?.stop() }
     if statePath != nil {
       loop.onProgress = { [unowned loop] in try savePlace(loop.startMilliseconds, (earlier ?? 0) + $0, progress) }
     }
@@ -69,6 +76,33 @@ struct GenerationRun {
       throw Failure(.unavailable, "\(lost) of \(delivery.written) events were not delivered to \(sink.name)\(reason)\(place)")
     }
     if statePath != nil { try savePlace(loop.startMilliseconds, (earlier ?? 0) + delivery.written, progress) }
+  }
+
+  private func statusServer(_ lags: DurationHistogram, _ progress: GenerationProgress) throws -> HTTPServer? {
+    guard let listen else { return nil }
+    let startedAt = clock.nowMilliseconds
+    let asked = options.eventsPerSecond
+    let section: @Sendable () -> StatusDocument.Generate = {
+      var generate = StatusDocument.Generate()
+      generate.events = progress.events.load(ordering: .relaxed)
+      generate.bytes = progress.byteCount.load(ordering: .relaxed)
+      generate.delivered = progress.delivered.load(ordering: .relaxed)
+      generate.failed = progress.failed.load(ordering: .relaxed)
+      let now = Double(bitPattern: progress.askedPerSecond.load(ordering: .relaxed))
+      generate.askedRate = now > 0 ? now : asked
+      generate.behindSchedule = lags.distribution
+      return generate
+    }
+    let status = StatusServer(
+      obstacles: { Interrupts.stopRequested ? ["stopping: the end was asked for"] : [] },
+      summary: { "\(progress.events.load(ordering: .relaxed)) events written" },
+      metrics: {
+        var metrics = MetricsText()
+        GenerationMetrics.add(to: &metrics, section())
+        ProcessMetrics.add(to: &metrics, startedAt: startedAt)
+        return metrics.text
+      }, fill: { $0.generate = section() }, pipelineName: plan.schema.name, startedAt: startedAt)
+    return try HTTPServer(listen, status.router())
   }
 
   /// Records that faults hold back wait in memory.

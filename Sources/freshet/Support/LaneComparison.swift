@@ -21,6 +21,19 @@ struct LaneComparison {
     columnNames = ["feature"] + self.lanes.flatMap { [$0, "age"] + (isExact && $0 != Self.exact ? ["error"] : []) }
   }
 
+  /// A table per row, all with columns of the same widths.
+  var text: String {
+    let tables = tables
+    var lines = TextTable.aligned(tables.flatMap(\.lines)).split(separator: "\n").map(String.init)[...]
+    var parts: [String] = []
+    for table in tables {
+      if !table.row.isEmpty { parts.append(table.row) }
+      parts += lines.prefix(table.lines.count).map { table.row.isEmpty ? $0 : "  \($0)" }
+      lines = lines.dropFirst(table.lines.count)
+    }
+    return parts.joined(separator: "\n")
+  }
+
   /// Each row's keys with a table of its features, as cells; all tables have the same columns.
   var tables: [(row: String, lines: [[String]])] {
     var rows: [String] = []

@@ -22,13 +22,12 @@ final class ProcessingRun: Sendable {
   private let recentViewNames: Set<String>
   private let workerCount: Int
   private let settings: WorkerSettings
-  private let observeVisible: (@Sendable (Int64, Int) -> Void)?
   private let isStopRequested: @Sendable () -> Bool
   private let threads = Mutex<[JoinableThread]>([])
   private let statuses = Mutex<[ProcessingStatus]>([])
-  /// Per worker that reads Kafka, where delays are measured.
-  private let delayBuckets = Mutex<[DelayBuckets]>([])
-  private let measuresDelays: Bool
+  /// Per worker that reads Kafka, where it is measured how long records take.
+  private let measuresOfWorkers = Mutex<[StageMeasures]>([])
+  private let measures: Bool
   /// For the log.
   private let names = Mutex<(inputs: [String], groups: [String], store: String)>(([], [], ""))
   private let hasStarted = Atomic<Bool>(false)
@@ -44,9 +43,8 @@ final class ProcessingRun: Sendable {
 
   init(
     pipeline: PipelineDefinition, endpoints: ProcessingEndpoints, viewNames: Set<String>? = nil, workerCount: Int,
-    settings: WorkerSettings, measuresDelays: Bool = false, archives: Bool = false,
-    isStopRequested: @escaping @Sendable () -> Bool = { Interrupts.stopRequested },
-    observeVisible: (@Sendable (Int64, Int) -> Void)? = nil
+    settings: WorkerSettings, measures: Bool = false, archives: Bool = false,
+    isStopRequested: @escaping @Sendable () -> Bool = { Interrupts.stopRequested }
   ) {
     self.pipeline = pipeline
     self.endpoints = endpoints
@@ -57,10 +55,9 @@ final class ProcessingRun: Sendable {
     recentViewNames = endpoints.keepsRecentEvents ? viewNames.map { $0.intersection(recent) } ?? recent : []
     self.workerCount = workerCount
     self.settings = settings
-    self.measuresDelays = measuresDelays
+    self.measures = measures
     self.archives = archives
     self.isStopRequested = isStopRequested
-    self.observeVisible = observeVisible
   }
 
   /// The counts of all workers together.
@@ -87,10 +84,8 @@ final class ProcessingRun: Sendable {
   /// What has been archived; nil where nothing is.
   var archiveCounts: ArchiveCounts? { archive.withLock { $0 }?.counts }
 
-  /// How long events took to become visible; nil where nobody measures.
-  var delays: DelayCounts? {
-    measuresDelays ? delayBuckets.withLock { $0 }.reduce(into: DelayCounts()) { $0.add($1.counts) } : nil
-  }
+  /// How long records took on their way; nil where nobody measures.
+  var measured: ProcessingMeasures? { measures ? ProcessingMeasures(measuresOfWorkers.withLock { $0 }) : nil }
 
   /// Where the workers read, as which groups, and where they write; secrets redacted.
   var inputNames: [String] { names.withLock(\.inputs) }
@@ -287,7 +282,7 @@ final class ProcessingRun: Sendable {
       settings: settings, status: status,
       logger: Logger(label: "freshet.process"),
       isStopRequested: isStopRequested,
-      observeVisible: input.isPartitioned ? delayObserver() : observeVisible)
+      measures: input.isPartitioned ? stageMeasures(plan) : nil)
     let thread = JoinableThread { [self] in
       defer {
         status.noteEnd()
@@ -304,14 +299,11 @@ final class ProcessingRun: Sendable {
     threads.withLock { $0.append(thread) }
   }
 
-  /// For one worker. Delays of a file are not measured: its records would be kept until its end.
-  private func delayObserver() -> ((Int64, Int) -> Void)? {
-    guard measuresDelays else { return observeVisible }
-    let buckets = DelayBuckets()
-    delayBuckets.withLock { $0.append(buckets) }
-    return { [observeVisible] delay, count in
-      buckets.record(milliseconds: delay, count: count)
-      observeVisible?(delay, count)
-    }
+  /// For one worker. Delays of a file are not measured: nobody waits for its records.
+  private func stageMeasures(_ plan: ProcessingPlan) -> StageMeasures? {
+    guard measures else { return nil }
+    let made = StageMeasures(plan)
+    measuresOfWorkers.withLock { $0.append(made) }
+    return made
   }
 }

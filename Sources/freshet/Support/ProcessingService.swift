@@ -27,14 +27,22 @@ final class ProcessingService: Sendable {
     let metrics = ProcessingMetrics(
       pipelineName: pipeline.name, version: Freshet.version, viewNames: pipeline.views.map(\.name), startedAt: clock.nowMilliseconds
     )
-    server = try listen.map { address throws(Failure) in
-      try HTTPServer(address, Self.router(run, metrics, stallAfter: stallAfter))
-    }
+    let status = StatusServer(
+      obstacles: { run.health.obstacles }, stalls: { run.health.stalls(after: stallAfter) }, summary: { run.health.summary },
+      metrics: { metrics.text(run.health, measures: run.measured, archive: run.archiveCounts, stallAfter: stallAfter) },
+      fill: { document in
+        document.process = StatusDocument.Process(run.health, run.measured ?? ProcessingMeasures())
+        document.archive = run.archiveCounts.map { StatusDocument.Archive($0) }
+      }, pipelineName: pipeline.name, startedAt: metrics.startedAt)
+    server = try listen.map { address throws(Failure) in try HTTPServer(address, status.router(clock: clock)) }
     watch = ServiceWatch(
       ServiceWatch.Subject(
         isStopping: { run.isStopping }, stalls: { run.health.stalls(after: stallAfter) }, status: { Self.status(of: run.health) },
         remainder: { Self.remainder(of: run.health, clock) }), drainTimeout: drainTimeout, clock: clock)
   }
+
+  /// Where it answers; nil where nobody asks.
+  var address: ListenAddress? { server?.address }
 
   /// Whether a supervisor or a monitor looks after this process.
   var isSupervised: Bool { server != nil || watch.isSupervised }
@@ -55,31 +63,6 @@ final class ProcessingService: Sendable {
   func stop() {
     watch.stop()
     server?.stop()
-  }
-
-  // MARK: Answers
-
-  private static func router(_ run: ProcessingRun, _ metrics: ProcessingMetrics, stallAfter: Int64) -> HTTPRouter {
-    var router = HTTPRouter()
-    router.on("GET", "/livez", .immediate { _ in answer(run.health.stalls(after: stallAfter), else: "live") })
-    router.on(
-      "GET", "/readyz",
-      .immediate { _ in
-        let health = run.health
-        return answer(health.obstacles, else: "ready: \(health.summary)")
-      })
-    router.on(
-      "GET", "/metrics",
-      .immediate { _ in
-        let text = metrics.text(
-          run.health, delays: run.delays, archive: run.archiveCounts, stallAfter: stallAfter)
-        return HTTPResponse(contentType: MetricsText.contentType, body: Array(text.utf8))
-      })
-    return router
-  }
-
-  private static func answer(_ reasons: [String], else text: String) -> HTTPResponse {
-    reasons.isEmpty ? .text(text) : .text(reasons.joined(separator: "\n"), status: 503)
   }
 
   // MARK: Watching

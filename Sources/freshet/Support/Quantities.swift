@@ -30,7 +30,7 @@ enum Quantities {
   static func seconds(_ nanoseconds: UInt64) -> String { String(format: "%.1f s", Double(nanoseconds) / 1e9) }
 
   /// `0.12 ms`, `221 ms`, `12.3 s`.
-  static func milliseconds(_ nanoseconds: UInt64) -> String {
+  static func milliseconds(_ nanoseconds: Int64) -> String {
     let value = Double(nanoseconds) / 1e6
     return value < 10_000 ? String(format: value < 10 ? "%.2f ms" : "%.0f ms", value) : String(format: "%.1f s", value / 1000)
   }

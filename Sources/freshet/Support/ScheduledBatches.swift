@@ -5,8 +5,11 @@ import Base
 import Batch
 import Features
 import Logging
+import Monitoring
 
 final class ScheduledBatches {
+  /// What the runs say of themselves.
+  let recorder: BatchRecorder
   private let thread: JoinableThread
 
   /// Whether a pipeline has anything to run.
@@ -18,20 +21,25 @@ final class ScheduledBatches {
   init(_ pipeline: PipelineDefinition, redis: String?, threads: String?) throws {
     let launcher = try BatchLauncher(pipeline, to: redis, threads: threads ?? "1")
     let logger = Logger(label: "freshet.batch")
+    let recorder = BatchRecorder(pipeline, published: [:])
+    self.recorder = recorder
     thread = JoinableThread {
-      do { try Self.run(launcher, logger) } catch is StopRequested {}
+      do { try Self.run(launcher, recorder, logger) } catch is StopRequested {}
     }
   }
 
   /// Waits for a run that has been begun to notice the end.
   func join() { try? thread.join() }
 
-  private static func run(_ launcher: BatchLauncher, _ logger: Logger) throws {
+  private static func run(_ launcher: BatchLauncher, _ recorder: BatchRecorder, _ logger: Logger) throws {
     let published = try publishedCutoffs(launcher, logger)
     let scheduler = BatchScheduler(launcher.pipeline, logger: logger, publishedCutoff: { published[$0] }) { due in
       let run = try launcher.run(views: due.views, cutoff: due.cutoff)
       let started = SystemClock().monotonicNanoseconds
-      try run.run(into: try launcher.output())
+      try recorder.recording(due, of: launcher.pipeline) {
+        try run.run(into: try launcher.output())
+        return run.progress.current
+      }
       let counts = run.progress.current
       logger.info(
         "batch run published",

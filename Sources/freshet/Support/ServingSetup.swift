@@ -10,7 +10,7 @@ struct ServingSetup: Sendable {
   let pipeline: PipelineDefinition
   let plan: ServingPlan
   let address: RedisAddress
-  private let prefix: String
+  let prefix: String
   private let password: String?
 
   /// How long Redis may take to connect and to answer before it counts as away.
@@ -40,7 +40,8 @@ struct ServingSetup: Sendable {
 
   /// A reader with a connection of its own.
   func reader() throws -> any OnlineReader {
-    RedisOnlineReader(
-      try RedisConnection(address, password: password, timeouts: Self.timeouts), prefix: prefix, pipeline: pipeline.name)
+    RedisOnlineReader(try connection(), prefix: prefix, pipeline: pipeline.name)
   }
+
+  func connection() throws -> RedisConnection { try RedisConnection(address, password: password, timeouts: Self.timeouts) }
 }

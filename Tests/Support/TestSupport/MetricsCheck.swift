@@ -89,16 +89,30 @@ public struct MetricsCheck {
     return nil
   }
 
-  /// Of one without labels of its own.
+  /// Per set of labels: `le` stands last, behind a histogram's own.
   private mutating func checkHistogram(_ name: String) {
-    let prefix = "\(name)_bucket{le=\""
-    let buckets = samples.filter { $0.key.hasPrefix(prefix) }.compactMap { key, value -> (Double, Double)? in
-      number(key.dropFirst(prefix.count).dropLast(2)).map { ($0, value) }
-    }.sorted { $0.0 < $1.0 }
-    guard let last = buckets.last, last.0 == .infinity else { return problems.append("\(name) has no bucket for the rest") }
-    if zip(buckets, buckets.dropFirst()).contains(where: { $0.1 > $1.1 }) { problems.append("\(name): buckets that do not grow") }
-    if samples["\(name)_count"] != last.1 { problems.append("\(name): a count that is not its last bucket's") }
-    if samples["\(name)_sum"] == nil { problems.append("\(name) has no sum") }
+    let start = "\(name)_bucket{"
+    var histograms: [String: [(bound: Double, count: Double)]] = [:]
+    for (key, value) in samples where key.hasPrefix(start) {
+      guard let le = key.range(of: "le=\"", options: .backwards), let bound = number(key[le.upperBound...].dropLast(2)) else {
+        return problems.append("\(name) has a bucket without an end")
+      }
+      histograms[String(key[start.endIndex..<le.lowerBound]), default: []].append((bound, value))
+    }
+    // One with labels may have nothing to say yet.
+    if histograms.isEmpty, samples.keys.contains(where: { $0.hasPrefix("\(name)_count") || $0.hasPrefix("\(name)_sum") }) {
+      return problems.append("\(name) has no bucket for the rest")
+    }
+    for (labels, unsorted) in histograms {
+      let buckets = unsorted.sorted { $0.bound < $1.bound }
+      guard let last = buckets.last, last.bound == .infinity else { return problems.append("\(name) has no bucket for the rest") }
+      if zip(buckets, buckets.dropFirst()).contains(where: { $0.count > $1.count }) {
+        problems.append("\(name): buckets that do not grow")
+      }
+      let own = labels.isEmpty ? "" : "{\(labels.dropLast())}"
+      if samples["\(name)_count\(own)"] != last.count { problems.append("\(name): a count that is not its last bucket's") }
+      if samples["\(name)_sum\(own)"] == nil { problems.append("\(name) has no sum") }
+    }
   }
 
   private func number(_ text: Substring) -> Double? {
