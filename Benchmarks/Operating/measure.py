@@ -8,6 +8,7 @@ usage: measure.py [--events N] [--keys N] [--partitions N] [--runs N] [--rate N]
   checkpoint   the same with a checkpoint every two seconds against one in an hour, with every key in the state
   recovery     kill -9 with all keys in the state; from the start of the next process to its first row, by what it says on the way
   freshness    event -> visible at half of the highest rate, by polling Redis for keys that have few events
+  probes       what `freshet probe` says beside what Tests/Oracles/probes.py has seen of the same markers, and of events of its own, at that rate
   soak         resident memory over --soak seconds at that rate
 
 Rates are wall clock; beside them stands the CPU time per event, which other work on the machine disturbs less.
@@ -230,6 +231,46 @@ def freshness(options):
         print(f"freshness at {options.rate}/s, emit.every 200 ms, {options.keys} keys: event -> visible {shares}, of {len(delays)} events")
 
 
+def probes(options):
+    """The prober's figures beside those of somebody who shares no code with it, over the same markers in the same run."""
+    with Place(options) as place:
+        process = place.process("probes", EMIT_EVERY="100ms")
+        generator = place.generate("--rate", f"{options.rate}/s", "--for", f"{options.freshness + 20}s")
+        place.wait_for_writes(process)
+        time.sleep(3)
+        environment = os.environ | {"KAFKA_BROKERS": place.servers, "REDIS_URL": place.redis_address, "EMIT_EVERY": "100ms"}
+        prober = subprocess.Popen(
+            [f"{options.build}/freshet", "probe", os.path.join(HERE, "features.yaml"), "--every", "500ms", "--for", f"{options.freshness}s", "--output", "json"],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        keys = []
+        while len(keys) < options.partitions and prober.poll() is None:
+            time.sleep(0.1)
+            keys = [key.decode().removeprefix("load:activity:") for key in place.redis.keys("load:activity:_freshet_probe_*")]
+        checker = subprocess.Popen(
+            [sys.executable, os.path.join(ROOT, "Tests", "Oracles", "probes.py"), place.redis_address, "load:activity", str(options.freshness - 4)]
+            + [word for key in keys for word in ("--key", key)]
+            + ["--kafka", place.servers.split(",")[0], "clicks", str(options.partitions), "user", "at", "--extra", '{"price": 1, "page": 1}', "--every", "1"],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        seen = json.loads(checker.communicate()[0])
+        said, errors = prober.communicate()
+        if prober.returncode:
+            sys.exit(f"the prober ended with {prober.returncode}: {errors}")
+        said = json.loads(said)["delay"]
+        print(f"probes at {options.rate}/s, emit.every 100 ms, {options.partitions} partitions; looks were {seen['pauses']['p50']:.1f} ms apart, {seen['pauses']['p99']:.1f} ms at the 99th percentile")
+        for name, values in [("the prober", said), ("the same markers, seen by Python", seen["markers"]), ("events of Python's own", seen["own"])]:
+            print(f"  {name}: " + ", ".join(f"{part} {values[part]:.1f} ms" for part in ("p50", "p90", "p99", "max")) + f", of {values['count']}")
+        for part in ("p50", "p90", "p99"):
+            difference = said[part] - seen["markers"][part]
+            fits = abs(difference) <= max(2, 0.05 * seen["markers"][part])
+            print(f"  {part}: the prober is off by {difference:+.1f} ms, {'within' if fits else 'NOT within'} 5 % or 2 ms")
+        generator.terminate()
+        generator.wait()
+        process.terminate()
+        process.wait()
+
+
 def soak(options):
     with Place(options) as place:
         process = place.process("soak")
@@ -248,7 +289,7 @@ def soak(options):
 
 
 def main():
-    kinds = {"throughput": throughput, "checkpoint": checkpoint, "recovery": recovery, "freshness": freshness, "soak": soak}
+    kinds = {"throughput": throughput, "checkpoint": checkpoint, "recovery": recovery, "freshness": freshness, "probes": probes, "soak": soak}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS)
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"all of them where none is given: {', '.join(kinds)}")
     parser.add_argument("--events", type=int, default=2_000_000)
@@ -264,9 +305,9 @@ def main():
     if unknown := set(what) - set(kinds):
         parser.error(f"expected some of {', '.join(kinds)}, found {', '.join(unknown)}")
     highest = throughput(options) if "throughput" in what else None
-    if options.rate is None and {"freshness", "soak"} & set(what):
+    if options.rate is None and {"freshness", "probes", "soak"} & set(what):
         if highest is None:
-            parser.error("freshness and soak need --rate, or throughput before them")
+            parser.error("freshness, probes and soak need --rate, or throughput before them")
         options.rate = int(highest / 2)
     for name in what:
         if name != "throughput":

@@ -100,8 +100,8 @@ public final class PipelineReader {
     let servicesReader = reader.has("services") ? reader.names("services") : nil
     let archiveReader = reader.mapping("archive", main: "path")
     let testsNode = reader.node("tests")
-    let objectivesNode = reader.node("slo")
     let probeReader = reader.mapping("probe")
+    let objectivesNode = reader.node("slo")
     let sink = reader.mapping("sink").flatMap { readSink($0, pipeline: name) }
     let checkpoint =
       reader.mapping("checkpoint", main: "every").map(readCheckpoint)
@@ -118,8 +118,8 @@ public final class PipelineReader {
     let services = servicesReader.map(readServices) ?? []
     let archive = archiveReader.flatMap(readArchive)
     let tests = testsNode.map(readTests) ?? []
-    let objectives = objectivesNode.map(readObjectives) ?? []
     let probe = probeReader.flatMap(readProbe)
+    let objectives = objectivesNode.map(readObjectives) ?? []
     guard let name else { return nil }
     var definition = PipelineDefinition(
       name: name, sources: sources, entities: entities, views: views, sink: sink, checkpoint: checkpoint, tests: tests)
@@ -127,8 +127,8 @@ public final class PipelineReader {
     definition.requestViews = requestViews
     definition.services = services
     definition.archive = archive
-    definition.objectives = objectives
     definition.probe = probe
+    definition.objectives = objectives
     return definition
   }
 

@@ -12,7 +12,10 @@ public struct LoadObjective: Codable, Equatable, Sendable {
     self.milliseconds = milliseconds
   }
 
-  public var text: String { "p\(Self.number(percentile)) <= \(Self.number(milliseconds)) ms" }
+  public var text: String { "\(name) <= \(Self.number(milliseconds)) ms" }
+
+  /// `p99`, `max`.
+  var name: String { percentile >= 100 ? "max" : "p\(Self.number(percentile))" }
 
   static func number(_ value: Double) -> String { value == value.rounded() ? "\(Int64(value))" : "\(value)" }
 }
@@ -104,7 +107,7 @@ public struct LoadStep: Codable, Equatable, Sendable {
     let measured = freshness.value(at: objective.percentile)
     if measured > objective.milliseconds {
       reasons.append(
-        "p\(LoadObjective.number(objective.percentile)) was \(Self.text(measured)), over \(Self.text(objective.milliseconds))")
+        "\(objective.name) was \(Self.text(measured)), over \(Self.text(objective.milliseconds))")
     }
   }
 

@@ -59,7 +59,10 @@ struct LoadCommand: ParsableCommand {
     help: "How long a step lasts; a quarter of that goes before it as warming up, and the last takes twice as long. (default: 10s)")
   var stepTime: String?
 
-  @Option(help: "What readers may have to wait: \"p99 500ms\". (default: p99 1s, and twice the view's emit.every beside that)")
+  @Option(
+    help:
+      "What readers may have to wait: \"p99 500ms\". (default: the `visible_delay` of the pipeline's `slo:`, else p99 1s and twice the view's emit.every)"
+  )
   var slo: String?
 
   @Option(help: "How near the two ends of the search come to each other, as a share: 0.05 to 0.5. (default: 0.08)")
@@ -121,6 +124,7 @@ struct LoadCommand: ParsableCommand {
       }
       search.precision = value
     }
+    let asked = try given(slo, "slo").map(Self.objective)
     Interrupts.install()
     let kafka = try KafkaProperties(arguments: properties)
     let subject = try given(watch, "watch").map { try foreign($0, kafka) } ?? own(kafka)
@@ -129,7 +133,7 @@ struct LoadCommand: ParsableCommand {
       ?? Int64(max(20, stepSeconds * 1000 * Double(subject.partitionCount) / 300))
     guard every > 0 else { throw Failure(.usage, "--probe-every: expected a duration like 100ms, found '\(probeEvery ?? "")'") }
     let objective =
-      try given(slo, "slo").map(Self.objective)
+      asked ?? subject.objective
       ?? LoadObjective(percentile: 99, milliseconds: Double(1000 + 2 * subject.target.emitEveryMilliseconds))
     try run(subject, LoadRun.Settings(search: search, objective: objective, settleSeconds: max(1, stepSeconds / 4)), every)
   }
@@ -184,6 +188,8 @@ struct LoadCommand: ParsableCommand {
     var target: ProbeTarget
     var partitionCount: Int
     var lagReader: (any LagReader)?
+    /// What the pipeline's own `slo:` asks of the view.
+    var objective: LoadObjective?
   }
 
   private func own(_ kafka: KafkaProperties) throws -> Subject {
@@ -221,7 +227,7 @@ struct LoadCommand: ParsableCommand {
     return Subject(
       name: "pipeline \(pipeline.name) at \(target.topic)", watched: "\(store), view \(event.viewName)", schema: schema,
       target: target,
-      partitionCount: ends.partitionCount, lagReader: lagReader)
+      partitionCount: ends.partitionCount, lagReader: lagReader, objective: Self.objective(of: event, in: pipeline))
   }
 
   private func foreign(_ watch: String, _ kafka: KafkaProperties) throws -> Subject {
@@ -256,6 +262,13 @@ struct LoadCommand: ParsableCommand {
       throw Failure(.usage, "\(option): expected a rate from 1/s to 1000M/s, such as 5k/s, found '\(text)'")
     }
     return rate
+  }
+
+  /// The strictest that `slo:` says of how long values of the view may take to be visible.
+  private static func objective(of event: ProbeEvent, in pipeline: PipelineDefinition) -> LoadObjective? {
+    pipeline.objectives.filter { $0.lane == .nrt && $0.metric == .visibleDelay && ($0.view == nil || $0.view == event.view) }
+      .map { LoadObjective(percentile: $0.statistic.percentile ?? 100, milliseconds: Double($0.boundMilliseconds)) }
+      .min { $0.milliseconds < $1.milliseconds }
   }
 
   /// `p99 500ms`.
