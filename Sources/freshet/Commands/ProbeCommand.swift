@@ -98,10 +98,10 @@ struct ProbeCommand: ParsableCommand {
   private static func line(_ report: ProbeReport) -> String {
     var text = "view \(report.view): \(report.sent) sent, \(report.visible) seen"
     if let p50 = report.delay.nanoseconds(atPercentile: 50), let p99 = report.delay.nanoseconds(atPercentile: 99) {
-      text += ", p50 \(Quantities.milliseconds(UInt64(p50))), p99 \(Quantities.milliseconds(UInt64(p99)))"
+      text += ", p50 \(Quantities.milliseconds(Int64(p50))), p99 \(Quantities.milliseconds(Int64(p99)))"
     }
     if let oldest = report.agesInFlight.max(), oldest > 1_000_000_000 {
-      text += ", the oldest under way for \(Quantities.milliseconds(UInt64(oldest)))"
+      text += ", the oldest under way for \(Quantities.milliseconds(Int64(oldest)))"
     }
     return text + (report.trouble.map { "; \($0)" } ?? "")
   }
@@ -110,13 +110,13 @@ struct ProbeCommand: ParsableCommand {
     func percentiles(_ delays: DurationDistribution) -> String {
       guard let values = MonitorSnapshot.Percentiles(delays) else { return "nothing yet" }
       return [("p50", values.p50), ("p90", values.p90), ("p99", values.p99), ("max", values.max)]
-        .map { "\($0) \(Quantities.milliseconds(UInt64($1 * 1e6)))" }.joined(separator: "   ")
+        .map { "\($0) \(Quantities.milliseconds(Int64($1 * 1e6)))" }.joined(separator: "   ")
     }
     var lines = [line(report), "  in the store         \(percentiles(report.delay))"]
     if let server = report.serverDelay { lines.append("  through the server   \(percentiles(server))") }
     for partition in report.partitions {
-      let last = partition.lastDelay.map { "last \(Quantities.milliseconds(UInt64($0 * 1e6)))" } ?? "nothing seen"
-      let age = partition.inFlightAge.map { ", under way for \(Quantities.milliseconds(UInt64($0 * 1e6)))" } ?? ""
+      let last = partition.lastDelay.map { "last \(Quantities.milliseconds(Int64($0 * 1e6)))" } ?? "nothing seen"
+      let age = partition.inFlightAge.map { ", under way for \(Quantities.milliseconds(Int64($0 * 1e6)))" } ?? ""
       lines.append("  partition \(partition.partition): \(partition.health.rawValue), \(last)\(age)")
     }
     return lines.joined(separator: "\n")

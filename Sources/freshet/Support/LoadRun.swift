@@ -176,7 +176,7 @@ struct LoadRun {
   private func show(_ rate: Double, _ what: String, _ before: ProbeReport?, _ lag: Int64?) {
     var text = "\(LoadReport.rate(rate)), \(what)"
     if let before, let delays = probes.report?.delays(since: before), let p99 = delays.nanoseconds(atPercentile: 99) {
-      text += ", p99 \(Quantities.milliseconds(UInt64(max(p99, 0))))"
+      text += ", p99 \(Quantities.milliseconds(Int64(max(p99, 0))))"
     }
     if let lag { text += ", lag \(lag)" }
     progress.text.withLock { $0 = text }
