@@ -8,9 +8,6 @@ public final class RedisReader {
 
   public init(_ connection: RedisConnection) { self.connection = connection }
 
-  /// Closes the connection; the next question opens another.
-  public func disconnect() { connection.disconnect() }
-
   /// All fields of a hash; empty where the key does not exist.
   public func hash(_ key: String) throws -> [String: String] {
     try connection.retrying(at: key) { node in
