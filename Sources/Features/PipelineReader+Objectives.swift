@@ -24,7 +24,8 @@ extension PipelineReader {
     if !hasBounds {
       diagnostics.error(
         "missing-field", at: reader.location,
-        "an item in 'slo': expected a bound, one of \(ServiceObjective.Statistic.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "))")
+        "an item in 'slo': expected a bound, one of \(ServiceObjective.Statistic.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "))"
+      )
     }
     guard let lane, let metric else { return [] }
     guard metric.lanes.contains(lane) else {

@@ -49,7 +49,9 @@ extension PipelineReader {
         "test '\(name)': the views of one test read one source, but '\(views[first.view].name)' reads '\(sources[source].name)' and "
           + "'\(views[expectation.view].name)' reads '\(sources[views[expectation.view].source].name)'")
     }
-    if let schema = sources[source].schema { for item in given ?? [] { checkFields(of: item, [], in: schema, "a record of test '\(name)'") } }
+    if let schema = sources[source].schema {
+      for item in given ?? [] { checkFields(of: item, [], in: schema, "a record of test '\(name)'") }
+    }
     return PipelineTest(name: name, location: reader.location, source: source, given: inputs, expectations: expectations)
   }
 

@@ -77,7 +77,8 @@ public final class BatchRecorder: Sendable {
     metrics.family("freshet_batch_run_seconds", .histogram, "How long runs took, by view")
     for view in batch.views { metrics.histogram(view.duration, [("view", view.name)]) }
     metrics.family(
-      "freshet_batch_as_of_timestamp_seconds", .gauge, "The cutoff of the run that is published: event time through which it is complete")
+      "freshet_batch_as_of_timestamp_seconds", .gauge,
+      "The cutoff of the run that is published: event time through which it is complete")
     for view in batch.views { if let time = view.asOf { metrics.sample(milliseconds: time, [("view", view.name)]) } }
     metrics.family("freshet_batch_published_timestamp_seconds", .gauge, "When a run was last published by this process")
     for view in batch.views { if let time = view.publishedAt { metrics.sample(milliseconds: time, [("view", view.name)]) } }

@@ -222,7 +222,9 @@ extension MonitorModel {
       let duration = distribution(over: windowNanoseconds) { $0.process.map(get) }
       return MonitorSnapshot.Stage(name: name, duration: MonitorSnapshot.Percentiles(duration))
     }
-    func views(_ process: StatusDocument.Process, _ get: (StatusDocument.Process.View) -> DurationDistribution) -> DurationDistribution {
+    func views(_ process: StatusDocument.Process, _ get: (StatusDocument.Process.View) -> DurationDistribution)
+      -> DurationDistribution
+    {
       process.views.filter { $0.trigger == "change" }.reduce(into: DurationDistribution()) { $0.add(get($1)) }
     }
     guard isSilent(role: "process") != nil else { return [] }
@@ -330,9 +332,12 @@ extension MonitorModel {
       guard state.health == .violated, let place = snapshot.lanes.firstIndex(where: { $0.lane == lane }) else { continue }
       if snapshot.lanes[place].health == .ok { snapshot.lanes[place].health = .violated }
       snapshot.lanes[place].reasons.append(
-        "\(definition.metric.rawValue) \(definition.statistic.rawValue) is \(Self.milliseconds(measured ?? 0)), more than \(Self.milliseconds(state.bound))")
+        "\(definition.metric.rawValue) \(definition.statistic.rawValue) is \(Self.milliseconds(measured ?? 0)), more than \(Self.milliseconds(state.bound))"
+      )
       for view in snapshot.views.indices
-      where snapshot.views[view].lane == lane && objective.viewName == snapshot.views[view].name && snapshot.views[view].health == .ok {
+      where snapshot.views[view].lane == lane && objective.viewName == snapshot.views[view].name
+        && snapshot.views[view].health == .ok
+      {
         snapshot.views[view].health = .violated
       }
     }
@@ -381,7 +386,8 @@ extension MonitorModel {
   // MARK: Texts
 
   static func microseconds(_ nanoseconds: Int64) -> String {
-    nanoseconds < 10_000 ? String(format: "%.1f us", Double(nanoseconds) / 1e3) : String(format: "%.0f us", Double(nanoseconds) / 1e3)
+    nanoseconds < 10_000
+      ? String(format: "%.1f us", Double(nanoseconds) / 1e3) : String(format: "%.0f us", Double(nanoseconds) / 1e3)
   }
 
   public static func milliseconds(_ milliseconds: Double) -> String {

@@ -242,7 +242,9 @@ public struct MonitorScreen {
   }
 
   private func foot(_ options: Options) -> Line {
-    if let filter = options.filterBeingWritten { return Line("only views with: \(filter)_   (enter keeps it, escape ends it)", .strong) }
+    if let filter = options.filterBeingWritten {
+      return Line("only views with: \(filter)_   (enter keeps it, escape ends it)", .strong)
+    }
     return Line("paused; p goes on", .strong)
   }
 
@@ -336,7 +338,9 @@ public struct MonitorScreen {
     milliseconds < 1 ? String(format: "%.0f us", milliseconds * 1000) : MonitorModel.milliseconds(milliseconds)
   }
 
-  private static func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+  private static func right(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.count)) + text
+  }
 
   static func window(_ seconds: Int) -> String {
     seconds == 0 ? "since the start" : seconds % 60 == 0 ? "\(seconds / 60) min" : "\(seconds) s"

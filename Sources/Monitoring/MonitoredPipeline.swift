@@ -44,7 +44,8 @@ public struct MonitoredPipeline: Sendable {
       let view = objective.view.map { pipeline.views[$0].name }
       return Objective(
         definition: objective, viewName: view,
-        text: "\(objective.lane.rawValue) \(view.map { "\($0) " } ?? "")\(objective.metric.rawValue) \(objective.statistic.rawValue) <= "
+        text:
+          "\(objective.lane.rawValue) \(view.map { "\($0) " } ?? "")\(objective.metric.rawValue) \(objective.statistic.rawValue) <= "
           + Units.durationText(milliseconds: objective.boundMilliseconds))
     }
   }

@@ -23,7 +23,9 @@ public struct ProcessingMetrics: Sendable {
   ///   - measures: How long records took; nil where nobody measures.
   ///   - archive: What is archived beside; nil where nothing is.
   ///   - stallAfter: In ms.
-  public func text(_ health: ProcessingHealth, measures: ProcessingMeasures?, archive: ArchiveCounts? = nil, stallAfter: Int64) -> String {
+  public func text(_ health: ProcessingHealth, measures: ProcessingMeasures?, archive: ArchiveCounts? = nil, stallAfter: Int64)
+    -> String
+  {
     var metrics = MetricsText()
     var counts = ProcessingCounts()
     for worker in health.workers { counts.add(worker.counts) }

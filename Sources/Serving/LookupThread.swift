@@ -31,7 +31,8 @@ final class LookupShared: Sendable {
   private let troubles = Mutex<[Int: String]>([:])
 
   init(
-    _ plan: ServingPlan, _ settings: ServingSettings, log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?, _ clock: any Clock, _ logger: Logger
+    _ plan: ServingPlan, _ settings: ServingSettings, log: (@Sendable (UnsafeBufferPointer<UInt8>) throws -> Void)?,
+    _ clock: any Clock, _ logger: Logger
   ) {
     queue = LookupQueue(capacity: settings.queueCountMax)
     self.settings = settings

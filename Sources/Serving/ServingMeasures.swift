@@ -95,10 +95,13 @@ final class ServingMeasures: Sendable {
   func fill(_ serve: inout StatusDocument.Serve) {
     serve.latency = latency.distribution
     serve.phases = phases.map { StatusDocument.Serve.Phase(name: $0.name, duration: $0.duration.distribution) }
-    serve.views = views.withLock { Array($0.values) }.sorted { ($0.name, $0.lane.rawValue) < ($1.name, $1.lane.rawValue) }.map { view in
+    serve.views = views.withLock { Array($0.values) }.sorted { ($0.name, $0.lane.rawValue) < ($1.name, $1.lane.rawValue) }.map {
+      view in
       var section = StatusDocument.Serve.View(name: view.name, lane: view.lane.rawValue)
       let counts = view.counts.withLock { $0 }
-      for status in ServedStatus.allCases where counts[status.place] > 0 { section.statuses[status.rawValue] = counts[status.place] }
+      for status in ServedStatus.allCases where counts[status.place] > 0 {
+        section.statuses[status.rawValue] = counts[status.place]
+      }
       section.staleness = view.staleness.distribution
       section.compute = view.compute.distribution
       return section

@@ -11,7 +11,7 @@ private final class DemoRun {
   let program: Program
 
   init(_ arguments: String...) throws {
-    program = try Program("freshet", ["demo"] + arguments, environment: ["TMPDIR": folder.path])
+    program = try Program("freshet", ["demo", "--web", "127.0.0.1:0"] + arguments, environment: ["TMPDIR": folder.path])
   }
 
   /// The numbers of all processes that show a path in the folder: the demo's redis-server.
@@ -29,7 +29,7 @@ private final class DemoRun {
       guard let socket = folder.contents.first(where: { $0.hasSuffix("redis.sock") }) else { return false }
       let address = RedisAddress(endpoint: .unix(path: folder.file(socket)))
       guard let connection = try? RedisConnection(address) else { return false }
-      return try !RedisReader(connection).keys(matching: "fv:user_activity:*", limit: 1).isEmpty
+      return try !RedisReader(connection).keys(matching: "shop:user_activity:*", limit: 1).isEmpty
     }
   }
 
@@ -41,16 +41,22 @@ private final class DemoRun {
 
 @Suite(.serialized) struct DemoCommandTests {
   @Test func `a demo shows what it did and leaves nothing behind`() throws {
-    let demo = try DemoRun("--for", "3s")
+    let demo = try DemoRun("--for", "4s")
     #expect(try demo.waitForFeatures())
     #expect(demo.processes.count == 1)
     let outcome = demo.program.wait()
     #expect(outcome.status == 0, "\(outcome.errors)")
-    #expect(outcome.text.contains("  generated  6000 events, asked 2k/s, achieved "))
-    #expect(outcome.text.contains("  delivered  6000 to Kafka (embedded broker, 4 partitions), 0 failed\n"))
-    #expect(outcome.text.contains("  processed  6000 events, 0 rejected, 0 late\n"))
-    #expect(outcome.text.contains("  visible    event -> Redis p50 "))
-    #expect(outcome.text.contains("\n  fv:user_activity:"))
+    #expect(outcome.text.contains("  generated  8000 events, asked 2k/s, achieved "))
+    #expect(outcome.text.contains("  delivered  8000 to Kafka (embedded broker, 4 partitions), 0 failed\n"))
+    #expect(outcome.errors.contains("the monitor's page: http://127.0.0.1:"))
+    // Markers of the monitor were counted as well.
+    #expect(try #require(outcome.text.firstMatch(of: /  processed  (\d+) events, 0 rejected/)).1 >= "8000")
+    #expect(outcome.text.contains(" requests for features, 0 refused or failed\n"))
+    for lane in ["rt", "nrt"] {
+      #expect(outcome.text.contains(try Regex("\n  \(lane) +[0-9.]+ m?s +[0-9.]+ m?s +[0-9.]+ m?s")), "\(outcome.text)")
+    }
+    #expect(outcome.text.contains("\nWhat to take away:\n"))
+    #expect(outcome.text.contains("user_activity.views_5m"))
     demo.expectNothingLeft()
   }
 

@@ -19,9 +19,12 @@ struct ProcessingMetricsTests {
     return report
   }
 
-  private func text(_ workers: [ProcessingStatus.Report], measures: ProcessingMeasures? = nil, archive: ArchiveCounts? = nil) -> String {
+  private func text(_ workers: [ProcessingStatus.Report], measures: ProcessingMeasures? = nil, archive: ArchiveCounts? = nil)
+    -> String
+  {
     metrics.text(
-      ProcessingHealth(workers: workers, hasStarted: true, isStopping: false, now: 1_000_000_000), measures: measures, archive: archive,
+      ProcessingHealth(workers: workers, hasStarted: true, isStopping: false, now: 1_000_000_000), measures: measures,
+      archive: archive,
       stallAfter: 30_000)
   }
 

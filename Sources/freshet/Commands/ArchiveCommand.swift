@@ -4,10 +4,10 @@ import ArgumentParser
 import Base
 import Batch
 import Features
+import Foundation
 import HTTPServer
 import Monitoring
 import Processing
-import Foundation
 import Synchronization
 
 struct ArchiveCommand: ParsableCommand {

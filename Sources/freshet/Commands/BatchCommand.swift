@@ -7,8 +7,8 @@ import Configuration
 import Features
 import Foundation
 import HTTPServer
-import Monitoring
 import Logging
+import Monitoring
 
 struct BatchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -65,7 +65,9 @@ struct BatchCommand: ParsableCommand {
   @Flag(help: "Stay, and run whenever a schedule has a new cutoff.")
   var watch = false
 
-  @Option(help: "With --watch: answer /livez, /readyz, /metrics and /status.json by HTTP at HOST:PORT, or at a port of this machine alone.")
+  @Option(
+    help:
+      "With --watch: answer /livez, /readyz, /metrics and /status.json by HTTP at HOST:PORT, or at a port of this machine alone.")
   var listen: String?
 
   func run() throws {

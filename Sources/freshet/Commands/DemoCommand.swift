@@ -24,10 +24,14 @@ struct DemoCommand: ParsableCommand {
   @Option(name: .customLong("for"), help: "How long. (default: 60s)")
   var length: String?
 
-  @Flag(help: "Let things go wrong: a flash crowd, a partition without a leader, a Redis that does not answer; and see how each lane suffers.")
+  @Flag(
+    help:
+      "Let things go wrong: a flash crowd, a partition without a leader, a Redis that does not answer; and see how each lane suffers."
+  )
   var incident = false
 
-  @Option(help: "Where the monitor's page is: HOST:PORT, or a port of this machine alone. (default: 127.0.0.1:9465, or a free port)")
+  @Option(
+    help: "Where the monitor's page is: HOST:PORT, or a port of this machine alone. (default: 127.0.0.1:9465, or a free port)")
   var web: String?
 
   @Flag(help: "Show no page.")

@@ -67,7 +67,9 @@ struct MonitorCommand: ParsableCommand {
     Interrupts.install()
     let (setup, targets) = try subjectsByKind()
     if failOn == .slo, setup?.pipeline.objectives.isEmpty ?? true {
-      throw Failure(.usage, "--fail-on slo: \(setup == nil ? "no pipeline is given" : "the pipeline has no 'slo:'"), so there is nothing to judge by")
+      throw Failure(
+        .usage,
+        "--fail-on slo: \(setup == nil ? "no pipeline is given" : "the pipeline has no 'slo:'"), so there is nothing to judge by")
     }
     let length = try given(length, "for").map { try Arguments.duration($0, "--for") }
     if once, length != nil { throw Failure(.usage, "--once and --for exclude each other") }
@@ -111,7 +113,9 @@ struct MonitorCommand: ParsableCommand {
 
   private func probeRun(_ setup: ServingSetup?, _ targets: [String]) throws -> ProbeRun? {
     guard let text = given(probe, "probe") else { return nil }
-    guard let setup else { throw Failure(.usage, "--probe: a pipeline's file is needed, which says where markers go and what they look like") }
+    guard let setup else {
+      throw Failure(.usage, "--probe: a pipeline's file is needed, which says where markers go and what they look like")
+    }
     let every = try Arguments.duration(text, "--probe")
     guard (100...3_600_000).contains(every) else {
       throw Failure(.usage, "--probe: expected a duration of 100ms to 1h, found '\(text)'")
@@ -197,6 +201,7 @@ struct MonitorCommand: ParsableCommand {
       "\(objective.text): "
         + (objective.measured.map { "measured \(MonitorModel.milliseconds($0))" } ?? "nothing to judge by")
     }
-    throw Failure(.checkFailed, "\(broken.count) of \(snapshot?.objectives.count ?? 0) objectives not met: \(lines.joined(separator: "; "))")
+    throw Failure(
+      .checkFailed, "\(broken.count) of \(snapshot?.objectives.count ?? 0) objectives not met: \(lines.joined(separator: "; "))")
   }
 }

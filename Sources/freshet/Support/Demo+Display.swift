@@ -70,7 +70,8 @@ extension Demo {
     guard delivery.delivered == delivery.written, counts.records >= delivery.delivered else {
       throw Failure(
         .failure,
-        "\(delivery.written) events were generated, \(delivery.delivered) delivered, \(counts.records) processed (with up to \(markers) markers)")
+        "\(delivery.written) events were generated, \(delivery.delivered) delivered, \(counts.records) processed (with up to \(markers) markers)"
+      )
     }
   }
 
@@ -87,6 +88,6 @@ extension Demo {
       print(summary.incidentTable.joined(separator: "\n"))
     }
     print("\nWhat to take away:\n")
-    for lesson in summary.lessons { print("  - \(lesson)") }
+    for lesson in summary.lessons { print(DemoSummary.wrapped(lesson, first: "  - ").joined(separator: "\n")) }
   }
 }

@@ -40,6 +40,7 @@ final class Demo {
   let requests: DemoRequests
   let monitor: MonitorRun
   private let probes: ProbeRun
+  private let generatorStatus: HTTPServer
   let web: MonitorWebServer?
   let incidents = IncidentLog()
   /// When the last look was taken, before the parts began to end.
@@ -121,7 +122,8 @@ final class Demo {
     var monitoring = MonitorRun.Settings()
     monitoring.windowSeconds = 30
     monitoring.probes = { probes.report }
-    let targets = ["http://\(service.address!)", "http://\(self.server.address)"]
+    generatorStatus = try Self.openGeneratorStatus(progress, settings.ratePerSecond)
+    let targets = [generatorStatus.address, service.address!, self.server.address].map { "http://\($0)" }
     let monitor = try MonitorRun(setup, targets: targets, settings: monitoring)
     self.monitor = monitor
     web = try settings.web.map { try Self.openPage($0, monitor) }
@@ -172,6 +174,7 @@ final class Demo {
     try processing.join()
     service.stop()
     server.stop(graceMilliseconds: 500)
+    generatorStatus.stop()
     // A batch run notices by the same flag that the user's Ctrl-C sets.
     Interrupts.requestStop()
     batches.join()
@@ -182,6 +185,19 @@ final class Demo {
       monitor.note(begins ? .bad : .good, "\(begins ? "incident" : "over"): \(incident.name)")
       incidents.note(incident.name, begins: begins, at: clock.nowMilliseconds, requests.outcomes)
     }
+  }
+
+  /// As `generate --listen` has it.
+  private static func openGeneratorStatus(_ progress: GenerationProgress, _ rate: Double) throws -> HTTPServer {
+    let status = StatusServer(
+      obstacles: { [] }, summary: { "\(progress.events.load(ordering: .relaxed)) events written" },
+      metrics: {
+        var metrics = MetricsText()
+        GenerationMetrics.add(to: &metrics, progress.section(asked: rate))
+        return metrics.text
+      }, fill: { $0.generate = progress.section(asked: rate) }, pipelineName: "clickstream",
+      startedAt: SystemClock().nowMilliseconds)
+    return try HTTPServer(ListenAddress(port: 0), status.router())
   }
 
   /// At the usual place where nothing else is named; where that is taken, at another.

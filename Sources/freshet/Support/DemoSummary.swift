@@ -32,30 +32,31 @@ struct DemoSummary {
 
   // MARK: The lanes
 
-  /// The table of lanes.
+  /// The table of lanes, and what each costs.
   var table: [String] {
-    let head = ["lane", "latency (p50, p99)", "age of a value (p50, p99)", "error (median, p90)", "cost"]
+    let head = ["lane", "latency p50", "p99", "age p50", "p99", "error p50", "p90", ""]
     let lines = snapshot.lanes.map { lane in
       [
-        lane.lane, Self.pair(lane.latency) + " " + Self.meaning(of: lane.lane), Self.pair(lane.staleness), error(of: lane),
-        lane.cost ?? "-",
-      ]
+        lane.lane, Self.figure(lane.latency, \.p50), Self.figure(lane.latency, \.p99), Self.figure(lane.staleness, \.p50),
+        Self.figure(lane.staleness, \.p99),
+      ] + errors(of: lane) + [Self.meaning(of: lane.lane)]
     }
-    return Self.aligned([head] + lines).map { "  \($0)" }
+    let costs = snapshot.lanes.compactMap { lane in lane.cost.map { "\(lane.lane) costs \($0)" } }
+    return (Self.aligned([head] + lines) + [""] + costs).map { $0.isEmpty ? "" : "  \($0)" }
   }
 
   private static func meaning(of lane: String) -> String {
     switch lane {
-    case "rt": "to answer"
-    case "nrt": "event to Redis"
-    default: "per run"
+    case "rt": "latency: from request to answer"
+    case "nrt": "latency: from event to row in Redis"
+    default: "latency: of a run"
     }
   }
 
-  private func error(of lane: MonitorSnapshot.LaneState) -> String {
-    if lane.lane == "rt" { return "exact" }
-    guard lane.comparedCount > 0, let median = lane.errorMedian, let p90 = lane.errorP90 else { return "-" }
-    return "\(Self.percent(median)), \(Self.percent(p90))"
+  private func errors(of lane: MonitorSnapshot.LaneState) -> [String] {
+    if lane.lane == "rt" { return ["exact", ""] }
+    guard lane.comparedCount > 0, let median = lane.errorMedian, let p90 = lane.errorP90 else { return ["-", "-"] }
+    return [Self.percent(median), Self.percent(p90)]
   }
 
   /// What the numbers say, in sentences.
@@ -71,7 +72,8 @@ struct DemoSummary {
       lessons.append(text + ". With hourly runs, multiply.")
     }
     if let nrt = lane("nrt"), let latency = nrt.latency {
-      var text = "nrt is computed ahead of the request: events were visible after \(Self.time(latency.p50)) (p99 \(Self.time(latency.p99)))"
+      var text =
+        "nrt is computed ahead of the request: events were visible after \(Self.time(latency.p50)) (p99 \(Self.time(latency.p99)))"
       if let every = emitEveryMilliseconds { text += ", of which the rhythm of writing, \(Self.time(Double(every))), is the most" }
       if nrt.comparedCount > 0 {
         text += "; \(Self.percent(Double(nrt.equalCount) / Double(nrt.comparedCount))) of the compared values were exact"
@@ -81,7 +83,8 @@ struct DemoSummary {
     if let rt = lane("rt"), let latency = rt.latency {
       lessons.append(
         "rt folds a user's newest events inside the request: exact, \(Self.time(latency.p50)) to answer (p99 \(Self.time(latency.p99)))"
-          + (rt.cost.map { "; it costs \($0)" } ?? "") + ", paid for by every request.")
+          + (rt.cost.map { ", with \($0)" } ?? "")
+          + ". The price is paid by every request, and grows with the events that it folds.")
     }
     return lessons
   }
@@ -94,7 +97,7 @@ struct DemoSummary {
   /// What each incident did to each lane: a table, empty without incidents.
   var incidentTable: [String] {
     guard !incidents.isEmpty else { return [] }
-    var lines = [["", "nrt: event to Redis, p99", "nrt: age of a value", "batch: age of a value", "rt: to answer, p99", "requests refused or failed"]]
+    var lines = [["", "nrt p99", "nrt age", "batch age", "rt p99", "requests failed"]]
     let quiet = snapshot.history.filter { point in
       !incidents.contains { ($0.start...($0.end + Self.tailMilliseconds)).contains(point.at) }
     }
@@ -123,8 +126,26 @@ struct DemoSummary {
 
   // MARK: Texts
 
-  private static func pair(_ percentiles: MonitorSnapshot.Percentiles?) -> String {
-    percentiles.map { "\(time($0.p50)), \(time($0.p99))" } ?? "-"
+  private static func figure(_ percentiles: MonitorSnapshot.Percentiles?, _ get: (MonitorSnapshot.Percentiles) -> Double) -> String
+  {
+    percentiles.map { time(get($0)) } ?? "-"
+  }
+
+  /// Lines of at most `width` characters, the second and later ones indented.
+  static func wrapped(_ text: String, first: String, width: Int = 100) -> [String] {
+    let indent = String(repeating: " ", count: first.count)
+    var lines: [String] = []
+    var line = first
+    var isEmpty = true
+    for word in text.split(separator: " ") {
+      if !isEmpty, line.count + 1 + word.count > width {
+        lines.append(line)
+        (line, isEmpty) = (indent, true)
+      }
+      line += (isEmpty ? "" : " ") + word
+      isEmpty = false
+    }
+    return lines + [line]
   }
 
   /// Ms as people write durations.

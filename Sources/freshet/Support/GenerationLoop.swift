@@ -5,6 +5,7 @@ import Base
 import Foundation
 import Generation
 import Measuring
+import Monitoring
 import Records
 import Synchronization
 
@@ -21,6 +22,23 @@ final class GenerationProgress: Sendable {
   /// What has become of the events, as the sink last said it.
   let delivered = Atomic<Int64>(0)
   let failed = Atomic<Int64>(0)
+  /// How late events were; meaningful in real time.
+  let lags = DurationHistogram()
+
+  /// What a status says of it.
+  ///
+  /// - Parameter asked: The rate, where the loop does not change it.
+  func section(asked: Double?) -> StatusDocument.Generate {
+    var generate = StatusDocument.Generate()
+    generate.events = events.load(ordering: .relaxed)
+    generate.bytes = byteCount.load(ordering: .relaxed)
+    generate.delivered = delivered.load(ordering: .relaxed)
+    generate.failed = failed.load(ordering: .relaxed)
+    let now = Double(bitPattern: askedPerSecond.load(ordering: .relaxed))
+    generate.askedRate = now > 0 ? now : asked
+    generate.behindSchedule = lags.distribution
+    return generate
+  }
 }
 
 /// Drives one producer into one sink.
@@ -32,8 +50,7 @@ final class GenerationLoop {
   private let progress: GenerationProgress
   private var search: (any RateSteering)?
   private var sinkNanoseconds: UInt64 = 0
-  /// Meaningful in real time.
-  let lags = DurationHistogram()
+  var lags: DurationHistogram { progress.lags }
   /// What `--rate max` has found.
   private(set) var found: RateSearch?
   /// Called now and then with how many records have been written, for those who keep the place.
@@ -117,7 +134,7 @@ final class GenerationLoop {
         let eventNow = pacer.eventTime(at: now)
         guard let produced = producer.next(before: before, sentMilliseconds: eventNow / 1_000_000) else { continue }
         let count = produced.batch.count
-        for index in 0..<count { lags.record(nanoseconds: eventNow - produced.times[index]) }
+        lags.record { record in for index in 0..<count { record(eventNow - produced.times[index], 1) } }
         progress.lagNanoseconds.store(eventNow - produced.times[count - 1], ordering: .relaxed)
         try write(produced.batch)
       }

@@ -5,7 +5,6 @@ import Foundation
 import Generation
 import HTTPServer
 import LocalTransport
-import Measuring
 import Monitoring
 import Records
 
@@ -50,7 +49,7 @@ struct GenerationRun {
     let reporter = ProgressReporter { report.progressLine(progress, SystemClock()) }
     let loop = GenerationLoop(producer, options, to: sink, clock: clock, progress)
     loop.truth = truth
-    let server = try statusServer(loop.lags, progress)
+    let server = try statusServer(progress)
     defer { server?.stop() }
     if statePath != nil {
       loop.onProgress = { [unowned loop] in try savePlace(loop.startMilliseconds, (earlier ?? 0) + $0, progress) }
@@ -78,30 +77,19 @@ struct GenerationRun {
     if statePath != nil { try savePlace(loop.startMilliseconds, (earlier ?? 0) + delivery.written, progress) }
   }
 
-  private func statusServer(_ lags: DurationHistogram, _ progress: GenerationProgress) throws -> HTTPServer? {
+  private func statusServer(_ progress: GenerationProgress) throws -> HTTPServer? {
     guard let listen else { return nil }
     let startedAt = clock.nowMilliseconds
     let asked = options.eventsPerSecond
-    let section: @Sendable () -> StatusDocument.Generate = {
-      var generate = StatusDocument.Generate()
-      generate.events = progress.events.load(ordering: .relaxed)
-      generate.bytes = progress.byteCount.load(ordering: .relaxed)
-      generate.delivered = progress.delivered.load(ordering: .relaxed)
-      generate.failed = progress.failed.load(ordering: .relaxed)
-      let now = Double(bitPattern: progress.askedPerSecond.load(ordering: .relaxed))
-      generate.askedRate = now > 0 ? now : asked
-      generate.behindSchedule = lags.distribution
-      return generate
-    }
     let status = StatusServer(
       obstacles: { Interrupts.stopRequested ? ["stopping: the end was asked for"] : [] },
       summary: { "\(progress.events.load(ordering: .relaxed)) events written" },
       metrics: {
         var metrics = MetricsText()
-        GenerationMetrics.add(to: &metrics, section())
+        GenerationMetrics.add(to: &metrics, progress.section(asked: asked))
         ProcessMetrics.add(to: &metrics, startedAt: startedAt)
         return metrics.text
-      }, fill: { $0.generate = section() }, pipelineName: plan.schema.name, startedAt: startedAt)
+      }, fill: { $0.generate = progress.section(asked: asked) }, pipelineName: plan.schema.name, startedAt: startedAt)
     return try HTTPServer(listen, status.router())
   }
 

@@ -30,6 +30,8 @@ final class LaneSampler {
   private static let poolCountMax = 400
   private static let scanCount = 200
   private static let keyCount = 16
+  /// Most of the keys are among the so many that were active last: of those who do nothing any lane is right.
+  private static let activeCount = 48
 
   /// Nil where no view has a lane to compare with the lane rt.
   init?(_ setup: ServingSetup, clock: any Clock = SystemClock()) throws {
@@ -70,10 +72,12 @@ final class LaneSampler {
   private func widenPool(_ index: Int) throws {
     let (next, keys) = try scanner.scan(from: cursors[index], matching: "\(plans[index].prefix)*", count: Self.scanCount)
     cursors[index] = next
-    let rows = try scanner.fields(["_last_event"], of: keys)
-    for (key, values) in zip(keys, rows) {
-      guard let time = values[0].flatMap({ Int64($0) }) else { continue }
-      pool[index][String(key.dropFirst(plans[index].prefix.count))] = time
+    // What is known already is asked again: who was active has become idle, and the other way round.
+    let all = Set(keys + pool[index].keys.map { plans[index].prefix + $0 }).sorted()
+    let rows = try scanner.fields(["_last_event"], of: all)
+    for (key, values) in zip(all, rows) {
+      let name = String(key.dropFirst(plans[index].prefix.count))
+      pool[index][name] = values[0].flatMap { Int64($0) }
     }
     if pool[index].count > Self.poolCountMax {
       let active = pool[index].sorted { ($0.value, $0.key) > ($1.value, $1.key) }.prefix(Self.poolCountMax / 2)
@@ -83,10 +87,11 @@ final class LaneSampler {
 
   private func chooseKeys(_ index: Int) -> [String] {
     // Markers are no users.
-    var keys = pool[index].keys.filter { !$0.hasPrefix("_freshet") }.sorted()
+    var keys = pool[index].filter { !$0.key.hasPrefix("_freshet") }.sorted { ($0.value, $0.key) > ($1.value, $1.key) }.map(\.key)
     var chosen: [String] = []
     while chosen.count < Self.keyCount, !keys.isEmpty {
-      chosen.append(keys.remove(at: Int(random.below(UInt64(keys.count)))))
+      let range = chosen.count < Self.keyCount * 3 / 4 ? min(Self.activeCount, keys.count) : keys.count
+      chosen.append(keys.remove(at: Int(random.below(UInt64(range)))))
     }
     return chosen
   }
