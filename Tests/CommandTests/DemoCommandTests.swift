@@ -50,7 +50,8 @@ private final class DemoRun {
     #expect(outcome.text.contains("  delivered  8000 to Kafka (embedded broker, 4 partitions), 0 failed\n"))
     #expect(outcome.errors.contains("the monitor's page: http://127.0.0.1:"))
     // Markers of the monitor were counted as well.
-    #expect(try #require(outcome.text.firstMatch(of: /  processed  (\d+) events, 0 rejected/)).1 >= "8000")
+    let processed = try #require(outcome.text.firstMatch(of: /processed  (\d+) events, 0 rejected/), "\(outcome.text)")
+    #expect(Int(processed.1) ?? 0 >= 8000)
     #expect(outcome.text.contains(" requests for features, 0 refused or failed\n"))
     for lane in ["rt", "nrt"] {
       #expect(outcome.text.contains(try Regex("\n  \(lane) +[0-9.]+ m?s +[0-9.]+ m?s +[0-9.]+ m?s")), "\(outcome.text)")
