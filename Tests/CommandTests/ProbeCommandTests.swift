@@ -224,6 +224,29 @@ private struct Figures: Decodable {
     _ = processor.wait()
   }
 
+  @Test func `Ctrl-C ends with what is known`() throws {
+    let route = try ClickRoute()
+    let processor = try route.start("process")
+    let load = try route.start(
+      "load", route.pipeline, route.schema, "--from-rate", "20/s", "--max-rate", "1M/s", "--step-time", "2s", "--slo", "p50 30s")
+    #expect(waitUntil { load.outputSoFar.contains("  sustained\n") }, "\(load.outputSoFar)\(load.errorsSoFar)")
+    load.send(signal: SIGINT)
+    let outcome = load.wait()
+    #expect(
+      outcome.status == 0 && outcome.lines.last?.contains("not confirmed: the test was ended") == true,
+      "\(outcome.text)\(outcome.errors)")
+    #expect(outcome.lines.last?.hasPrefix("highest sustained load: ") == true)
+    processor.send(signal: SIGTERM)
+    _ = processor.wait()
+  }
+
+  @Test func `a pipeline that does not run is said, and not measured`() throws {
+    let route = try ClickRoute()
+    let load = try route.start("load", route.pipeline, route.schema, "--step-time", "1s")
+    let outcome = load.wait()
+    #expect(outcome.status == 69 && outcome.errors.contains("no marker came back within 30 s"), "\(outcome.errors)")
+  }
+
   @Test func `somebody else's pipeline is watched by a key, or by a topic`() throws {
     let route = try ClickRoute()
     // What it writes stands for another's: rows in Redis, and the topic itself, from which a marker is read as it went in.
