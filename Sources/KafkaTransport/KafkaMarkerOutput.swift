@@ -18,6 +18,8 @@ public final class KafkaMarkerOutput {
   private var waitingSince: UInt64?
   private var reportedBefore: Int64 = 0
   private var failedBefore: Int64 = 0
+  /// Why the last record that failed did, until one is delivered.
+  private var lastFailure: (text: String, delivered: Int64)?
 
   /// Librdkafka properties that differ from its defaults, and why.
   static let defaults: [(name: String, value: String)] = [
@@ -113,8 +115,8 @@ public final class KafkaMarkerOutput {
     if waitingSince == nil { waitingSince = clock.monotonicNanoseconds }
   }
 
-  /// Takes delivery reports, waiting at most `timeoutMilliseconds` for one; returns what is wrong, nil where nothing is: records that did not
-  /// arrive since the last call, or that have been waiting for more than a second.
+  /// Takes delivery reports, waiting at most `timeoutMilliseconds` for one; returns what is wrong, nil where nothing is: a record that did not
+  /// arrive, until another one has, or records that have been waiting for more than a second.
   public func poll(timeoutMilliseconds: Int = 0) throws -> String? {
     guard let client else { return nil }
     rd_kafka_poll(client.pointer, Int32(clamping: timeoutMilliseconds))
@@ -130,8 +132,14 @@ public final class KafkaMarkerOutput {
     let cause = client.events.lastError.map { " (\($0))" } ?? ""
     if counters.pointee.failed > failedBefore {
       failedBefore = counters.pointee.failed
-      return
-        "\(name), partition \(counters.pointee.firstErrorPartition): a marker did not arrive: \(counters.pointee.firstError.text)\(cause)"
+      lastFailure = (
+        "\(name), partition \(counters.pointee.firstErrorPartition): a marker did not arrive: \(counters.pointee.firstError.text)\(cause)",
+        counters.pointee.delivered
+      )
+    }
+    if let lastFailure {
+      if counters.pointee.delivered == lastFailure.delivered { return lastFailure.text }
+      self.lastFailure = nil
     }
     guard let waitingSince, now > waitingSince + 1_000_000_000 else { return nil }
     return "\(name): no marker has been delivered for \((now - waitingSince) / 1_000_000_000) s\(cause)"

@@ -8,9 +8,6 @@ public final class RedisReader {
 
   public init(_ connection: RedisConnection) { self.connection = connection }
 
-  /// Closes the connection; the next question opens another.
-  public func disconnect() { connection.disconnect() }
-
   /// All fields of a hash; empty where the key does not exist.
   public func hash(_ key: String) throws -> [String: String] {
     try connection.retrying(at: key) { node in
@@ -49,11 +46,18 @@ public final class RedisReader {
     return results
   }
 
+  /// Questions to the nodes of a cluster; a connection that an earlier error has closed is opened again.
+  private func pipeline(_ cluster: RedisCluster, _ what: String) -> ClusterPipeline {
+    var pipeline = ClusterPipeline(cluster, what: what)
+    pipeline.prepare = { node, _ in try node.retrying {} }
+    return pipeline
+  }
+
   /// Whether each key exists, in one round trip.
   public func exist(_ keys: [String]) throws -> [Bool] {
     if let cluster = connection.cluster {
       var results = Array(repeating: false, count: keys.count)
-      try ClusterPipeline(cluster, what: "looking for keys").run(
+      try pipeline(cluster, "looking for keys").run(
         count: keys.count,
         append: { index, out in
           RESP.append(["EXISTS", keys[index]], to: out)
@@ -81,7 +85,7 @@ public final class RedisReader {
   public func values(of field: String, in keys: [String]) throws -> [String?] {
     if let cluster = connection.cluster {
       var results: [String?] = Array(repeating: nil, count: keys.count)
-      try ClusterPipeline(cluster, what: "reading '\(field)'").run(
+      try pipeline(cluster, "reading '\(field)'").run(
         count: keys.count,
         append: { index, out in
           RESP.append(["HGET", keys[index], field], to: out)

@@ -159,7 +159,7 @@ private struct Figures: Decodable {
     let warming = try route.start("probe", "--every", "100ms", "--for", "60s")
     #expect(try waitUntil { try route.markerKeys().count == 2 }, "\(processor.errorsSoFar)")
     warming.send(signal: SIGINT)
-    #expect(warming.wait().status == 0)
+    _ = warming.wait()
     processor.send(signal: SIGSTOP)
     let stopped = try route.start("probe", "--every", "200ms", "--for", "4s", "--output", "json").wait()
     // None came back: what was measured before does not stand in for it.
@@ -222,6 +222,29 @@ private struct Figures: Decodable {
     #expect(outcome.lines.count == 6, "\(outcome.text)")
     processor.send(signal: SIGTERM)
     _ = processor.wait()
+  }
+
+  @Test func `Ctrl-C ends with what is known`() throws {
+    let route = try ClickRoute()
+    let processor = try route.start("process")
+    let load = try route.start(
+      "load", route.pipeline, route.schema, "--from-rate", "20/s", "--max-rate", "1M/s", "--step-time", "2s", "--slo", "p50 30s")
+    #expect(waitUntil { load.outputSoFar.contains("  sustained\n") }, "\(load.outputSoFar)\(load.errorsSoFar)")
+    load.send(signal: SIGINT)
+    let outcome = load.wait()
+    #expect(
+      outcome.status == 0 && outcome.lines.last?.contains("not confirmed: the test was ended") == true,
+      "\(outcome.text)\(outcome.errors)")
+    #expect(outcome.lines.last?.hasPrefix("highest sustained load: ") == true)
+    processor.send(signal: SIGTERM)
+    _ = processor.wait()
+  }
+
+  @Test func `a pipeline that does not run is said, and not measured`() throws {
+    let route = try ClickRoute()
+    let load = try route.start("load", route.pipeline, route.schema, "--step-time", "1s")
+    let outcome = load.wait()
+    #expect(outcome.status == 69 && outcome.errors.contains("no marker came back within 30 s"), "\(outcome.errors)")
   }
 
   @Test func `somebody else's pipeline is watched by a key, or by a topic`() throws {

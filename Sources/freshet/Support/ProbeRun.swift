@@ -23,8 +23,6 @@ enum MarkerFinding {
 protocol MarkerReader: AnyObject {
   /// Looks once; `underWay` has a list per partition, oldest first.
   func look(for underWay: [[Prober.Marker]]) throws -> [MarkerFinding]
-  /// Gives up connections, so that the next look makes new ones.
-  func disconnect()
 }
 
 /// Asks a feature server for the row of a marker that is in the store.
@@ -218,7 +216,7 @@ final class ProbeRun: Sendable {
         sleep(interval - min(interval, now - began))
       } catch {
         note(Self.text(error), of: "redis")
-        reader?.disconnect()
+        // The next one makes new connections.
         reader = nil
         sleep(Self.retryNanoseconds)
       }

@@ -95,8 +95,6 @@ final class RowMarkerReader: MarkerReader {
       text.flatMap { Int64($0) }.map { .lastEvent($0, partition: partition) }
     }
   }
-
-  func disconnect() { reader.disconnect() }
 }
 
 /// Asks a feature server for the row of a marker, and compares its answer with what the store shows.

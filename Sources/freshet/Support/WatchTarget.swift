@@ -154,8 +154,6 @@ private final class WatchedKeys: MarkerReader {
     let isThere = try field.map { try reader.values(of: $0, in: keys).map { $0 != nil } } ?? reader.exist(keys)
     return zip(markers, isThere).compactMap { $1 ? .number($0.number, partition: $0.partition) : nil }
   }
-
-  func disconnect() { reader.disconnect() }
 }
 
 /// Looks into the records of a topic, from its end on.
@@ -202,8 +200,6 @@ private final class WatchedTopic: MarkerReader {
     }
     return findings
   }
-
-  func disconnect() {}
 
   /// The partition and number behind the first identifier in `bytes`.
   static func marker(in bytes: UnsafeBufferPointer<UInt8>, _ prefix: [UInt8]) -> MarkerFinding? {
