@@ -35,7 +35,9 @@ public final class DurationHistogram: Sendable {
     let duration = max(nanoseconds, 0)
     // A century is enough, and keeps a broken clock from growing the histogram without end.
     state.histogram.record(UInt64(min(duration, 3_155_760_000_000_000_000)), count: UInt64(count))
-    state.sumNanoseconds = state.sumNanoseconds &+ duration &* Int64(count)
+    // History that is loaded today is a year late, and three hundred such delays are all that the number holds: it stays at its end.
+    let (product, isTooMuch) = duration.multipliedReportingOverflow(by: Int64(count))
+    state.sumNanoseconds = DurationDistribution.sum(state.sumNanoseconds, isTooMuch ? .max : product)
   }
 
   /// What has been recorded up to now.

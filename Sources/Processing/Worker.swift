@@ -32,6 +32,9 @@ public final class Worker {
   var isStopping: Bool { isStopRequested() }
   /// Nil where nobody asks how long records take.
   let measures: StageMeasures?
+  var tally = MillisecondTally()
+  /// Records of the last batch whose stages are measured.
+  var measuredCount = 0
 
   /// Where recent events are kept; nil where nobody wants them.
   let recentEvents: (any RecentEventsSink)?
@@ -162,7 +165,7 @@ public final class Worker {
       lastRecordAt = now
       let (polledAt, polledMonotonic) = measures == nil ? (0, 0) : (clock.nowMilliseconds, clock.monotonicNanoseconds)
       try process(batch, polledAt: polledAt)
-      noteApplied(batch, polledAt: polledMonotonic)
+      noteApplied(polledAt: polledMonotonic)
     case .idle:
       if source.isBounded { try emitAll() }
       try endSilentReplays()

@@ -7,8 +7,8 @@ import Configuration
 import Features
 import Foundation
 import HTTPServer
-import Monitoring
 import Logging
+import Monitoring
 
 struct BatchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -65,7 +65,9 @@ struct BatchCommand: ParsableCommand {
   @Flag(help: "Stay, and run whenever a schedule has a new cutoff.")
   var watch = false
 
-  @Option(help: "With --watch: answer /livez, /readyz, /metrics and /status.json by HTTP at HOST:PORT, or at a port of this machine alone.")
+  @Option(
+    help:
+      "With --watch: answer /livez, /readyz, /metrics and /status.json by HTTP at HOST:PORT, or at a port of this machine alone.")
   var listen: String?
 
   func run() throws {
@@ -110,7 +112,7 @@ struct BatchCommand: ParsableCommand {
         ProcessMetrics.add(to: &metrics, startedAt: startedAt)
         return metrics.text
       }, fill: { $0.batch = recorder.section }, pipelineName: pipeline.name, startedAt: startedAt)
-    return try HTTPServer(ListenAddress(text, option: "--listen"), status.router())
+    return try status.start(at: ListenAddress(text, option: "--listen"), label: "freshet.batch")
   }
 
   @discardableResult
@@ -163,7 +165,7 @@ struct BatchCommand: ParsableCommand {
   private func watch(_ launcher: BatchLauncher, _ chosen: [Int]) throws {
     let published = try launcher.publishedCutoffs()
     let rows = try launcher.output()
-    let recorder = BatchRecorder(launcher.pipeline, published: published)
+    let recorder = BatchRecorder(launcher.pipeline, views: chosen, published: published)
     let scheduler = BatchScheduler(launcher.pipeline, views: chosen, publishedCutoff: { published[$0] }) { run in
       try recorder.recording(run, of: launcher.pipeline) { try execute(launcher, run.views, run.cutoff, rows) }
     }

@@ -160,9 +160,11 @@ struct GenerateCommand: ParsableCommand {
       eventIdentifierPrefix: encoding.eventIdentifierPrefix ?? String(options.seed), files: files)
     // To find a broker takes a moment: real time begins after it.
     if options.isRealTime { options = try GenerateOptions(texts, schema: model, clock: clock) }
-    try GenerationRun(plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume"), truth: truth,
-      listen: given(listen, "listen").map { try ListenAddress($0, option: "--listen") })
-      .run()
+    try GenerationRun(
+      plan, options, to: sink, clock: clock, schemaPath: schema, statePath: given(resume, "resume"), truth: truth,
+      listen: given(listen, "listen").map { try ListenAddress($0, option: "--listen") }
+    )
+    .run()
   }
 
   /// - Parameter defaults: librdkafka properties of a foreign configuration.
