@@ -11,39 +11,51 @@ extension Worker {
     measuredCount = 0
     // What came by an internal topic has been measured where it was read first.
     guard let measures, !plan.isRepartitioned else { return }
-    let slots = batch.slots
-    let parts = decoder.decodedPartitions.compactMap { read in
-      firstNewRow(read, batch).map { (rows: read.rows, first: $0) }
-    }
-    measuredCount = parts.reduce(0) { $0 + $1.rows.count - $1.first }
-    decoder.withTimes { times in
-      measures.eventToLog.record { record in
-        for part in parts {
-          tally.forEachRun(count: part.rows.count - part.first) { index in
-            let row = Int(part.rows[part.first + index])
-            return slots[row].timestamp == .min ? .min : slots[row].timestamp &- times[row]
-          } _: { delay, count in
-            record(Self.nanoseconds(delay), count)
-          }
-        }
+    let slots = UnsafePointer(batch.slots)
+    let parts = decoder.decodedPartitions.indices.filter { partitions[decoder.decodedPartitions[$0].partition] != nil }
+    /// Lends the rows of each partition that have not been read before.
+    func forEachPart(_ body: (UnsafeBufferPointer<Int32>) -> Void) {
+      for part in parts {
+        let read = decoder.decodedPartitions[part]
+        let first = firstNewRow(read, slots)
+        read.rows.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[first...])) }
       }
     }
-    measures.logToRead.record { record in
-      for part in parts {
-        tally.forEachRun(count: part.rows.count - part.first) { index in
-          slots[Int(part.rows[part.first + index])].timestamp
-        } _: { time, count in
-          record(Self.nanoseconds(polledAt &- time), count)
+    decoder.withTimes { times in
+      forEachPart { rows in
+        measuredCount += rows.count
+        eventsToLog.add(count: rows.count) { index in
+          let row = Int(rows[index])
+          return slots[row].timestamp == .min ? .min : slots[row].timestamp &- times[row]
+        } spilling: { delay, count in
+          measures.eventToLog.record(nanoseconds: Self.nanoseconds(delay), count: count)
+        }
+        logToRead.add(count: rows.count) { index in
+          let time = slots[Int(rows[index])].timestamp
+          return time == .min ? .min : polledAt &- time
+        } spilling: { delay, count in
+          measures.logToRead.record(nanoseconds: Self.nanoseconds(delay), count: count)
         }
       }
     }
   }
 
-  /// Which of a partition's rows is the first that has not been read before; nil for a partition that is not taken yet, and is read again then.
-  private func firstNewRow(_ read: BatchDecoder.PartitionRows, _ batch: RecordBatch) -> Int? {
-    guard let state = partitions[read.partition] else { return nil }
-    guard let shown = state.replay?.shownThrough else { return 0 }
-    return read.rows.firstIndex { batch.slots[Int($0)].offset >= shown }
+  /// What has been counted of the first stages goes to where others read it.
+  func publishMeasures() {
+    guard let measures else { return }
+    if !eventsToLog.isEmpty {
+      measures.eventToLog.record { record in eventsToLog.drain { record(Self.nanoseconds($0), $1) } }
+    }
+    if !logToRead.isEmpty {
+      measures.logToRead.record { record in logToRead.drain { record(Self.nanoseconds($0), $1) } }
+    }
+    measures.note(oldestPendingEventAt: partitions.values.compactMap(\.pending.oldestEventTime).min())
+  }
+
+  /// Which of a partition's rows is the first that has not been read before.
+  private func firstNewRow(_ read: BatchDecoder.PartitionRows, _ slots: UnsafePointer<RecordSlot>) -> Int {
+    guard let shown = partitions[read.partition]?.replay?.shownThrough else { return 0 }
+    return read.rows.firstIndex { slots[Int($0)].offset >= shown } ?? read.rows.count
   }
 
   /// Times of records may be anything.
@@ -58,7 +70,7 @@ extension Worker {
     let appliedAt = clock.monotonicNanoseconds
     if measuredCount > 0 { measures.readToApplied.record(nanoseconds: Int64(appliedAt &- polledAt), count: measuredCount) }
     for state in partitions.values {
-      if !state.isSilent { state.pending.append(state.engine.foldedTimes, appliedAt: appliedAt, &tally) }
+      if !state.isSilent { state.pending.append(state.engine.foldedTimes, appliedAt: appliedAt) }
       state.engine.clearFoldedTimes()
     }
   }
@@ -72,17 +84,16 @@ extension Worker {
       guard !states.isEmpty else { continue }
       rhythm.eventToVisible.record { record in
         for state in states {
-          state.pending.forEachDrained(rhythm: index) { record(Self.nanoseconds(visibleAt &- $0.eventTime), $0.count) }
+          state.pending.events.forEachDrained(rhythm: index) { record(Self.nanoseconds(visibleAt &- $0), $1) }
         }
       }
       rhythm.appliedToVisible.record { record in
         for state in states {
-          state.pending.forEachDrained(rhythm: index) { record(Int64(visibleMonotonic &- $0.appliedAt), $0.count) }
+          state.pending.applied.forEachDrained(rhythm: index) { record(Int64(visibleMonotonic) &- $0, $1) }
         }
       }
       for state in states { state.pending.noteVisible(rhythm: index) }
     }
-    for state in partitions.values { state.pending.compact() }
   }
 
   /// Closed windows among rows that have just been confirmed: how long after their ends. Rows of one key stand together, view after view, so each

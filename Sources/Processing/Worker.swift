@@ -32,7 +32,9 @@ public final class Worker {
   var isStopping: Bool { isStopRequested() }
   /// Nil where nobody asks how long records take.
   let measures: StageMeasures?
-  var tally = MillisecondTally()
+  /// Delays in ms since counts were last published.
+  var eventsToLog = MillisecondTable()
+  var logToRead = MillisecondTable()
   /// Records of the last batch whose stages are measured.
   var measuredCount = 0
 
@@ -328,7 +330,7 @@ public final class Worker {
       state.addCounts(to: &total.ledger, index, plan)
       state.addGauges(to: &total, lag: source.lag(of: index))
     }
-    measures?.note(oldestPendingEventAt: partitions.values.compactMap(\.pending.oldestEventTime).min())
+    publishMeasures()
     status.publish(total, WorkerHealth(hasJoined: source.hasJoined, sourceTrouble: source.trouble, storeTrouble: outage?.reason))
   }
 }

@@ -195,7 +195,10 @@ private struct Service {
     #expect(service.get("/readyz")?.body == "ready: 1 worker, 2 partitions\n")
     try generate(cluster, 500)
     #expect(try waitUntil { try service.metrics().samples["freshet_process_rows_total{trigger=\"change\"}"]! > 0 })
-    #expect(try waitUntil { try service.metrics().samples.contains { $0.key.hasPrefix("freshet_process_visible_delay_seconds_count{") && $0.value > 0 } })
+    #expect(
+      try waitUntil {
+        try service.metrics().samples.contains { $0.key.hasPrefix("freshet_process_visible_delay_seconds_count{") && $0.value > 0 }
+      })
 
     server.kill()
     try generate(cluster, 500)

@@ -24,10 +24,7 @@ struct DemoCommand: ParsableCommand {
   @Option(name: .customLong("for"), help: "How long. (default: 60s)")
   var length: String?
 
-  @Flag(
-    help:
-      "Let things go wrong: a flash crowd, a partition without a leader, a Redis that does not answer; and see how each lane suffers."
-  )
+  @Flag(help: "Let things go wrong: a flash crowd, a partition without a leader, a Redis that does not answer; and see how each lane suffers.")
   var incident = false
 
   func run() throws {

@@ -54,9 +54,7 @@ struct MonitorCommand: ParsableCommand {
     Interrupts.install()
     let (setup, targets) = try subjectsByKind()
     if failOn == .slo, setup?.pipeline.objectives.isEmpty ?? true {
-      throw Failure(
-        .usage,
-        "--fail-on slo: \(setup == nil ? "no pipeline is given" : "the pipeline has no 'slo:'"), so there is nothing to judge by")
+      throw Failure(.usage, "--fail-on slo: \(setup == nil ? "no pipeline is given" : "the pipeline has no 'slo:'"), so there is nothing to judge by")
     }
     let length = try given(length, "for").map { try Arguments.duration($0, "--for") }
     if once, length != nil { throw Failure(.usage, "--once and --for exclude each other") }
@@ -170,7 +168,6 @@ struct MonitorCommand: ParsableCommand {
       "\(objective.text): "
         + (objective.measured.map { "measured \(MonitorModel.milliseconds($0))" } ?? "nothing to judge by")
     }
-    throw Failure(
-      .checkFailed, "\(broken.count) of \(snapshot?.objectives.count ?? 0) objectives not met: \(lines.joined(separator: "; "))")
+    throw Failure(.checkFailed, "\(broken.count) of \(snapshot?.objectives.count ?? 0) objectives not met: \(lines.joined(separator: "; "))")
   }
 }

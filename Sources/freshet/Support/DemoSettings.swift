@@ -23,8 +23,7 @@ struct DemoSettings {
     lengthMilliseconds = try Arguments.duration(self.length, "--for")
     if hasIncidents, Double(lengthMilliseconds) < DemoIncident.lengthSeconds * 1000 {
       throw Failure(
-        .usage,
-        "--incident: the incidents take \(Int(DemoIncident.lengthSeconds))s; expected --for \(Int(DemoIncident.lengthSeconds))s or longer, found '\(self.length)'"
+        .usage, "--incident: the incidents take \(Int(DemoIncident.lengthSeconds))s; expected --for \(Int(DemoIncident.lengthSeconds))s or longer, found '\(self.length)'"
       )
     }
     self.web = web

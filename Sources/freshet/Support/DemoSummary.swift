@@ -71,8 +71,7 @@ struct DemoSummary {
       lessons.append(text + ". With hourly runs, multiply.")
     }
     if let nrt = lane("nrt"), let latency = nrt.latency {
-      var text =
-        "nrt is computed ahead of the request: events were visible after \(Self.time(latency.p50)) (p99 \(Self.time(latency.p99)))"
+      var text = "nrt is computed ahead of the request: events were visible after \(Self.time(latency.p50)) (p99 \(Self.time(latency.p99)))"
       if let every = emitEveryMilliseconds { text += ", of which the rhythm of writing, \(Self.time(Double(every))), is the most" }
       if nrt.comparedCount > 0 {
         text += "; \(Self.percent(Double(nrt.equalCount) / Double(nrt.comparedCount))) of the compared values were exact"
@@ -95,12 +94,7 @@ struct DemoSummary {
   /// What each incident did to each lane: a table, empty without incidents.
   var incidentTable: [String] {
     guard !incidents.isEmpty else { return [] }
-    var lines = [
-      [
-        "", "nrt: event to Redis, p99", "nrt: age of a value", "batch: age of a value", "rt: to answer, p99",
-        "requests refused or failed",
-      ]
-    ]
+    var lines = [["", "nrt: event to Redis, p99", "nrt: age of a value", "batch: age of a value", "rt: to answer, p99", "requests refused or failed"]]
     let quiet = snapshot.history.filter { point in
       !incidents.contains { ($0.start...($0.end + Self.tailMilliseconds)).contains(point.at) }
     }

@@ -27,9 +27,7 @@ final class RecentUsers: Sendable {
 
   /// The user that a number in 0..<1 stands for; nil before the first record.
   func user(at place: Double) -> String? {
-    state.withLock { state in
-      state.keys.isEmpty ? nil : state.keys[min(state.keys.count - 1, Int(place * Double(state.keys.count)))]
-    }
+    state.withLock { state in state.keys.isEmpty ? nil : state.keys[min(state.keys.count - 1, Int(place * Double(state.keys.count)))] }
   }
 }
 
