@@ -151,8 +151,8 @@ let package = Package(
     .testTarget(
       name: "ProcessingTests",
       dependencies: [
-        "Base", "Codec", "Configuration", "Features", "LocalTransport", "Processing", "Records", "Schema", "TestSupport",
-        "Windowing",
+        "Base", "Codec", "Configuration", "Features", "LocalTransport", "Measuring", "Processing", "Records", "Schema",
+        "TestSupport", "Windowing",
         .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["Golden"]),

@@ -24,6 +24,8 @@ if [ "${1:-run}" = test ]; then
   need_command gzip gzip
   need_command zstd zstd
   need_header lua5.1/lua.h liblua5.1-0-dev
+  # For promtool, which checks metrics, rules and their tests. Without it those are left out; no server of it runs.
+  if command -v apt-get >/dev/null 2>&1; then need_command promtool prometheus; fi
 fi
 if [ "${1:-run}" = bench ]; then
   need_header simdjson.h libsimdjson-dev

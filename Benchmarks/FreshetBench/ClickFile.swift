@@ -31,7 +31,7 @@ final class ClickFile {
 
   deinit { unlink(path) }
 
-  private static func click(_ latest: Int64, _ userCount: UInt64, _ random: inout Random) -> String {
+  static func click(_ latest: Int64, _ userCount: UInt64, _ random: inout Random) -> String {
     let time = latest - Int64(random.below(1500))
     let user = String(random.below(userCount))
     let page = ["/home", "/search", "/product", "/cart", "/checkout"][Int(random.below(5))]

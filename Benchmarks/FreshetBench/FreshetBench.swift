@@ -23,7 +23,8 @@ struct BenchmarkScale {
 @main
 enum FreshetBench {
   static let all: [Benchmark] = [
-    generateBenchmark, parseBenchmark, avroBenchmark, processBenchmark, slidingBenchmark, viewsBenchmark, windowsBenchmark,
+    generateBenchmark, parseBenchmark, avroBenchmark, processBenchmark, slidingBenchmark, viewsBenchmark, measuringBenchmark,
+    windowsBenchmark,
     deduplicationBenchmark, batchBenchmark, checkpointBenchmark, filesBenchmark, kafkaBenchmark, redisBenchmark,
     recentEventsBenchmark, serveBenchmark,
   ]

@@ -62,8 +62,14 @@ public struct DurationDistribution: Equatable, Sendable {
   public mutating func add(_ other: DurationDistribution) {
     if other.isEmpty { return }
     merge(other, sign: 1)
-    sumNanoseconds &+= other.sumNanoseconds
+    sumNanoseconds = Self.sum(sumNanoseconds, other.sumNanoseconds)
     maxNanoseconds = max(maxNanoseconds, other.maxNanoseconds)
+  }
+
+  /// Never past the end of its type: a mean that is too small is less wrong than a negative one.
+  static func sum(_ a: Int64, _ b: Int64) -> Int64 {
+    let (sum, overflow) = a.addingReportingOverflow(b)
+    return overflow ? (b < 0 ? .min : .max) : sum
   }
 
   /// What has come since `earlier`. Where that was of another process, one that has been started again, all of this.

@@ -17,6 +17,12 @@ public final class DurationHistogram: Sendable {
       histogram = Histogram(highestTrackableValue: 3_600_000_000_000, numberOfSignificantValueDigits: .two)
       histogram.autoResize = true
     }
+
+    mutating func add(_ duration: UInt64, _ count: Int) {
+      // History that is loaded today is a year late, and three hundred such delays are all that the number holds: it stays at its end.
+      let (product, isTooMuch) = Int64(duration).multipliedReportingOverflow(by: Int64(count))
+      sumNanoseconds = DurationDistribution.sum(sumNanoseconds, isTooMuch ? .max : product)
+    }
   }
 
   public init() { state = Mutex(State()) }
@@ -26,26 +32,51 @@ public final class DurationHistogram: Sendable {
     state.withLock { Self.record(nanoseconds, count, &$0) }
   }
 
-  /// Notes what `body` tells of, all under one lock; it must not wait for anything.
+  /// Notes what `body` tells of, all under one lock; it must not wait for anything. Durations of one bucket that follow each other cost little.
   public func record(_ body: (_ record: (_ nanoseconds: Int64, _ count: Int) -> Void) -> Void) {
-    state.withLock { state in body { Self.record($0, $1, &state) } }
+    state.withLock { state in
+      var bucket: ClosedRange<UInt64> = 0...0
+      var (longest, count): (UInt64, Int) = (0, 0)
+      body { nanoseconds, added in
+        let duration = Self.duration(nanoseconds)
+        state.add(duration, added)
+        if count > 0, bucket.contains(duration) {
+          count += added
+          longest = max(longest, duration)
+        } else {
+          if count > 0 { state.histogram.record(longest, count: UInt64(count)) }
+          bucket = state.histogram.equivalentRangeForValue(duration)
+          (longest, count) = (duration, added)
+        }
+      }
+      if count > 0 { state.histogram.record(longest, count: UInt64(count)) }
+    }
   }
 
   private static func record(_ nanoseconds: Int64, _ count: Int, _ state: inout State) {
-    let duration = max(nanoseconds, 0)
-    // A century is enough, and keeps a broken clock from growing the histogram without end.
-    state.histogram.record(UInt64(min(duration, 3_155_760_000_000_000_000)), count: UInt64(count))
-    state.sumNanoseconds = state.sumNanoseconds &+ duration &* Int64(count)
+    let duration = duration(nanoseconds)
+    state.histogram.record(duration, count: UInt64(count))
+    state.add(duration, count)
   }
+
+  /// A century is enough, and keeps a broken clock from growing the histogram without end.
+  private static func duration(_ nanoseconds: Int64) -> UInt64 { UInt64(min(max(nanoseconds, 0), 3_155_760_000_000_000_000)) }
 
   /// What has been recorded up to now.
   public var distribution: DurationDistribution {
     state.withLock { state in
       var values: [Int64] = []
       var counts: [Int64] = []
-      for step in state.histogram.recordedValues() {
-        values.append(Int64(clamping: state.histogram.medianEquivalentForValue(step.value)))
-        counts.append(Int64(clamping: step.count))
+      // Not by the histogram's own iterator, which adds values up as it goes and traps where a few hundred delays of a year come together.
+      var value: UInt64 = 0
+      let longest = state.histogram.totalCount == 0 ? 0 : state.histogram.maxRecorded
+      while state.histogram.totalCount > 0, value <= longest {
+        let count = state.histogram.countForValue(value)
+        if count > 0 {
+          values.append(Int64(clamping: state.histogram.medianEquivalentForValue(value)))
+          counts.append(Int64(clamping: count))
+        }
+        value = state.histogram.nextNonEquivalentForValue(value)
       }
       return DurationDistribution(
         values: values, counts: counts, sumNanoseconds: state.sumNanoseconds,

@@ -29,14 +29,10 @@ public enum ArchiveMetrics {
     metrics.sample(Int64(counts.partitions))
     metrics.family("freshet_archive_open_files", .gauge, "Files that are being written, and are not part of the archive yet")
     metrics.sample(Int64(counts.openFiles))
-    if let lag = counts.lag {
-      metrics.family("freshet_archive_lag_records", .gauge, "Records of the topic that have not been read for the archive")
-      metrics.sample(lag)
-    }
-    if let time = counts.lastCommitAt {
-      metrics.family("freshet_archive_last_commit_timestamp_seconds", .gauge, "When a file last became part of the archive")
-      metrics.sample(milliseconds: time)
-    }
+    metrics.family("freshet_archive_lag_records", .gauge, "Records of the topic that have not been read for the archive")
+    if let lag = counts.lag { metrics.sample(lag) }
+    metrics.family("freshet_archive_last_commit_timestamp_seconds", .gauge, "When a file last became part of the archive")
+    if let time = counts.lastCommitAt { metrics.sample(milliseconds: time) }
   }
 }
 

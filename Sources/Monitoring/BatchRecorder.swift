@@ -45,8 +45,20 @@ public final class BatchRecorder: Sendable {
   }
 
   public func fail(_ names: [String]) {
-    update(names) { $0.section.runningSince = nil }
+    abandon(names)
     state.withLock { $0.failures += 1 }
+  }
+
+  /// A run has ended because the process ends, which is no failure.
+  public func abandon(_ names: [String]) {
+    update(names) { $0.section.runningSince = nil }
+  }
+
+  /// As of when views were published by others, where nothing newer is known.
+  public func note(published: [String: Int64]) {
+    update(Array(published.keys)) { view in
+      if view.section.asOf == nil { view.section.asOf = published[view.section.name] }
+    }
   }
 
   private func update(_ names: [String], _ change: (inout View) -> Void) {
@@ -82,8 +94,12 @@ public final class BatchRecorder: Sendable {
     for view in batch.views { if let time = view.asOf { metrics.sample(milliseconds: time, [("view", view.name)]) } }
     metrics.family("freshet_batch_published_timestamp_seconds", .gauge, "When a run was last published by this process")
     for view in batch.views { if let time = view.publishedAt { metrics.sample(milliseconds: time, [("view", view.name)]) } }
+    metrics.family("freshet_batch_interval_seconds", .gauge, "How often a run is due, as its schedule says")
+    for view in batch.views { if let every = view.everyMilliseconds { metrics.sample(milliseconds: every, [("view", view.name)]) } }
     metrics.family("freshet_batch_running", .gauge, "1 while a run is under way")
     for view in batch.views { metrics.sample(view.runningSince == nil ? 0 : 1, [("view", view.name)]) }
+    metrics.family("freshet_batch_records", .gauge, "Records that the run read that was last published by this process")
+    for view in batch.views { if let records = view.records { metrics.sample(records, [("view", view.name)]) } }
     metrics.family("freshet_batch_rows", .gauge, "Rows of the run that was last published by this process")
     for view in batch.views { if let rows = view.rows { metrics.sample(rows, [("view", view.name)]) } }
   }

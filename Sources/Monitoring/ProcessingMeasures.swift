@@ -47,7 +47,7 @@ public struct ProcessingMeasures: Sendable {
     metrics.family(
       "freshet_process_visible_delay_seconds", .histogram,
       "From an event's time, or a closed window's end, to the moment at which the store had confirmed the rows that show it")
-    for view in views { metrics.histogram(view.eventToVisible, [("view", view.name)]) }
+    for view in views { metrics.histogram(view.eventToVisible, [("view", view.name), ("trigger", view.trigger)]) }
     metrics.family(
       "freshet_process_oldest_pending_event_timestamp_seconds", .gauge,
       "When the record happened that has waited longest to become visible, of those that have been read")

@@ -4,8 +4,12 @@
 //   its time  Kafka's polled   in the      the store has confirmed
 //             time             windows     the rows that show it
 //
-// Every record counts. Records that follow each other with equal times are noted as one, so that a fast stream costs little; a lock is taken once per
-// batch and once per flush.
+// Every record counts that could be read, also one of a backlog: its delay is real. Records that are read again after a crash, up to what their rows had
+// shown, count in no stage, because they have been on their way before. Records of a batch with equal times are counted together, and a lock is taken
+// once per batch and once per flush, so that a fast stream costs little.
+//
+// "log" is the time that the record has in Kafka: by default the one that its producer gave it when it was handed over, with LogAppendTime the
+// broker's. Where a source takes that as the event's time, the first stage is 0.
 
 import Base
 import Measuring
@@ -68,91 +72,4 @@ public final class StageMeasures: Sendable {
   }
 
   func note(oldestPendingEventAt time: Int64?) { oldestPending.store(time ?? .max, ordering: .relaxed) }
-}
-
-/// Records of one partition that are in state and not visible yet, in runs of equal event times, oldest first. Each rhythm of writing has a place
-/// in them, up to which its rows have been written.
-struct PendingRecords {
-  struct Run: BitwiseCopyable {
-    var eventTime: Int64
-    /// By the monotonic clock, in ns.
-    var appliedAt: UInt64
-    var count: Int
-  }
-
-  /// While the store is away runs are merged in pairs beyond that many, each pair at its older time.
-  static let runCountMax = 1 << 16
-
-  private var runs: ContiguousArray<Run> = []
-  /// Per rhythm: runs before it are visible; and those before the mark have been drained.
-  private var visible: [Int]
-  private var drained: [Int]
-
-  init(rhythmCount: Int) {
-    visible = Array(repeating: 0, count: rhythmCount)
-    drained = visible
-  }
-
-  var oldestEventTime: Int64? {
-    guard let place = visible.min(), place < runs.count else { return nil }
-    return runs[place].eventTime
-  }
-
-  mutating func append(_ times: ContiguousArray<Int64>, appliedAt: UInt64) {
-    guard !visible.isEmpty else { return }
-    for time in times {
-      if let last = runs.indices.last, runs[last].eventTime == time, runs[last].appliedAt == appliedAt {
-        runs[last].count += 1
-      } else {
-        runs.append(Run(eventTime: time, appliedAt: appliedAt, count: 1))
-      }
-    }
-    if runs.count > Self.runCountMax { thinOut() }
-  }
-
-  /// Merges neighbours; places move to the beginning of the pair that they stood in, so nothing counts as visible too early.
-  private mutating func thinOut() {
-    var thinned: ContiguousArray<Run> = []
-    thinned.reserveCapacity(runs.count)
-    var index = 0
-    while index < runs.count {
-      var run = runs[index]
-      if index + 1 < runs.count {
-        run.eventTime = min(run.eventTime, runs[index + 1].eventTime)
-        run.count += runs[index + 1].count
-      }
-      thinned.append(run)
-      index += 2
-    }
-    runs = thinned
-    for rhythm in visible.indices {
-      visible[rhythm] /= 2
-      drained[rhythm] /= 2
-    }
-  }
-
-  mutating func noteDrained(rhythm: Int) { drained[rhythm] = runs.count }
-
-  /// What of a rhythm has been drained is visible now: tells of it, once.
-  mutating func takeVisible(rhythm: Int, _ body: (Run) -> Void) {
-    for index in visible[rhythm]..<max(visible[rhythm], drained[rhythm]) { body(runs[index]) }
-    visible[rhythm] = max(visible[rhythm], drained[rhythm])
-  }
-
-  func hasDrained(rhythm: Int) -> Bool { drained[rhythm] > visible[rhythm] }
-
-  /// Forgets what is visible in every rhythm.
-  mutating func compact() {
-    guard let done = visible.min(), done > 0 else { return }
-    runs.removeFirst(done)
-    for rhythm in visible.indices {
-      visible[rhythm] -= done
-      drained[rhythm] -= done
-    }
-  }
-
-  mutating func removeAll() {
-    runs.removeAll(keepingCapacity: true)
-    for rhythm in visible.indices { (visible[rhythm], drained[rhythm]) = (0, 0) }
-  }
 }

@@ -8,46 +8,67 @@ extension Worker {
   ///
   /// - Parameter polledAt: Ms since the epoch.
   func noteRead(_ batch: RecordBatch, polledAt: Int64) {
+    measuredCount = 0
     // What came by an internal topic has been measured where it was read first.
     guard let measures, !plan.isRepartitioned else { return }
-    let slots = batch.slots
-    decoder.withTimes { times in
-      measures.eventToLog.record { record in
-        var (last, count): (Int64, Int) = (0, 0)
-        for read in decoder.decodedPartitions {
-          for row in read.rows {
-            let row = Int(row)
-            guard slots[row].timestamp != .min else { continue }
-            let delay = slots[row].timestamp &- times[row]
-            if delay != last {
-              if count > 0 { record(last &* 1_000_000, count) }
-              (last, count) = (delay, 0)
-            }
-            count += 1
-          }
-        }
-        if count > 0 { record(last &* 1_000_000, count) }
+    let slots = UnsafePointer(batch.slots)
+    let parts = decoder.decodedPartitions.indices.filter { partitions[decoder.decodedPartitions[$0].partition] != nil }
+    /// Lends the rows of each partition that have not been read before.
+    func forEachPart(_ body: (UnsafeBufferPointer<Int32>) -> Void) {
+      for part in parts {
+        let read = decoder.decodedPartitions[part]
+        let first = firstNewRow(read, slots)
+        read.rows.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[first...])) }
       }
     }
-    measures.logToRead.record { record in
-      var (last, count): (Int64, Int) = (.min, 0)
-      for row in 0..<batch.count {
-        let time = slots[row].timestamp
-        if time != last {
-          if count > 0, last != .min { record((polledAt &- last) &* 1_000_000, count) }
-          (last, count) = (time, 0)
+    decoder.withTimes { times in
+      forEachPart { rows in
+        measuredCount += rows.count
+        eventsToLog.add(count: rows.count) { index in
+          let row = Int(rows[index])
+          return slots[row].timestamp == .min ? .min : slots[row].timestamp &- times[row]
+        } spilling: { delay, count in
+          measures.eventToLog.record(nanoseconds: Self.nanoseconds(delay), count: count)
         }
-        count += 1
+        logToRead.add(count: rows.count) { index in
+          let time = slots[Int(rows[index])].timestamp
+          return time == .min ? .min : polledAt &- time
+        } spilling: { delay, count in
+          measures.logToRead.record(nanoseconds: Self.nanoseconds(delay), count: count)
+        }
       }
-      if count > 0, last != .min { record((polledAt &- last) &* 1_000_000, count) }
     }
   }
 
+  /// What has been counted of the first stages goes to where others read it.
+  func publishMeasures() {
+    guard let measures else { return }
+    if !eventsToLog.isEmpty {
+      measures.eventToLog.record { record in eventsToLog.drain { record(Self.nanoseconds($0), $1) } }
+    }
+    if !logToRead.isEmpty {
+      measures.logToRead.record { record in logToRead.drain { record(Self.nanoseconds($0), $1) } }
+    }
+    measures.note(oldestPendingEventAt: partitions.values.compactMap(\.pending.oldestEventTime).min())
+  }
+
+  /// Which of a partition's rows is the first that has not been read before.
+  private func firstNewRow(_ read: BatchDecoder.PartitionRows, _ slots: UnsafePointer<RecordSlot>) -> Int {
+    guard let shown = partitions[read.partition]?.replay?.shownThrough else { return 0 }
+    return read.rows.firstIndex { slots[Int($0)].offset >= shown } ?? read.rows.count
+  }
+
+  /// Times of records may be anything.
+  private static func nanoseconds(_ milliseconds: Int64) -> Int64 {
+    let (product, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+    return overflow ? (milliseconds < 0 ? 0 : .max) : product
+  }
+
   /// The batch is in state.
-  func noteApplied(_ batch: RecordBatch, polledAt: UInt64) {
-    guard let measures, batch.count > 0 else { return }
+  func noteApplied(polledAt: UInt64) {
+    guard let measures else { return }
     let appliedAt = clock.monotonicNanoseconds
-    if !plan.isRepartitioned { measures.readToApplied.record(nanoseconds: Int64(appliedAt &- polledAt), count: batch.count) }
+    if measuredCount > 0 { measures.readToApplied.record(nanoseconds: Int64(appliedAt &- polledAt), count: measuredCount) }
     for state in partitions.values {
       if !state.isSilent { state.pending.append(state.engine.foldedTimes, appliedAt: appliedAt) }
       state.engine.clearFoldedTimes()
@@ -58,37 +79,42 @@ extension Worker {
   func noteVisible() {
     guard let measures else { return }
     let (visibleAt, visibleMonotonic) = (clock.nowMilliseconds, clock.monotonicNanoseconds)
-    for (index, rhythm) in measures.rhythms.enumerated()
-    where partitions.values.contains(where: { $0.pending.hasDrained(rhythm: index) }) {
-      var taken: ContiguousArray<PendingRecords.Run> = []
-      for state in partitions.values { state.pending.takeVisible(rhythm: index) { taken.append($0) } }
+    for (index, rhythm) in measures.rhythms.enumerated() {
+      let states = partitions.values.filter { $0.pending.hasDrained(rhythm: index) }
+      guard !states.isEmpty else { continue }
       rhythm.eventToVisible.record { record in
-        for run in taken { record((visibleAt &- run.eventTime) &* 1_000_000, run.count) }
+        for state in states {
+          state.pending.events.forEachDrained(rhythm: index) { record(Self.nanoseconds(visibleAt &- $0), $1) }
+        }
       }
       rhythm.appliedToVisible.record { record in
-        for run in taken { record(Int64(visibleMonotonic &- run.appliedAt), run.count) }
+        for state in states {
+          state.pending.applied.forEachDrained(rhythm: index) { record(Int64(visibleMonotonic) &- $0, $1) }
+        }
       }
+      for state in states { state.pending.noteVisible(rhythm: index) }
     }
-    for state in partitions.values { state.pending.compact() }
   }
 
-  /// Closed windows among rows that have just been confirmed: how long after their ends.
+  /// Closed windows among rows that have just been confirmed: how long after their ends. Rows of one key stand together, view after view, so each
+  /// view has a run of its own.
   func noteClosed() {
     guard let measures, !measures.closings.isEmpty else { return }
     let visibleAt = clock.nowMilliseconds
-    var run: (closing: Int, end: Int64, count: Int) = (-1, 0, 0)
-    func flush() {
-      guard run.count > 0 else { return }
-      measures.closings[run.closing].endToVisible.record(nanoseconds: (visibleAt &- run.end) &* 1_000_000, count: run.count)
+    var pending = [(end: Int64, count: Int)](repeating: (0, 0), count: measures.closings.count)
+    func record(_ closing: Int) {
+      guard pending[closing].count > 0 else { return }
+      measures.closings[closing].endToVisible.record(
+        nanoseconds: Self.nanoseconds(visibleAt &- pending[closing].end), count: pending[closing].count)
     }
     for row in rows.rows where row.isWindow {
       guard let closing = measures.closingOfView[Int(row.view)] else { continue }
-      if closing != run.closing || row.windowEnd != run.end {
-        flush()
-        run = (closing, row.windowEnd, 0)
+      if row.windowEnd != pending[closing].end {
+        record(closing)
+        pending[closing] = (row.windowEnd, 0)
       }
-      run.count += 1
+      pending[closing].count += 1
     }
-    flush()
+    for closing in pending.indices { record(closing) }
   }
 }

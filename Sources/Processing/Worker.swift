@@ -32,6 +32,11 @@ public final class Worker {
   var isStopping: Bool { isStopRequested() }
   /// Nil where nobody asks how long records take.
   let measures: StageMeasures?
+  /// Delays in ms since counts were last published.
+  var eventsToLog = MillisecondTable()
+  var logToRead = MillisecondTable()
+  /// Records of the last batch whose stages are measured.
+  var measuredCount = 0
 
   /// Where recent events are kept; nil where nobody wants them.
   let recentEvents: (any RecentEventsSink)?
@@ -162,7 +167,7 @@ public final class Worker {
       lastRecordAt = now
       let (polledAt, polledMonotonic) = measures == nil ? (0, 0) : (clock.nowMilliseconds, clock.monotonicNanoseconds)
       try process(batch, polledAt: polledAt)
-      noteApplied(batch, polledAt: polledMonotonic)
+      noteApplied(polledAt: polledMonotonic)
     case .idle:
       if source.isBounded { try emitAll() }
       try endSilentReplays()
@@ -325,7 +330,7 @@ public final class Worker {
       state.addCounts(to: &total.ledger, index, plan)
       state.addGauges(to: &total, lag: source.lag(of: index))
     }
-    measures?.note(oldestPendingEventAt: partitions.values.compactMap(\.pending.oldestEventTime).min())
+    publishMeasures()
     status.publish(total, WorkerHealth(hasJoined: source.hasJoined, sourceTrouble: source.trouble, storeTrouble: outage?.reason))
   }
 }

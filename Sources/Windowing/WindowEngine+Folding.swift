@@ -41,7 +41,10 @@ extension WindowEngine {
     let changed = (space.hasTimeToLive ? record.accepted : record.changed & record.accepted) & space.changeViews
     if changed != 0 {
       space.markDirty(record.entryNumber, entry, views: changed)
-      if tracksTimes, foldedTimes.count < Self.foldedTimesMax { foldedTimes.append(time) }
+      if tracksTimes, row != lastTimedRow, foldedTimes.count < Self.foldedTimesMax {
+        lastTimedRow = row
+        foldedTimes.append(time)
+      }
     }
   }
 

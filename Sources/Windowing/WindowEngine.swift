@@ -86,6 +86,8 @@ public final class WindowEngine {
   var foldCounts = FoldCounts()
   /// Event times of records folded into `change` views since they were last drained; only kept when `tracksTimes`.
   public internal(set) var foldedTimes: ContiguousArray<Int64> = []
+  /// The last of them by row: a record that several key spaces fold is there once.
+  var lastTimedRow = -1
   let tracksTimes: Bool
   /// More than these between two writes are not tracked.
   static let foldedTimesMax = 1 << 20
@@ -195,6 +197,7 @@ public final class WindowEngine {
         $0.warm(UnsafeBufferPointer(start: scratch.hashes(space) + positions.lowerBound, count: positions.count))
       }
     }
+    lastTimedRow = -1
     for position in positions {
       let row = Int(rows[position])
       let time = times[row]

@@ -27,6 +27,43 @@ import Testing
     }
   }
 
+  @Test(arguments: 0..<20 as Range<UInt64>)
+  func `what is noted under one lock is what is noted one by one`(seed: UInt64) {
+    var random = Random(state: seed)
+    let (one, many) = (DurationHistogram(), DurationHistogram())
+    for _ in 0..<20 {
+      // Runs that rise, as those of waiting records do, and jumps.
+      var duration = Int64(random.below(1 << 40))
+      var told: [(Int64, Int)] = []
+      for _ in 0..<Int(random.below(100)) {
+        duration +=
+          random.below(10) == 0 ? random.integer(in: -1_000_000_000_000...1_000_000_000_000) : Int64(random.below(2_000_000))
+        told.append((duration, Int(random.below(5)) + 1))
+      }
+      for (duration, count) in told { one.record(nanoseconds: duration, count: count) }
+      many.record { record in for (duration, count) in told { record(duration, count) } }
+      #expect(one.distribution == many.distribution, "seed \(seed)")
+    }
+  }
+
+  @Test func `history that is loaded today is years late, and counts`() throws {
+    let histogram = DurationHistogram()
+    histogram.record(nanoseconds: 0)
+    // 300 years of sums are more than fits.
+    for years in [1, 2, 60] as [Int64] { histogram.record(nanoseconds: years * 31_557_600_000_000_000, count: 100_000) }
+    histogram.record(nanoseconds: .max, count: .max / 4)
+    let found = histogram.distribution
+    #expect(found.values.count == 5)
+    #expect(found.counts == [1, 100_000, 100_000, 100_000, .max / 4])
+    for (value, years) in zip(found.values.dropFirst(), [1, 2, 60, 100] as [Double]) {
+      #expect(abs(Double(value) / 31_557_600e9 / years - 1) < 0.01)
+    }
+    #expect(found.sumNanoseconds == .max)
+    var twice = found
+    twice.add(found)
+    #expect(twice.sumNanoseconds == .max && twice.counts[1] == 200_000)
+  }
+
   @Test func `a difference holds what has come since`() throws {
     let histogram = DurationHistogram()
     histogram.record(nanoseconds: 5_000_000, count: 10)

@@ -64,8 +64,8 @@ struct ProcessingMetricsTests {
       "freshet_process_uncounted_total{reason=\"duplicate\"}": 0,
       "freshet_process_view_uncounted_total{view=\"v\",reason=\"late\"}": 0,
       "freshet_process_view_uncounted_total{view=\"w\",reason=\"late\"}": 3,
-      "freshet_process_visible_delay_seconds_bucket{view=\"v\",le=\"0.005\"}": 4,
-      "freshet_process_visible_delay_seconds_count{view=\"v\"}": 4,
+      "freshet_process_visible_delay_seconds_bucket{view=\"v\",trigger=\"change\",le=\"0.005\"}": 4,
+      "freshet_process_visible_delay_seconds_count{view=\"v\",trigger=\"change\"}": 4,
       "freshet_process_oldest_pending_event_timestamp_seconds": 1_700_000_000.3,
     ]
     for (series, value) in expected { #expect(check.samples[series] == value, "\(series)") }
@@ -77,11 +77,16 @@ struct ProcessingMetricsTests {
     var archive = ArchiveCounts()
     archive.lag = 0
     archive.lastCommitAt = 0
-    let kinds = MetricsCheck(text([worker { _ in }], measures: ProcessingMeasures(), archive: archive)).kinds
+    var metrics = MetricsText()
+    GenerationMetrics.add(to: &metrics, StatusDocument.Generate())
+    BatchRecorder.add(to: &metrics, StatusDocument.Batch())
+    let kinds = MetricsCheck(text([worker { _ in }], measures: ProcessingMeasures(), archive: archive) + metrics.text).kinds
     let manual = try String(contentsOfFile: "\(Products.packageFolder)/Documentation/operating.md", encoding: .utf8)
     var documented: [String: String] = [:]
     for line in manual.split(separator: "\n")
-    where ["freshet_process_", "freshet_archive_", "process_"].contains(where: { line.hasPrefix("| `\($0)") }) {
+    where ["freshet_process_", "freshet_archive_", "freshet_batch_", "freshet_generate_", "process_"].contains(where: {
+      line.hasPrefix("| `\($0)")
+    }) {
       let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
       let name = String(cells[0].dropFirst().prefix { $0 != "`" && $0 != "{" })
       documented[name] = cells[1]

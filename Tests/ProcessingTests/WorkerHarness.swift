@@ -14,9 +14,19 @@ import Windowing
 final class ScriptedSource: Source {
   enum Step {
     case records([(partition: PartitionIndex, offset: Offset, key: String?, value: String)])
+    /// Records with the times that a log gives them, in ms since the epoch.
+    case logged([LoggedRecord])
     case result(PollResult)
     /// Runs before the poll that follows.
     case act(() -> Void)
+  }
+
+  struct LoggedRecord {
+    var partition: PartitionIndex = 0
+    var offset: Offset
+    var time: Int64
+    var key: String?
+    var value: String
   }
 
   let isBounded: Bool
@@ -52,21 +62,30 @@ final class ScriptedSource: Source {
     switch steps.removeFirst() {
     case .records(let records):
       for record in records {
-        let value = Array(record.value.utf8)
-        let key = record.key.map { Array($0.utf8) }
-        value.withUnsafeBufferPointer { value in
-          if let key {
-            key.withUnsafeBufferPointer {
-              batch.append(value: value, key: $0, timestamp: 0, offset: record.offset, partition: record.partition)
-            }
-          } else {
-            batch.append(value: value, key: nil, timestamp: 0, offset: record.offset, partition: record.partition)
-          }
-        }
+        append(
+          LoggedRecord(partition: record.partition, offset: record.offset, time: 0, key: record.key, value: record.value), to: batch
+        )
       }
+      return .records
+    case .logged(let records):
+      for record in records { append(record, to: batch) }
       return .records
     case .result(let result): return result
     case .act: return .idle
+    }
+  }
+
+  private func append(_ record: LoggedRecord, to batch: RecordBatch) {
+    let value = Array(record.value.utf8)
+    let key = record.key.map { Array($0.utf8) }
+    value.withUnsafeBufferPointer { value in
+      if let key {
+        key.withUnsafeBufferPointer {
+          batch.append(value: value, key: $0, timestamp: record.time, offset: record.offset, partition: record.partition)
+        }
+      } else {
+        batch.append(value: value, key: nil, timestamp: record.time, offset: record.offset, partition: record.partition)
+      }
     }
   }
 

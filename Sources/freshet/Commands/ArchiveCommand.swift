@@ -93,7 +93,7 @@ struct ArchiveCommand: ParsableCommand {
         ProcessMetrics.add(to: &metrics, startedAt: startedAt)
         return metrics.text
       }, fill: { $0.archive = StatusDocument.Archive(run.counts) }, pipelineName: pipeline.name, startedAt: startedAt)
-    return try HTTPServer(ListenAddress(text, option: "--listen"), status.router())
+    return try status.start(at: ListenAddress(text, option: "--listen"), label: "freshet.archive")
   }
 
   /// One worker that fails ends the others.

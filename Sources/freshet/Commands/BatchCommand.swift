@@ -112,7 +112,7 @@ struct BatchCommand: ParsableCommand {
         ProcessMetrics.add(to: &metrics, startedAt: startedAt)
         return metrics.text
       }, fill: { $0.batch = recorder.section }, pipelineName: pipeline.name, startedAt: startedAt)
-    return try HTTPServer(ListenAddress(text, option: "--listen"), status.router())
+    return try status.start(at: ListenAddress(text, option: "--listen"), label: "freshet.batch")
   }
 
   @discardableResult
@@ -165,7 +165,7 @@ struct BatchCommand: ParsableCommand {
   private func watch(_ launcher: BatchLauncher, _ chosen: [Int]) throws {
     let published = try launcher.publishedCutoffs()
     let rows = try launcher.output()
-    let recorder = BatchRecorder(launcher.pipeline, published: published)
+    let recorder = BatchRecorder(launcher.pipeline, views: chosen, published: published)
     let scheduler = BatchScheduler(launcher.pipeline, views: chosen, publishedCutoff: { published[$0] }) { run in
       try recorder.recording(run, of: launcher.pipeline) { try execute(launcher, run.views, run.cutoff, rows) }
     }

@@ -90,7 +90,7 @@ struct GenerationRun {
         ProcessMetrics.add(to: &metrics, startedAt: startedAt)
         return metrics.text
       }, fill: { $0.generate = progress.section(asked: asked) }, pipelineName: plan.schema.name, startedAt: startedAt)
-    return try HTTPServer(listen, status.router())
+    return try status.start(at: listen, label: "freshet.generate")
   }
 
   /// Records that faults hold back wait in memory.

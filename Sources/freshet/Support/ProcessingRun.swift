@@ -74,7 +74,13 @@ final class ProcessingRun: Sendable {
   /// What can be said of the workers now.
   var health: ProcessingHealth {
     var health = ProcessingHealth(
-      workers: (statuses.withLock { $0 } + receiverStatuses.withLock { $0 }).map(\.latest),
+      workers: statuses.withLock { $0 }.map(\.latest)
+        + receiverStatuses.withLock { $0 }.map { status in
+          var report = status.latest
+          // Read once already, from the source.
+          (report.counts.records, report.counts.byteCount, report.counts.missingOffsets) = (0, 0, 0)
+          return report
+        },
       hasStarted: hasStarted.load(ordering: .relaxed), isStopping: isStopping,
       now: SystemClock().monotonicNanoseconds)
     health.archives = archive.withLock { $0 }?.health ?? []

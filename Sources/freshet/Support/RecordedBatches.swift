@@ -6,17 +6,22 @@ import Features
 import Monitoring
 
 extension BatchRecorder {
-  convenience init(_ pipeline: PipelineDefinition, published: [Int: Int64]) {
+  /// - Parameter views: Those that are run, by index; nil for all that have a schedule.
+  convenience init(_ pipeline: PipelineDefinition, views: [Int]? = nil, published: [Int: Int64]) {
+    let scheduled = pipeline.views.indices.filter {
+      pipeline.views[$0].lanes.contains(.batch) && pipeline.views[$0].schedule != nil
+    }
     self.init(
-      pipeline.views.indices.filter { pipeline.views[$0].lanes.contains(.batch) && pipeline.views[$0].schedule != nil }.map {
+      scheduled.filter { views?.contains($0) != false }.map {
         (pipeline.views[$0].name, pipeline.views[$0].schedule?.everyMilliseconds, published[$0])
       })
   }
 
   /// Runs `body`, which returns what a run counted, as the run of these views.
+  @discardableResult
   func recording(
     _ due: BatchScheduler.Run, of pipeline: PipelineDefinition, clock: any Clock = SystemClock(), _ body: () throws -> BatchCounts
-  ) throws {
+  ) throws -> BatchCounts {
     let names = due.views.map { pipeline.views[$0].name }
     begin(names, at: clock.nowMilliseconds)
     let started = clock.monotonicNanoseconds
@@ -25,6 +30,10 @@ extension BatchRecorder {
       finish(
         names, asOf: due.cutoff, publishedAt: clock.nowMilliseconds, nanoseconds: Int64(clock.monotonicNanoseconds - started),
         records: counts.records, rows: counts.rowCount)
+      return counts
+    } catch let stop as StopRequested {
+      abandon(names)
+      throw stop
     } catch {
       fail(names)
       throw error

@@ -33,14 +33,14 @@ final class ScheduledBatches {
 
   private static func run(_ launcher: BatchLauncher, _ recorder: BatchRecorder, _ logger: Logger) throws {
     let published = try publishedCutoffs(launcher, logger)
+    recorder.note(published: Dictionary(uniqueKeysWithValues: published.map { (launcher.pipeline.views[$0].name, $1) }))
     let scheduler = BatchScheduler(launcher.pipeline, logger: logger, publishedCutoff: { published[$0] }) { due in
-      let run = try launcher.run(views: due.views, cutoff: due.cutoff)
       let started = SystemClock().monotonicNanoseconds
-      try recorder.recording(due, of: launcher.pipeline) {
+      let counts = try recorder.recording(due, of: launcher.pipeline) {
+        let run = try launcher.run(views: due.views, cutoff: due.cutoff)
         try run.run(into: try launcher.output())
         return run.progress.current
       }
-      let counts = run.progress.current
       logger.info(
         "batch run published",
         metadata: [

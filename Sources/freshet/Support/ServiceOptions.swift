@@ -6,7 +6,8 @@ import HTTPServer
 
 struct ServiceOptions: ParsableArguments {
   @Option(
-    help: "Answer /livez, /readyz and /metrics by HTTP at HOST:PORT, or at a port of this machine alone: 127.0.0.1:9464.")
+    help:
+      "Answer /livez, /readyz, /metrics and /status.json by HTTP at HOST:PORT, or at a port of this machine alone: 127.0.0.1:9464.")
   var listen: String?
 
   @Option(help: "How long the end may take once it was asked for, for example while Redis does not answer. (default: 10s)")

@@ -3,6 +3,7 @@
 import Base
 import Foundation
 import HTTPServer
+import Logging
 import Monitoring
 
 struct StatusServer: Sendable {
@@ -45,6 +46,16 @@ struct StatusServer: Sendable {
         return HTTPResponse(contentType: "application/json", body: Array(data))
       })
     return router
+  }
+
+  /// Answers from now on, and says where.
+  ///
+  /// - Parameter label: Of the logger.
+  func start(at address: ListenAddress, label: String) throws -> HTTPServer {
+    let server = try HTTPServer(address, router())
+    Logger(label: label).notice(
+      "started", metadata: ["pipeline": "\(pipelineName)", "version": "\(Freshet.version)", "http": "\(server.address)"])
+    return server
   }
 
   private static func answer(_ reasons: [String], else text: String) -> HTTPResponse {
