@@ -26,6 +26,12 @@ if [ "${1:-run}" = test ]; then
   need_header lua5.1/lua.h liblua5.1-0-dev
   # For promtool, which checks metrics, rules and their tests. Without it those are left out; no server of it runs.
   if command -v apt-get >/dev/null 2>&1; then need_command promtool prometheus; fi
+  # The monitor's page is tested in a real browser; without one those tests are left out.
+  if command -v apt-get >/dev/null 2>&1; then
+    need_command chromium chromium
+    need_command chromedriver chromium-driver
+    command -v fc-list >/dev/null 2>&1 && fc-list 2>/dev/null | grep -q . || missing+=(fonts-dejavu-core)
+  fi
 fi
 if [ "${1:-run}" = bench ]; then
   need_header simdjson.h libsimdjson-dev
