@@ -29,6 +29,8 @@ public struct LaneSample: Equatable, Sendable {
     if let found = numbers.0, let wanted = numbers.1 {
       error = wanted == 0 ? (found == 0 ? 0 : 1) : abs(found - wanted) / abs(wanted)
     }
+    // Of numbers beyond what a double holds the difference is none.
+    if let found = error, !found.isFinite { error = nil }
     // What is computed in another order may differ in its last bits.
     let isEqual = value == exact || (error.map { $0 < 1e-9 } ?? false)
     self.init(view: view, feature: feature, lane: lane, age: age, isEqual: isEqual, error: error)

@@ -19,11 +19,11 @@ public final class MonitorWebServer: Sendable {
   /// Listens from now on.
   ///
   /// - Parameters:
-  ///   - metrics: More than the snapshot's own, in Prometheus' text format.
+  ///   - probes: For `/metrics`, which have all markers since the start.
   ///   - snapshot: The newest one; nil before the first.
   public init(
     _ address: ListenAddress, logger: Logger = Logger(label: "freshet.monitor"), clock: any Clock = SystemClock(),
-    snapshot: @escaping @Sendable () -> MonitorSnapshot?
+    probes: @escaping @Sendable () -> ProbeReport? = { nil }, snapshot: @escaping @Sendable () -> MonitorSnapshot?
   ) throws {
     let feed = Feed(snapshot)
     self.feed = feed
@@ -49,7 +49,7 @@ public final class MonitorWebServer: Sendable {
     router.on(
       "GET", "/metrics",
       .immediate { _ in
-        HTTPResponse(contentType: MetricsText.contentType, body: Array(MonitorMetrics.text(snapshot()).utf8))
+        HTTPResponse(contentType: MetricsText.contentType, body: Array(MonitorMetrics.text(snapshot(), probes: probes()).utf8))
       })
     var limits = HTTPLimits()
     limits.connectionCountMax = 64
