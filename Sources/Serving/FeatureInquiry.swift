@@ -90,7 +90,8 @@ public struct FeatureInquiry {
         out.removeAll()
         let status = rows.appendValue(column, row: row, to: out)
         let state = rows.state(group: column.group, row: row)
-        let asOf = state.isThere && state.asOf != .min ? state.asOf : nil
+        // Of a key that nothing is held of, no value is old.
+        let asOf = state.kind == .found && state.asOf != .min ? state.asOf : nil
         values.append(
           Value(
             row: names.joined(separator: " "), feature: column.reference, value: out.string, status: status.rawValue, asOf: asOf,

@@ -71,6 +71,7 @@ final class LookupThread {
   private let lookup: FeatureLookup
   private let shared: LookupShared
   private let number: Int
+  private let recorder: ServingRecorder
   private let text = AnswerText()
   private let out = ByteBuffer(capacity: 1 << 16)
   private let lines = ByteBuffer()
@@ -86,6 +87,7 @@ final class LookupThread {
     self.number = number
     self.lookup = lookup
     self.shared = shared
+    recorder = ServingRecorder(shared.measures)
   }
 
   /// Until the queue is closed and empty.
@@ -141,6 +143,7 @@ final class LookupThread {
       noteAway(error)
       return refuse(jobs)
     }
+    recorder.flush()
     shared.counts.withLock { counts in
       counts.tripCount += 1
       counts.tripRequestCount += Int64(jobs.count)
@@ -174,7 +177,7 @@ final class LookupThread {
     }
     let encoded = shared.clock.monotonicNanoseconds
     timing.encode = encoded &- started
-    shared.measures.note(rows, timing, nanoseconds: encoded &- job.receivedAt)
+    recorder.note(rows, timing, nanoseconds: encoded &- job.receivedAt)
     finish(job, .json(out))
   }
 
