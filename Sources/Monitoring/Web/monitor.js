@@ -80,6 +80,7 @@ function flow() {
     ["requests waiting", flow.waiting_requests, ""], ["keys in state", flow.keys, ""],
   ].filter(([, value, , of]) => value != null || (of && recent.some((point) => of(point) != null)));
   if (flow.watermark_age != null) parts.push(["watermark behind", flow.watermark_age, time]);
+  if (!parts.length) return replace(byId("flow"), element("p", { class: "note" }, "nobody has said anything yet"));
   replace(byId("flow"), ...parts.map(([name, value, unit, of]) => element("div", {},
     element("span", {}, name), element("b", {}, value == null ? DASH : unit === time ? time(value) : count(value) + unit), of ? spark(recent.map(of)) : null)));
   const uncounted = Object.entries(flow.uncounted || {});
@@ -179,6 +180,7 @@ function targets() {
   }));
 }
 function events() {
+  if (!snapshot.events.length) return replace(byId("events"), element("li", {}, "nothing yet"));
   replace(byId("events"), ...[...snapshot.events].reverse().map((event) => element("li", { class: event.level },
     element("time", { datetime: new Date(event.at).toISOString() }, clock(event.at)), element("span", { "aria-hidden": "true" }, `${EVENT_SIGN[event.level] || ""} `), event.text)));
 }

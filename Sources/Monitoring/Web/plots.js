@@ -169,7 +169,7 @@ export function curvePlot(figure, states, objectives) {
 /// Two columns: medians one after the other, as a record meets them, and p99s each from zero, since those do not add up.
 export function stagePlot(figure, stages, { kind, total, label }) {
   const known = stages.filter((stage) => stage.duration);
-  if (!known.length) return nothing(figure, 60, "nothing measured yet");
+  if (!known.length) return nothing(figure, 60, "nothing is known of it now");
   const row = 23;
   const summary = known.map((stage) => `${stage.name}: p50 ${label(stage.duration.p50)}, p99 ${label(stage.duration.p99)}`).join("; ");
   const area = canvas(figure, stages.length * row + 20, summary, { left: kind === "phase" ? 72 : 112, right: 0 });
@@ -214,7 +214,8 @@ export function errorPlot(figure, points) {
   const exact = points.filter((point) => point.error < 1e-9).length;
   const area = canvas(figure, 210, `Error against age of ${points.length} compared values, of which ${exact} were exact.`, { left: 50, right: 20, bottom: 26 });
   const scale = timeScale(points.map((point) => point.age), area.left, area.right, 1);
-  const most = Math.max(0.1, ...points.map((point) => Math.min(point.error, 2)));
+  const largest = Math.max(...points.map((point) => point.error));
+  const most = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find((bound) => largest <= bound) || 2;
   const y = (error) => area.bottom - (Math.min(error, 2) / most) * (area.bottom - area.top);
   scale.ticks.forEach(([x, name], index) => {
     const anchor = index === scale.ticks.length - 1 ? "end" : "middle";
@@ -224,7 +225,7 @@ export function errorPlot(figure, points) {
   for (const share of [0, 0.5, 1]) {
     const at = y(most * share);
     area.plot.append(shape("line", { class: "grid", x1: area.left, x2: area.right, y1: at, y2: at }));
-    area.plot.append(shape("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, (most === 2 && share === 1 ? "≥ " : "") + percent(most * share)));
+    area.plot.append(shape("text", { x: area.left - 8, y: at + 4, "text-anchor": "end" }, (largest > 2 && share === 1 ? "≥ " : "") + percent(most * share)));
   }
   for (const point of points) area.plot.append(marker(point.lane, scale.at(point.age), y(point.error), "dot"));
   // The median of each lane, over its dots.
