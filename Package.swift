@@ -74,7 +74,10 @@ let package = Package(
         "Base", "Batch", "Configuration", "Features", "HTTPServer", "Measuring", "Processing",
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: [.embedInCode("Web/monitor.html"), .embedInCode("Web/monitor.css"), .embedInCode("Web/monitor.js")]),
+      resources: [
+        .embedInCode("Web/monitor.html"), .embedInCode("Web/monitor.css"), .embedInCode("Web/monitor.js"),
+        .embedInCode("Web/plots.js"),
+      ]),
     .target(
       name: "Serving",
       dependencies: [
