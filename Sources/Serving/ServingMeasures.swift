@@ -29,7 +29,8 @@ final class ServingMeasures: Sendable {
     let lateness: Int64
     let staleness = DurationHistogram()
     let compute = DurationHistogram()
-    let counts = Mutex<[Int64]>(Array(repeating: 0, count: 5))
+    /// By the places of `ServedStatus`.
+    let counts = Mutex(SIMD8<Int64>.zero)
 
     init(_ name: String, _ lane: Lane, lateness: Int64) {
       self.name = name
@@ -43,13 +44,17 @@ final class ServingMeasures: Sendable {
   /// One request has been answered.
   func note(_ rows: ServedRows, _ timing: ServedTiming, nanoseconds: UInt64) {
     latency.record(nanoseconds: Int64(clamping: nanoseconds))
-    for (phase, time) in zip(phases, [timing.parse, timing.queue, timing.store, timing.compute, timing.encode]) {
-      phase.duration.record(nanoseconds: Int64(clamping: time))
-    }
-    for (index, group) in rows.request.service.groups.enumerated() {
+    phases[0].duration.record(nanoseconds: Int64(clamping: timing.parse))
+    phases[1].duration.record(nanoseconds: Int64(clamping: timing.queue))
+    phases[2].duration.record(nanoseconds: Int64(clamping: timing.store))
+    phases[3].duration.record(nanoseconds: Int64(clamping: timing.compute))
+    phases[4].duration.record(nanoseconds: Int64(clamping: timing.encode))
+    let groups = rows.request.service.groups
+    for index in groups.indices {
+      let group = groups[index]
       let view = view(of: group)
       let rowCount = group.entity == nil ? 1 : rows.request.rowCount
-      var counts = [Int64](repeating: 0, count: 5)
+      var counts = SIMD8<Int64>.zero
       view.staleness.record { record in
         for row in 0..<rowCount {
           let state = rows.state(group: index, row: row)
@@ -58,7 +63,7 @@ final class ServingMeasures: Sendable {
           record(max(0, rows.now &- state.asOf &- view.lateness) &* 1_000_000, 1)
         }
       }
-      view.counts.withLock { total in for place in total.indices { total[place] += counts[place] } }
+      view.counts.withLock { $0 &+= counts }
       if group.lane == .rt { view.compute.record(nanoseconds: Int64(clamping: timing.compute)) }
     }
   }
