@@ -90,7 +90,7 @@ public struct FeatureInquiry {
         out.removeAll()
         let status = rows.appendValue(column, row: row, to: out)
         let state = rows.state(group: column.group, row: row)
-        // Of a key that nothing is held of, no value is old.
+        // Where nothing is held there is nothing that has an age.
         let asOf = state.kind == .found && state.asOf != .min ? state.asOf : nil
         values.append(
           Value(

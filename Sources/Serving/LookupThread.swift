@@ -8,13 +8,21 @@ import Logging
 import Synchronization
 
 /// One request on its way.
-struct LookupJob: Sendable {
-  var request: FeatureRequest
-  var reply: HTTPReply
-  var isFeast: Bool
+final class LookupJob: Sendable {
+  let request: FeatureRequest
+  let reply: HTTPReply
+  let isFeast: Bool
   /// When it had come whole, and when it was put into the queue, by the monotonic clock in ns.
-  var receivedAt: UInt64
-  var queuedAt: UInt64
+  let receivedAt: UInt64
+  let queuedAt: UInt64
+
+  init(request: FeatureRequest, reply: HTTPReply, isFeast: Bool, receivedAt: UInt64, queuedAt: UInt64) {
+    self.request = request
+    self.reply = reply
+    self.isFeast = isFeast
+    self.receivedAt = receivedAt
+    self.queuedAt = queuedAt
+  }
 }
 
 /// What the threads share.

@@ -175,7 +175,7 @@ private let pipeline = "Pipelines/shop_features.yaml"
     #expect(waitUntil { listeningPort(of: server) != nil })
     let metrics = MetricsCheck(try #require(RawResponse.get("/metrics", port: listeningPort(of: server) ?? 0)).body)
     let document = try String(contentsOfFile: "\(Products.packageFolder)/Documentation/serving.md", encoding: .utf8)
-    let documented = Set(document.matches(of: #/`(freshet_serve_\w+)`/#).map { String($0.1) })
+    let documented = Set(document.matches(of: #/`(freshet_serve_\w+)[`{]/#).map { String($0.1) })
     let found = Set(metrics.kinds.keys.filter { $0.hasPrefix("freshet_") })
     #expect(documented.subtracting(found).isEmpty, "\(documented) \(found)")
     #expect(found.subtracting(documented).isEmpty)
