@@ -74,7 +74,10 @@ let package = Package(
         "Base", "Batch", "Configuration", "Features", "HTTPServer", "Measuring", "Processing",
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: [.embedInCode("Web/monitor.html"), .embedInCode("Web/monitor.css"), .embedInCode("Web/monitor.js")]),
+      resources: [
+        .embedInCode("Web/monitor.html"), .embedInCode("Web/monitor.css"), .embedInCode("Web/monitor.js"),
+        .embedInCode("Web/plots.js"),
+      ]),
     .target(
       name: "Serving",
       dependencies: [
@@ -145,7 +148,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Base", "Configuration", "Features", "HTTPServer", "RedisStore", "Serving", "TestSupport"]),
+      dependencies: [
+        "Base", "Configuration", "Features", "HTTPServer", "Measuring", "Monitoring", "RedisStore", "Serving", "TestSupport",
+      ]),
     .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
     .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(

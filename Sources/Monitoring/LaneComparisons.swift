@@ -27,10 +27,10 @@ public struct LaneSample: Equatable, Sendable {
     let numbers = (Double(value == "null" ? "" : value), Double(exact == "null" ? "" : exact))
     var error: Double?
     if let found = numbers.0, let wanted = numbers.1 {
-      error = wanted == 0 ? (found == 0 ? 0 : 1) : abs(found - wanted) / abs(wanted)
+      let relative = wanted == 0 ? (found == 0 ? 0 : 1) : abs(found - wanted) / abs(wanted)
+      // Of numbers that no double holds there is no error that JSON could say.
+      error = relative.isFinite ? relative : nil
     }
-    // Of numbers beyond what a double holds the difference is none.
-    if let found = error, !found.isFinite { error = nil }
     // What is computed in another order may differ in its last bits.
     let isEqual = value == exact || (error.map { $0 < 1e-9 } ?? false)
     self.init(view: view, feature: feature, lane: lane, age: age, isEqual: isEqual, error: error)

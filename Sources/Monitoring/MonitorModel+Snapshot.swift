@@ -406,6 +406,7 @@ extension MonitorModel {
 
   private func point(_ snapshot: MonitorSnapshot, _ wallTime: Int64) -> MonitorSnapshot.HistoryPoint {
     var point = MonitorSnapshot.HistoryPoint(at: wallTime)
+    point.silent = snapshot.lanes.filter { $0.health == .silent }.map(\.lane)
     for lane in snapshot.lanes {
       let staleness = MonitorSnapshot.Percentiles(staleness(of: lane.lane, view: nil, over: Self.pointNanoseconds))
       point.staleness[lane.lane] = [staleness?.p50, lane.health == .silent || staleness == nil ? lane.stalenessNow : nil]

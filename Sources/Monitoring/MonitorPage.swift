@@ -14,13 +14,23 @@ enum MonitorPage {
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
     + "frame-ancestors 'none'"
 
-  static let document = file("text/html; charset=utf-8", PackageResources.monitor_html, [("Content-Security-Policy", policy)])
-  static let style = file("text/css; charset=utf-8", PackageResources.monitor_css)
-  static let script = file("text/javascript; charset=utf-8", PackageResources.monitor_js)
+  static let document = answer("text/html; charset=utf-8", PackageResources.monitor_html, [("Content-Security-Policy", policy)])
+  static let style = answer("text/css; charset=utf-8", PackageResources.monitor_css)
+  static let script = answer("text/javascript; charset=utf-8", PackageResources.monitor_js)
+  static let plots = answer("text/javascript; charset=utf-8", PackageResources.plots_js)
 
-  private static func file(_ type: String, _ bytes: [UInt8], _ headers: [(name: String, value: String)] = []) -> HTTPResponse {
-    var response = HTTPResponse(contentType: type, body: bytes)
+  /// With the headers that all answers have.
+  static func answer(
+    _ contentType: String, _ body: [UInt8], _ headers: [(name: String, value: String)] = [], status: Int = 200
+  ) -> HTTPResponse {
+    var response = HTTPResponse(status: status, contentType: contentType, body: body)
     response.headers = commonHeaders + headers
+    return response
+  }
+
+  static func text(_ text: String, status: Int = 200) -> HTTPResponse {
+    var response = HTTPResponse.text(text, status: status)
+    response.headers = commonHeaders
     return response
   }
 }

@@ -303,6 +303,8 @@ public struct MonitorSnapshot: Codable, Equatable, Sendable {
     public var staleness: [String: Double] = [:]
     public var stalenessP99: [String: Double] = [:]
     public var latencyP99: [String: Double] = [:]
+    /// Lanes of which nothing was heard.
+    public var silent: [String] = []
     public var lag: Int64?
     public var generated: Double?
     public var read: Double?

@@ -30,12 +30,15 @@ public final class MonitorWebServer: Sendable {
     var router = HTTPRouter()
     if address.isLoopback {
       // Pages of others must not read this one by a name of theirs that leads here (DNS rebinding).
-      router.before { Self.isOwn(host: $0.header("Host")) ? nil : .text("this page is for this machine alone", status: 421) }
+      router.before {
+        Self.isOwn(host: $0.header("Host")) ? nil : MonitorPage.text("this page is for this machine alone", status: 421)
+      }
     }
     router.on("GET", "/", .immediate { _ in MonitorPage.document })
     router.on("GET", "/monitor.css", .immediate { _ in MonitorPage.style })
     router.on("GET", "/monitor.js", .immediate { _ in MonitorPage.script })
-    router.on("GET", "/favicon.ico", .immediate { _ in HTTPResponse(status: 204, contentType: "image/x-icon", body: []) })
+    router.on("GET", "/plots.js", .immediate { _ in MonitorPage.plots })
+    router.on("GET", "/favicon.ico", .immediate { _ in MonitorPage.answer("image/x-icon", [], status: 204) })
     router.on(
       "GET", "/events",
       .streaming { _, stream in
@@ -45,14 +48,16 @@ public final class MonitorWebServer: Sendable {
         feed.add(stream)
       })
     router.on("GET", "/snapshot.json", .immediate { _ in feed.document })
-    router.on("GET", "/livez", .immediate { _ in .text("live") })
+    router.on("GET", "/livez", .immediate { _ in MonitorPage.text("live") })
     router.on(
       "GET", "/metrics",
       .immediate { _ in
-        HTTPResponse(contentType: MetricsText.contentType, body: Array(MonitorMetrics.text(snapshot(), probes: probes()).utf8))
+        MonitorPage.answer(MetricsText.contentType, Array(MonitorMetrics.text(snapshot(), probes: probes()).utf8))
       })
     var limits = HTTPLimits()
     limits.connectionCountMax = 64
+    // The history of ten minutes and a thousand views are less than this; a client that leaves more untaken is cut off.
+    limits.streamByteCountMax = 8 << 20
     server = try HTTPServer(address, router, limits: limits, logger: logger)
     thread = JoinableThread {
       var due = clock.monotonicNanoseconds
@@ -73,14 +78,23 @@ public final class MonitorWebServer: Sendable {
     server.stop()
   }
 
+  /// Whether a Host header names this machine itself: `localhost`, an address of 127.0.0.0/8 or `[::1]`, with a port or none. A name that only begins like one,
+  /// `127.0.0.1.example.com`, is somebody else's.
   static func isOwn(host: String?) -> Bool {
-    guard var host = host?.lowercased() else { return false }
-    if host.hasPrefix("[") {
-      host = String(host.prefix { $0 != "]" }) + "]"
-    } else if let colon = host.lastIndex(of: ":") {
-      host = String(host[..<colon])
+    guard let host = host?.lowercased() else { return false }
+    let isBracketed = host.hasPrefix("[")
+    let end = isBracketed ? host.firstIndex(of: "]").map { host.index(after: $0) } : host.firstIndex(of: ":") ?? host.endIndex
+    guard let end else { return false }
+    let rest = host[end...].utf8
+    guard rest.isEmpty || (rest.first == UInt8(ascii: ":") && rest.dropFirst().allSatisfy { (0x30...0x39).contains($0) }) else {
+      return false
     }
-    return host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
+    let name = host[..<end]
+    guard !isBracketed else { return name == "[::1]" }
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    return name == "localhost"
+      || (parts.count == 4 && parts[0] == "127"
+        && parts.allSatisfy { part in part.utf8.allSatisfy { (0x30...0x39).contains($0) } && UInt8(part) != nil })
   }
 }
 
@@ -107,15 +121,21 @@ private final class Feed: Sendable {
 
   var document: HTTPResponse {
     guard let snapshot = snapshot(), let data = try? MonitoringJSON.data(of: snapshot) else {
-      return .text("nothing has been seen yet", status: 503)
+      return MonitorPage.text("nothing has been seen yet", status: 503)
     }
-    var response = HTTPResponse(contentType: "application/json", body: Array(data))
-    response.headers = MonitorPage.commonHeaders
-    return response
+    return MonitorPage.answer("application/json", Array(data))
   }
 
   func tick() {
-    guard let whole = snapshot() else { return }
+    guard let whole = snapshot() else {
+      // Whoever looks already is told that the monitor lives, and goes on waiting for the whole.
+      let waiting = state.withLock { state in
+        state.fresh.removeAll { !$0.isOpen }
+        return state.fresh
+      }
+      for stream in waiting { stream.send("event: waiting\ndata: {}\n\n") }
+      return
+    }
     let (fresh, streams, number, pointAt, errorPointAt) = state.withLock { state in
       state.number += 1
       let told = (state.fresh, state.streams, state.number, state.pointAt, state.errorPointAt)

@@ -46,8 +46,16 @@ public final class WebDriver {
 
   public func open(_ url: String) throws { _ = try send("POST", "\(session)/url", ["url": url]) }
 
+  /// Makes the page as wide as a screen of another kind, also narrower than any window of Chromium.
   public func resize(width: Int, height: Int) throws {
-    _ = try send("POST", "\(session)/window/rect", ["width": width, "height": height])
+    let metrics: [String: Any] = ["width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500]
+    try command("Emulation.setDeviceMetricsOverride", metrics)
+  }
+
+  /// A command of the Chrome DevTools Protocol.
+  @discardableResult
+  public func command(_ name: String, _ parameters: [String: Any] = [:]) throws -> Any? {
+    try send("POST", "\(session)/goog/cdp/execute", ["cmd": name, "params": parameters])
   }
 
   /// Runs a function's body in the page; what it returns, as JSON has it.
@@ -67,9 +75,13 @@ public final class WebDriver {
     _ = try send("POST", "\(session)/actions", ["actions": [["type": "key", "id": "keys", "actions": actions]]])
   }
 
-  /// A PNG of the window.
+  /// A PNG of the whole page.
   public func screenshot(_ path: String) throws {
-    guard let text = try send("GET", "\(session)/screenshot") as? String, let data = Data(base64Encoded: text) else {
+    let page = try run("return [innerWidth, document.documentElement.scrollHeight]") as? [Int] ?? []
+    guard page.count == 2 else { throw Refusal(description: "the page has no size") }
+    let clip: [String: Any] = ["x": 0, "y": 0, "width": page[0], "height": min(page[1], 6000), "scale": 1]
+    let answer = try command("Page.captureScreenshot", ["captureBeyondViewport": true, "clip": clip]) as? [String: Any]
+    guard let text = answer?["data"] as? String, let data = Data(base64Encoded: text) else {
       throw Refusal(description: "no screenshot")
     }
     try FileManager.default.createDirectory(
