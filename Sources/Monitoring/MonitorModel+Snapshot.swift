@@ -24,7 +24,7 @@ extension MonitorModel {
     snapshot.flow = flow()
     snapshot.lanes = pipeline.lanes.map { lane($0, snapshot) }
     snapshot.views = views(snapshot)
-    snapshot.errors = comparisons.errors(since: windowStart)
+    if unfoldedAge == nil { snapshot.errors = comparisons.errors(since: windowStart) }
     snapshot.errorPoints = comparisons.points(since: windowStart)
     snapshot.truncatedCount = truncatedCount
     judge(&snapshot)
@@ -89,7 +89,7 @@ extension MonitorModel {
 
   private func lane(_ name: String, _ snapshot: MonitorSnapshot) -> MonitorSnapshot.LaneState {
     var lane = MonitorSnapshot.LaneState(lane: name)
-    comparisons.summarize(&lane, since: windowStart)
+    if unfoldedAge == nil { comparisons.summarize(&lane, since: windowStart) }
     let latency = latency(of: name, view: nil, over: windowNanoseconds)
     lane.latency = MonitorSnapshot.Percentiles(latency)
     lane.curve = Self.curve(latency)
@@ -97,6 +97,7 @@ extension MonitorModel {
     lane.stalenessNow = stalenessNow(of: name, view: nil)
     lane.cost = cost(of: name)
     setHealth(&lane, snapshot)
+    if lane.health == .silent { (lane.latency, lane.curve) = (nil, []) }
     return lane
   }
 
@@ -110,8 +111,11 @@ extension MonitorModel {
       return
     }
     lane.reasons += obstacles(of: role)
-    if let trouble = storeTrouble, lane.lane != "rt" || silent == nil {
+    if let trouble = storeTrouble, !lane.reasons.contains(where: { $0.contains("store does not answer") }) {
       lane.reasons.append("the store does not answer: \(trouble)")
+    }
+    if lane.lane == "rt", let age = unfoldedAge {
+      lane.reasons.append("its values lack the newest events: the processor is \(Self.seconds(age)) behind")
     }
     let isKnown = silent != nil || lane.latency != nil || lane.staleness != nil || lane.stalenessNow != nil
     lane.health = !isKnown ? .unknown : lane.reasons.isEmpty ? .ok : .violated
@@ -128,7 +132,10 @@ extension MonitorModel {
       lane.reasons.append("\(Self.count(Double(lag))) records wait in the log, and none has been read for \(Self.seconds(idle))")
     }
     if !lane.reasons.isEmpty { lane.health = .violated }
-    if let partitions = snapshot.probes?.partitions, !partitions.isEmpty, stuck.count == partitions.count { lane.health = .silent }
+    // Who has a processor that answers knows more than that.
+    if let partitions = snapshot.probes?.partitions, !partitions.isEmpty, stuck.count == partitions.count, silent == nil {
+      lane.health = .silent
+    }
   }
 
   /// What those say that do this and answer stands between them and their work. An archive is no part of the way to the store.
@@ -187,7 +194,7 @@ extension MonitorModel {
   /// How old a value would be that is read now, in ms; nil where nobody knows.
   func stalenessNow(of lane: String, view: String?) -> Double? {
     switch lane {
-    case "rt": return isSilent(role: "serve") == false ? 0 : nil
+    case "rt": return isSilent(role: "serve") == false ? unfoldedAge ?? 0 : nil
     case "nrt": return streamAge
     default:
       let cutoffs = published.filter { view == nil || $0.key == view }.map(\.value.asOf)
@@ -205,6 +212,19 @@ extension MonitorModel {
       let pending = process.oldestPendingEventAt.map { max(0, Double(document.now - $0)) } ?? 0
       let silence = isSilent(target) ? target.answeredAt.map { Double(now - $0) / 1e6 } ?? 0 : 0
       ages.append(max(pending, ageOfUnread(target, process)) + silence)
+    }
+    return ages.max()
+  }
+
+  /// The lane rt folds what processors hand on as soon as they have read it: for how long nothing may have come, in ms; nil where that is no longer than it
+  /// always may be.
+  var unfoldedAge: Double? {
+    guard pipeline.views.isEmpty || pipeline.views.contains(where: { $0.lanes.contains("rt") }) else { return nil }
+    let ages = targets.filter { roles(of: $0).contains("process") }.compactMap { target -> Double? in
+      guard let process = target.history.newest?.document.process, let answeredAt = target.answeredAt else { return nil }
+      if isSilent(target) { return ageOfUnread(target, process) + Double(now - answeredAt) / 1e6 }
+      let age = ageOfUnread(target, process)
+      return age > Self.stuckMilliseconds ? age : nil
     }
     return ages.max()
   }

@@ -121,6 +121,8 @@ public final class MonitorModel {
   }
 
   public func note(_ samples: [LaneSample], truncated: Int = 0) {
+    // Where events do not reach the lane rt, its values are not the exact ones.
+    guard unfoldedAge == nil else { return }
     comparisons.append(samples, at: now, wallTime: clock.nowMilliseconds)
     truncatedCount += truncated
   }
@@ -148,7 +150,9 @@ public final class MonitorModel {
   /// Whether the store answers.
   public func note(store address: String, trouble: String?) {
     if trouble == nil { storeAnsweredAt = now }
-    store = (address, trouble)
+    // Who says it is said already.
+    let prefix = "\(address): "
+    store = (address, trouble.map { $0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : $0 })
     lookAtStore()
   }
 

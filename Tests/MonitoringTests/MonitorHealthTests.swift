@@ -82,7 +82,7 @@ import Testing
     #expect(rig.lane("batch").health == .ok)
     rig.clock.advance(by: 1000)
     rig.answer(count: 1)
-    rig.model.note(store: "redis://h:6379", trouble: "connection refused")
+    rig.model.note(store: "redis://h:6379", trouble: "redis://h:6379: connection refused")
     for lane in ["nrt", "batch"] {
       #expect(rig.lane(lane).health == .violated)
       #expect(rig.lane(lane).reasons == ["the store does not answer: connection refused"])
@@ -148,6 +148,52 @@ import Testing
     }
     #expect(abs(try #require(rig.nrt.stalenessNow) - 30_000) < 300)
     #expect(rig.nrt.health == .ok, "it reads: an objective may say that this is too late")
+  }
+
+  @Test func `without a processor the lane rt is not exact, and nothing is compared with it`() throws {
+    let rig = try MonitorRig(2)
+    func serve() {
+      rig.answer(1) { document in
+        document.process = nil
+        document.serve = StatusDocument.Serve()
+      }
+    }
+    let sample = LaneSample(view: "v", feature: "n", lane: "nrt", age: 1, value: "9", exact: "10")
+    rig.answer(0, count: 100)
+    serve()
+    rig.model.note([sample])
+    #expect(rig.lane("rt").stalenessNow == 0)
+    #expect(rig.nrt.comparedCount == 1)
+    rig.clock.advance(by: 3000)
+    rig.model.note(failure: "no answer within 700 ms", isRefused: false, of: 0)
+    serve()
+    rig.model.note([sample])
+    #expect(rig.lane("rt").stalenessNow == 3000)
+    #expect(rig.lane("rt").health == .violated)
+    #expect(rig.lane("rt").reasons == ["its values lack the newest events: the processor is 3.0 s behind"])
+    #expect(rig.nrt.comparedCount == 0)
+    #expect(rig.nrt.errorMedian == nil)
+    #expect(rig.model.snapshot().errors == [])
+    rig.answer(0, count: 100)
+    serve()
+    #expect(rig.lane("rt").stalenessNow == 0)
+    #expect(rig.lane("rt").health == .ok)
+    #expect(rig.nrt.comparedCount == 1, "what was compared before counts again")
+  }
+
+  @Test func `where no marker comes back a processor that answers is still heard, and without one nothing is known`() throws {
+    var report = ProbeReport(view: "v")
+    report.sent = 10
+    report.agesInFlight = [4_000_000_000]
+    report.partitions = [MonitorSnapshot.Probes.Partition(partition: 0, health: .ok, lastDelay: nil, inFlightAge: 4000)]
+    let rig = try MonitorRig()
+    rig.model.note(report)
+    #expect(rig.nrt.health == .silent)
+    #expect(rig.nrt.latency == nil)
+    #expect(rig.nrt.stalenessNow == 4000)
+    rig.answer(count: 1)
+    #expect(rig.nrt.health == .violated)
+    #expect(rig.nrt.reasons == ["partition 0: a marker has been under way for 4.0 s"])
   }
 
   @Test func `a process of another pipeline adds nothing`() throws {
