@@ -128,7 +128,7 @@ extension MonitorModel {
     if let pending = oldestPendingAge, pending > Self.stuckMilliseconds {
       lane.reasons.append("a record that was read has been waiting to become visible for \(Self.seconds(pending))")
     }
-    if let lag = snapshot.flow.lag, lag > 0, let idle = unreadMilliseconds, idle > Self.stuckMilliseconds {
+    if let lag = snapshot.flow.lag, let idle = unreadMilliseconds, idle > Self.stuckMilliseconds {
       lane.reasons.append("\(Self.count(Double(lag))) records wait in the log, and none has been read for \(Self.seconds(idle))")
     }
     if !lane.reasons.isEmpty { lane.health = .violated }
@@ -144,10 +144,9 @@ extension MonitorModel {
       .filter { !$0.hasPrefix("archive of ") }
   }
 
-  /// For how long a processor that has records ahead has read none, in ms; of several the longest.
+  /// For how long a processor has read nothing of what waits for it, in ms; of several the longest.
   private var unreadMilliseconds: Double? {
-    targets.filter { !isSilent($0) && ($0.history.newest?.document.process?.lagRecords ?? 0) > 0 }
-      .compactMap { $0.history.unchanged { $0.process?.records } }.max().map { Double($0) / 1e6 }
+    targets.filter { !isSilent($0) }.map(\.history.unread).max().map { Double($0) / 1e6 }
   }
 
   /// How long ago the record happened that has been read and is not visible, in ms.
@@ -233,10 +232,9 @@ extension MonitorModel {
   /// for which it has read nothing; in ms.
   private func ageOfUnread(_ target: Target, _ process: StatusDocument.Process) -> Double {
     guard (process.lagRecords ?? 0) > 0 else { return 0 }
-    let idle = target.history.unchanged { $0.process?.records } ?? 0
     let before = target.history.earlier(by: Self.pointNanoseconds)?.document.process?.stages.logToRead
     let waited = process.stages.logToRead.since(before ?? DurationDistribution()).nanoseconds(atPercentile: 50) ?? 0
-    return max(Double(idle), Double(waited)) / 1e6
+    return max(Double(target.history.unread), Double(waited)) / 1e6
   }
 
   /// Of an age in ms, which may be one of records from long ago.

@@ -37,10 +37,13 @@ struct StatusHistory {
     return found.flatMap { $0.at < newest.at ? $0 : nil }
   }
 
-  /// For how long a count has been what it is now, in ns, as far back as documents are kept; nil where nothing is known.
-  func unchanged(_ get: (StatusDocument) -> Int64?) -> UInt64? {
-    guard let newest, let count = get(newest.document) else { return nil }
-    let oldest = kept.reversed().prefix { get($0.document) == count }.last
-    return newest.at - (oldest?.at ?? newest.at)
+  /// For how long a processor has read nothing while more and more waited for it, in ns, as far back as documents are kept; 0 where it reads.
+  /// That some wait says nothing: a log ends with marks that no reader sees where producers have transactions.
+  var unread: UInt64 {
+    guard let newest, let process = newest.document.process, let lag = process.lagRecords else { return 0 }
+    guard let oldest = kept.reversed().prefix(while: { $0.document.process?.records == process.records }).last,
+      let before = oldest.document.process?.lagRecords, lag > before
+    else { return 0 }
+    return newest.at - oldest.at
   }
 }

@@ -120,11 +120,11 @@ import Testing
   @Test func `records that wait in the log, and that nobody reads, are a reason and an age`() throws {
     let rig = try MonitorRig()
     for _ in 0..<3 {
-      rig.answer(count: 100)
+      rig.answer(count: 100) { $0.process!.lagRecords = 0 }
       rig.clock.advance(by: 1000)
     }
-    for _ in 0..<4 {
-      rig.answer { $0.process!.lagRecords = 2500 }
+    for step in 0..<4 {
+      rig.answer { $0.process!.lagRecords = Int64(step) * 500 + 1000 }
       rig.clock.advance(by: 1000)
     }
     #expect(rig.nrt.health == .violated)

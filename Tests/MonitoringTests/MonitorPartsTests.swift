@@ -8,7 +8,7 @@ import Testing
 
 private let second: UInt64 = 1_000_000_000
 
-private func document(_ records: Int64, instance: String = "h:1", startedAt: Int64 = 0) -> StatusDocument {
+private func status(_ records: Int64, instance: String = "h:1", startedAt: Int64 = 0) -> StatusDocument {
   var document = StatusDocument(version: "1", pipeline: "p", instance: instance, startedAt: startedAt, now: 0)
   document.process = StatusDocument.Process()
   document.process!.records = records
@@ -18,7 +18,7 @@ private func document(_ records: Int64, instance: String = "h:1", startedAt: Int
 @Suite struct `The history of a process` {
   @Test func `has a document a second, and finds the one before a window`() throws {
     var history = StatusHistory()
-    for half in 0..<40 { _ = history.append(document(Int64(half)), at: UInt64(half) * second / 2) }
+    for half in 0..<40 { _ = history.append(status(Int64(half)), at: UInt64(half) * second / 2) }
     // Newest at 19.5 s; kept are those of whole seconds.
     #expect(try #require(history.earlier(by: 10 * second)).at == 9 * second)
     #expect(try #require(history.earlier(by: 1 * second)).at == 18 * second)
@@ -28,13 +28,13 @@ private func document(_ records: Int64, instance: String = "h:1", startedAt: Int
   @Test func `of one document there is none before`() {
     var history = StatusHistory()
     #expect(history.earlier(by: second) == nil)
-    _ = history.append(document(1), at: 5 * second)
+    _ = history.append(status(1), at: 5 * second)
     #expect(history.earlier(by: second) == nil)
   }
 
   @Test func `knows its first document after hours, and ten minutes in between`() throws {
     var history = StatusHistory()
-    for time in 0..<7200 { _ = history.append(document(Int64(time)), at: UInt64(time) * second) }
+    for time in 0..<7200 { _ = history.append(status(Int64(time)), at: UInt64(time) * second) }
     #expect(try #require(history.earlier(by: 600 * second)).at == 6599 * second)
     #expect(try #require(history.earlier(by: 7199 * second)).at == 0)
   }
@@ -43,10 +43,10 @@ private func document(_ records: Int64, instance: String = "h:1", startedAt: Int
   func `begins anew with another process`(instance: String, startedAt: Int64) throws {
     var history = StatusHistory()
     for time in 0..<5 {
-      let isAnother = history.append(document(100), at: UInt64(time) * second)
+      let isAnother = history.append(status(100), at: UInt64(time) * second)
       #expect(!isAnother)
     }
-    let next = document(3, instance: instance, startedAt: startedAt)
+    let next = status(3, instance: instance, startedAt: startedAt)
     let isAnother = history.append(next, at: 5 * second)
     #expect(isAnother)
     #expect(history.earlier(by: 60 * second) == nil)
@@ -55,14 +55,26 @@ private func document(_ records: Int64, instance: String = "h:1", startedAt: Int
     #expect(try #require(history.earlier(by: 60 * second)).at == 5 * second)
   }
 
-  @Test func `says for how long a count has stood still`() {
+  private func document(_ records: Int64, lag: Int64?) -> StatusDocument {
+    var document = status(records)
+    document.process!.lagRecords = lag
+    return document
+  }
+
+  @Test func `says for how long nothing has been read while more and more waits`() {
     var history = StatusHistory()
-    #expect(history.unchanged { $0.process?.records } == nil)
-    for time in 0..<10 { _ = history.append(document(min(Int64(time), 6)), at: UInt64(time) * second) }
-    #expect(history.unchanged { $0.process?.records } == 3 * second)
-    #expect(history.unchanged { $0.serve?.rows } == nil)
-    _ = history.append(document(7), at: 10 * second)
-    #expect(history.unchanged { $0.process?.records } == 0)
+    #expect(history.unread == 0)
+    for time in 0..<10 { _ = history.append(document(min(Int64(time), 6), lag: Int64(time)), at: UInt64(time) * second) }
+    #expect(history.unread == 3 * second)
+    _ = history.append(document(7, lag: 20), at: 10 * second)
+    #expect(history.unread == 0)
+  }
+
+  @Test(arguments: [nil, 0, 4] as [Int64?])
+  func `what always waits is no record`(lag: Int64?) {
+    var history = StatusHistory()
+    for time in 0..<10 { _ = history.append(document(6, lag: lag), at: UInt64(time) * second) }
+    #expect(history.unread == 0)
   }
 }
 
