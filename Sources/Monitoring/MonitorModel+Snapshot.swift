@@ -24,7 +24,7 @@ extension MonitorModel {
     snapshot.flow = flow()
     snapshot.lanes = pipeline.lanes.map { lane($0, snapshot) }
     snapshot.views = views(snapshot)
-    if unfoldedAge == nil { snapshot.errors = comparisons.errors(since: windowStart) }
+    if isSilent(role: "process") != true { snapshot.errors = comparisons.errors(since: windowStart) }
     snapshot.errorPoints = comparisons.points(since: windowStart)
     snapshot.truncatedCount = truncatedCount
     judge(&snapshot)
@@ -89,7 +89,7 @@ extension MonitorModel {
 
   private func lane(_ name: String, _ snapshot: MonitorSnapshot) -> MonitorSnapshot.LaneState {
     var lane = MonitorSnapshot.LaneState(lane: name)
-    if unfoldedAge == nil { comparisons.summarize(&lane, since: windowStart) }
+    if isSilent(role: "process") != true { comparisons.summarize(&lane, since: windowStart) }
     let latency = latency(of: name, view: nil, over: windowNanoseconds)
     lane.latency = MonitorSnapshot.Percentiles(latency)
     lane.curve = Self.curve(latency)
@@ -115,7 +115,7 @@ extension MonitorModel {
       lane.reasons.append("the store does not answer: \(trouble)")
     }
     if lane.lane == "rt", let age = unfoldedAge {
-      lane.reasons.append("its values lack the newest events: the processor is \(Self.seconds(age)) behind")
+      lane.reasons.append("its values lack events of the last \(Self.seconds(age))")
     }
     let isKnown = silent != nil || lane.latency != nil || lane.staleness != nil || lane.stalenessNow != nil
     lane.health = !isKnown ? .unknown : lane.reasons.isEmpty ? .ok : .violated
@@ -193,12 +193,17 @@ extension MonitorModel {
   /// How old a value would be that is read now, in ms; nil where nobody knows.
   func stalenessNow(of lane: String, view: String?) -> Double? {
     switch lane {
-    case "rt": return isSilent(role: "serve") == false ? unfoldedAge ?? 0 : nil
+    case "rt": return canServe ? unfoldedAge ?? 0 : nil
     case "nrt": return streamAge
     default:
       let cutoffs = published.filter { view == nil || $0.key == view }.map(\.value.asOf)
       return cutoffs.min().map { max(0, Double(clock.nowMilliseconds - $0)) }
     }
+  }
+
+  /// Whether a server answers that can read what it computes of.
+  private var canServe: Bool {
+    storeTrouble == nil && documents.contains { $0.serve != nil && $0.obstacles.isEmpty }
   }
 
   /// Since the first event that is not reflected, as far as can be known: the oldest record that waits, the oldest marker under way, and of a processor that
@@ -216,14 +221,18 @@ extension MonitorModel {
   }
 
   /// The lane rt folds what processors hand on as soon as they have read it: for how long nothing may have come, in ms; nil where that is no longer than it
-  /// always may be.
+  /// always may be. A marker that does not arrive, and is not among the records that wait to become visible, has not been read.
   var unfoldedAge: Double? {
     guard pipeline.views.isEmpty || pipeline.views.contains(where: { $0.lanes.contains("rt") }) else { return nil }
-    let ages = targets.filter { roles(of: $0).contains("process") }.compactMap { target -> Double? in
+    var ages = targets.filter { roles(of: $0).contains("process") }.compactMap { target -> Double? in
       guard let process = target.history.newest?.document.process, let answeredAt = target.answeredAt else { return nil }
       if isSilent(target) { return ageOfUnread(target, process) + Double(now - answeredAt) / 1e6 }
       let age = ageOfUnread(target, process)
       return age > Self.stuckMilliseconds ? age : nil
+    }
+    if let oldest = probeReport?.agesInFlight.max(), (oldestPendingAge ?? 0) < Self.stuckMilliseconds, storeTrouble == nil {
+      let age = Double(oldest) / 1e6
+      if age > Self.stuckMilliseconds { ages.append(age) }
     }
     return ages.max()
   }

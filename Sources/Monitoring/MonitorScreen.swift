@@ -123,7 +123,9 @@ public struct MonitorScreen {
       row.append(Cell(lane.stalenessNow.map(MonitorModel.milliseconds) ?? "-"))
       if isWide { row.append(percentile(lane.staleness, 50, \.p50)) }
       row.append(percentile(lane.staleness, 99, \.p99))
-      row += lane.lane == "rt" ? [Cell("exact", .dim)] : [Cell(lane.errorMedian.map(Self.percent) ?? "-")]
+      // Without a server there is no value, and without a processor no exact one.
+      row +=
+        lane.lane == "rt" ? [Cell(lane.stalenessNow == 0 ? "exact" : "-", .dim)] : [Cell(lane.errorMedian.map(Self.percent) ?? "-")]
       if isWide { row.append(lane.lane == "rt" ? Cell("") : Cell(lane.errorP90.map(Self.percent) ?? "-")) }
       rows.append(row)
     }

@@ -170,7 +170,7 @@ import Testing
     rig.model.note([sample])
     #expect(rig.lane("rt").stalenessNow == 3000)
     #expect(rig.lane("rt").health == .violated)
-    #expect(rig.lane("rt").reasons == ["its values lack the newest events: the processor is 3.0 s behind"])
+    #expect(rig.lane("rt").reasons == ["its values lack events of the last 3.0 s"])
     #expect(rig.nrt.comparedCount == 0)
     #expect(rig.nrt.errorMedian == nil)
     #expect(rig.model.snapshot().errors == [])
@@ -179,6 +179,29 @@ import Testing
     #expect(rig.lane("rt").stalenessNow == 0)
     #expect(rig.lane("rt").health == .ok)
     #expect(rig.nrt.comparedCount == 1, "what was compared before counts again")
+  }
+
+  @Test func `a marker that nobody has read is an event that the lane rt lacks, and without a store there is no value`() throws {
+    let rig = try MonitorRig()
+    func answer(pendingSince: Int64? = nil, obstacles: [String] = []) {
+      rig.answer(count: 1, pendingSince: pendingSince) { document in
+        document.serve = StatusDocument.Serve()
+        document.obstacles = obstacles
+      }
+    }
+    answer()
+    var report = ProbeReport(view: "v")
+    report.agesInFlight = [5_000_000_000, 100_000_000]
+    rig.model.note(report)
+    #expect(rig.lane("rt").stalenessNow == 5000)
+    #expect(rig.lane("rt").reasons == ["its values lack events of the last 5.0 s"])
+    // It waits for the store: it has been read, and is folded.
+    answer(pendingSince: rig.clock.nowMilliseconds - 5100)
+    #expect(rig.lane("rt").stalenessNow == 0)
+    #expect(rig.lane("rt").health == .ok)
+    answer(obstacles: ["the feature store does not answer: connection refused"])
+    #expect(rig.lane("rt").stalenessNow == nil)
+    #expect(rig.lane("rt").health == .violated)
   }
 
   @Test func `where no marker comes back a processor that answers is still heard, and without one nothing is known`() throws {

@@ -7,7 +7,7 @@ import Testing
 @testable import Monitoring
 
 /// All that a screen can show, once.
-private let full: MonitorSnapshot = {
+let fullSnapshot: MonitorSnapshot = {
   func percentiles(_ milliseconds: [Double], count: Int64 = 10_000) -> MonitorSnapshot.Percentiles {
     var distribution = DurationDistribution()
     distribution.insert(nanoseconds: Int64(milliseconds[0] * 1e6), count: count * 95 / 100)
@@ -92,7 +92,7 @@ private let full: MonitorSnapshot = {
 
 @Suite struct `A monitor's screen` {
   @Test func `has 120 columns`() {
-    let text = MonitorScreen(width: 120, height: nil, hasColors: false).lines(full).joined(separator: "\n")
+    let text = MonitorScreen(width: 120, height: nil, hasColors: false).lines(fullSnapshot).joined(separator: "\n")
     #expect(
       text == """
         freshet monitor  shop  01:02:05  window 1 min
@@ -100,7 +100,7 @@ private let full: MonitorSnapshot = {
           http://10.0.0.2:6566: no answer within 700 ms
 
           lane               latency     p99  age now     p50     p99  error    p90
-          rt     x silent          -       -        -       -       -  exact
+          rt     x silent          -       -        -       -       -      -
           nrt    ! violated   152 ms  640 ms    2.3 s  160 ms  655 ms    0 %  3.4 %
           batch  + ok          1.2 s   1.4 s   31.0 s       -       -   13 %   61 %
           nrt costs 12.3k rows/s written, state of 45.1k keys
@@ -145,7 +145,7 @@ private let full: MonitorSnapshot = {
   }
 
   @Test func `has 80 columns, and as many lines as there are`() {
-    let text = MonitorScreen(width: 80, height: 24, hasColors: false).lines(full).joined(separator: "\n")
+    let text = MonitorScreen(width: 80, height: 24, hasColors: false).lines(fullSnapshot).joined(separator: "\n")
     #expect(
       text == """
         freshet monitor  shop  01:02:05  window 1 min
@@ -153,7 +153,7 @@ private let full: MonitorSnapshot = {
           http://10.0.0.2:6566: no answer within 700 ms
 
           lane               latency     p99  age now     p99  error
-          rt     x silent          -       -        -       -  exact
+          rt     x silent          -       -        -       -      -
           nrt    ! violated   152 ms  640 ms    2.3 s  655 ms    0 %
           batch  + ok          1.2 s   1.4 s   31.0 s       -   13 %
           nrt costs 12.3k rows/s written, state of 45.1k keys
@@ -182,7 +182,7 @@ private let full: MonitorSnapshot = {
       options.scroll = scroll
       for filter in [nil, "user"] {
         options.filterBeingWritten = filter
-        let lines = MonitorScreen(width: width, height: height, hasColors: false).lines(full, options)
+        let lines = MonitorScreen(width: width, height: height, hasColors: false).lines(fullSnapshot, options)
         #expect(lines.count <= height)
         #expect(lines.allSatisfy { $0.count < width })
       }
@@ -199,14 +199,14 @@ private let full: MonitorSnapshot = {
           http://h:1: not asked yet
 
           lane              latency  p99  age now  p99  error
-          rt     - unknown        -    -        -    -  exact
+          rt     - unknown        -    -        -    -      -
           nrt    - unknown        -    -        -    -      -
           batch  - unknown        -    -        -    -      -
         """)
   }
 
   @Test func `colours are around what has a sign as well, and nothing from outside is a control`() throws {
-    var snapshot = full
+    var snapshot = fullSnapshot
     snapshot.events.append(.init(at: 0, level: .bad, text: "something with \u{1b}[31m a colour\r\n of its own \u{9b}2J"))
     let plain = MonitorScreen(width: 120, height: nil, hasColors: false).lines(snapshot)
     #expect(plain.last == "  00:00:00 ! something with ?[31m a colour? of its own ?2J")
@@ -221,15 +221,15 @@ private let full: MonitorSnapshot = {
     let screen = MonitorScreen(width: 80, height: 24, hasColors: false)
     var options = MonitorScreen.Options()
     var seen = Set<String>()
-    let scrollMax = screen.view(full, options).scrollMax
+    let scrollMax = screen.view(fullSnapshot, options).scrollMax
     #expect(scrollMax > 0)
     for _ in 0...scrollMax {
-      seen.formUnion(screen.lines(full, options))
+      seen.formUnion(screen.lines(fullSnapshot, options))
       _ = options.press(.down, scrollMax: scrollMax)
     }
     #expect(options.scroll == scrollMax)
-    let all = MonitorScreen(width: 80, height: nil, hasColors: false).lines(full)
-    #expect(all.prefix(all.count - full.events.count).allSatisfy(seen.contains))
+    let all = MonitorScreen(width: 80, height: nil, hasColors: false).lines(fullSnapshot)
+    #expect(all.prefix(all.count - fullSnapshot.events.count).allSatisfy(seen.contains))
     _ = options.press(.pageUp, scrollMax: scrollMax)
     #expect(options.scroll == scrollMax - 10)
     // A larger window: what was scrolled is not lost at once, and one key goes on from what is seen.
@@ -275,11 +275,11 @@ private let full: MonitorSnapshot = {
     #expect(options.filterBeingWritten == "user_qpx")
     #expect(press("\u{7f}\u{7f}\u{7f}a\u{1b}[A", &options) == [])
     let screen = MonitorScreen(width: 80, height: nil, hasColors: false)
-    #expect(screen.lines(full, options).filter { $0.hasPrefix("  user_") }.count == 2)
-    #expect(screen.lines(full, options).last == "only views with: user_a_   (enter keeps it, escape ends it)")
+    #expect(screen.lines(fullSnapshot, options).filter { $0.hasPrefix("  user_") }.count == 2)
+    #expect(screen.lines(fullSnapshot, options).last == "only views with: user_a_   (enter keeps it, escape ends it)")
     #expect(press("\r", &options) == [])
     #expect((options.filter, options.filterBeingWritten) == ("user_a", nil))
-    #expect(screen.lines(full, options).contains("views, by name, with 'user_a'"))
+    #expect(screen.lines(fullSnapshot, options).contains("views, by name, with 'user_a'"))
     #expect(MonitorKey.all(in: [27]).compactMap { options.press($0, scrollMax: 0) } == [])
     #expect(options.filter == "")
   }
@@ -291,6 +291,6 @@ private let full: MonitorSnapshot = {
     _ = press("sss", &options)
     #expect(options.order == .name)
     _ = press("?", &options)
-    #expect(MonitorScreen(width: 80, height: 24, hasColors: false).lines(full, options).contains { $0.hasPrefix("q  end") })
+    #expect(MonitorScreen(width: 80, height: 24, hasColors: false).lines(fullSnapshot, options).contains { $0.hasPrefix("q  end") })
   }
 }

@@ -52,7 +52,7 @@ function figure(tag, percentiles, name, share, attributes = {}) {
 
 function tile(lane) {
   const more = (text, child) => element("dd", { class: "more" }, text, child);
-  const isExact = lane.lane === "rt" && lane.health !== "silent" && lane.health !== "unknown";
+  const isExact = lane.lane === "rt" && lane.staleness_now === 0;
   const error = isExact ? "exact" : lane.lane === "rt" ? DASH : percent(lane.error_median);
   const compared = lane.lane === "rt" ? "" : lane.compared_count ? `p90 ${percent(lane.error_p90)}` : "not compared";
   const reasons = (lane.reasons || []).slice(0, 3).map((reason) => element("p", { class: "reasons" }, reason));
