@@ -92,6 +92,10 @@ private struct MonitorLine: Decodable {
 
 /// A pipeline whose store is a Redis of the test.
 private func pipeline(_ folder: TestFolder, _ redis: TestRedis, slo: String) throws -> String {
+  try pipeline(folder, sink: "sink: { redis: { url: \"\(redis.address)\", prefix: \"\(redis.prefix)\" } }", slo: slo)
+}
+
+private func pipeline(_ folder: TestFolder, sink: String, slo: String) throws -> String {
   let path = folder.file("clicks-\(UUID().uuidString).yaml")
   try """
   version: 1
@@ -107,7 +111,7 @@ private func pipeline(_ folder: TestFolder, _ redis: TestRedis, slo: String) thr
       entity: user
       source: clicks
       features: { clicks: { agg: count, window: { sliding: 1m, hop: 10s } } }
-  sink: { redis: { url: "\(redis.address)", prefix: "\(redis.prefix)" } }
+  \(sink)
   \(slo)
   """.write(toFile: path, atomically: true, encoding: .utf8)
   return path
@@ -207,6 +211,18 @@ private func pipeline(_ folder: TestFolder, _ redis: TestRedis, slo: String) thr
     #expect(outcome.status == 0)
     #expect(outcome.text.contains("x redis\n"), "\(outcome.text)")
     #expect(outcome.text.contains("! the store does not answer: "))
+  }
+
+  /// Feast reads such rows, and where there is no sink there are none; what processes say is the same.
+  @Test(arguments: ["sink: { redis: { url: \"redis://127.0.0.1:1\", layout: feast } }", ""])
+  func `a pipeline without a store to look into is judged by what its processes say`(sink: String) throws {
+    let process = try ScriptedProcess()
+    defer { process.stop() }
+    let folder = TestFolder()
+    let path = try pipeline(folder, sink: sink, slo: "slo: [ { lane: nrt, metric: visible_delay, p99: 500ms } ]")
+    let outcome = try Program.run("freshet", ["monitor", path, process.address + "/", "--once", "--fail-on", "slo"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.lines.contains("+ process"), "\(outcome.text)")
   }
 
   @Test(
