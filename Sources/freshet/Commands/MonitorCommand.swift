@@ -22,7 +22,7 @@ struct MonitorCommand: ParsableCommand {
         freshet monitor Pipelines/shop_lanes.yaml http://127.0.0.1:9464 --web 127.0.0.1:9465
         freshet monitor Pipelines/shop_lanes.yaml http://127.0.0.1:9464 --for 60s --fail-on slo
 
-      On a terminal: q ends it, w changes the window, s sorts the views, / filters them, p pauses, ? helps.
+      On a terminal: q ends it, w changes the window, s sorts the views, / filters them, p pauses, arrow keys scroll, ? helps.
       """)
 
   enum Failing: String, ExpressibleByArgument, CaseIterable { case slo }
