@@ -251,7 +251,11 @@ function take(event, isFull) {
   }
   snapshot = received;
   hear("live", "live");
-  render();
+  try { render(); } catch (error) {
+    // Half a picture must not look like a whole one.
+    console.error(error);
+    hear("lost", `this page cannot show what it was sent (${error.message}); loading it anew may help`);
+  }
 }
 function open() {
   if (source) source.close();
