@@ -148,7 +148,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Base", "Configuration", "Features", "HTTPServer", "RedisStore", "Serving", "TestSupport"]),
+      dependencies: [
+        "Base", "Configuration", "Features", "HTTPServer", "Measuring", "Monitoring", "RedisStore", "Serving", "TestSupport",
+      ]),
     .testTarget(name: "HTTPServerTests", dependencies: ["Base", "HTTPServer", "TestSupport"]),
     .testTarget(name: "HTTPTransportTests", dependencies: ["Base", "HTTPTransport", "Records", "TestSupport"]),
     .testTarget(

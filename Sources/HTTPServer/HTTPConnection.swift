@@ -161,13 +161,44 @@ final class HTTPConnection: ChannelDuplexHandler {
     body = []
     isLast = isLast || !head.isKeepAlive
     wait(limits.requestMilliseconds, .refuseLateRequest)
+    let found = Self.look(at: head.headers)
     // RFC 9112, section 3.2.
-    if head.version.minor >= 1, head.headers[canonicalForm: "host"].count != 1 { return refuse(400, "expected one Host header") }
-    if let text = head.headers.first(name: "content-length"), Int(text).map({ $0 > limits.bodyByteCountMax }) ?? true {
-      return refuseBody()
-    }
-    if head.version.minor >= 1, head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+    if head.version.minor >= 1, !found.hasOneHost { return refuse(400, "expected one Host header") }
+    if let text = found.contentLength, Int(text).map({ $0 > limits.bodyByteCountMax }) ?? true { return refuseBody() }
+    if head.version.minor >= 1, found.expectation?.lowercased() == "100-continue" {
       context?.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+    }
+  }
+
+  private struct Found {
+    var hostCount = 0
+    var contentLength: String?
+    var expectation: String?
+    var hasListOfHosts = false
+
+    var hasOneHost: Bool { hostCount == 1 && !hasListOfHosts }
+  }
+
+  /// What the connection has to know of a head, in one pass.
+  private static func look(at headers: HTTPHeaders) -> Found {
+    var found = Found()
+    for (name, value) in headers {
+      switch name.utf8.count {
+      case 4 where isName(name, "host"):
+        found.hostCount += 1
+        found.hasListOfHosts = found.hasListOfHosts || value.utf8.contains(UInt8(ascii: ","))
+      case 14 where found.contentLength == nil && isName(name, "content-length"): found.contentLength = value
+      case 6 where found.expectation == nil && isName(name, "expect"): found.expectation = value
+      default: break
+      }
+    }
+    return found
+  }
+
+  private static func isName(_ name: String, _ lowercase: StaticString) -> Bool {
+    let expected = UnsafeBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
+    return name.utf8.elementsEqual(expected) { (byte: UInt8, other: UInt8) -> Bool in
+      byte == other || (byte >= 0x41 && byte <= 0x5A && byte | 0x20 == other)
     }
   }
 

@@ -120,7 +120,7 @@ public struct StatusDocument: Codable, Equatable, Sendable {
       public var lane: String
       /// Rows by status: PRESENT, NULL_VALUE, NOT_FOUND, STALE, INVALID.
       public var statuses: [String: Int64] = [:]
-      /// From `as_of` to the request, of rows that were found.
+      /// From `as_of` to the request, of rows that were found; of nrt from the newest event that they can show, which is `lateness` later.
       public var staleness = DurationDistribution()
       /// Of the lane rt: how long computing the rows of a request took.
       public var compute = DurationDistribution()

@@ -90,7 +90,8 @@ public struct FeatureInquiry {
         out.removeAll()
         let status = rows.appendValue(column, row: row, to: out)
         let state = rows.state(group: column.group, row: row)
-        let asOf = state.isThere && state.asOf != .min ? state.asOf : nil
+        // Where nothing is held there is nothing that has an age.
+        let asOf = state.kind == .found && state.asOf != .min ? state.asOf : nil
         values.append(
           Value(
             row: names.joined(separator: " "), feature: column.reference, value: out.string, status: status.rawValue, asOf: asOf,

@@ -8,13 +8,21 @@ import Logging
 import Synchronization
 
 /// One request on its way.
-struct LookupJob: Sendable {
-  var request: FeatureRequest
-  var reply: HTTPReply
-  var isFeast: Bool
+final class LookupJob: Sendable {
+  let request: FeatureRequest
+  let reply: HTTPReply
+  let isFeast: Bool
   /// When it had come whole, and when it was put into the queue, by the monotonic clock in ns.
-  var receivedAt: UInt64
-  var queuedAt: UInt64
+  let receivedAt: UInt64
+  let queuedAt: UInt64
+
+  init(request: FeatureRequest, reply: HTTPReply, isFeast: Bool, receivedAt: UInt64, queuedAt: UInt64) {
+    self.request = request
+    self.reply = reply
+    self.isFeast = isFeast
+    self.receivedAt = receivedAt
+    self.queuedAt = queuedAt
+  }
 }
 
 /// What the threads share.
@@ -71,6 +79,7 @@ final class LookupThread {
   private let lookup: FeatureLookup
   private let shared: LookupShared
   private let number: Int
+  private let recorder: ServingRecorder
   private let text = AnswerText()
   private let out = ByteBuffer(capacity: 1 << 16)
   private let lines = ByteBuffer()
@@ -86,6 +95,7 @@ final class LookupThread {
     self.number = number
     self.lookup = lookup
     self.shared = shared
+    recorder = ServingRecorder(shared.measures)
   }
 
   /// Until the queue is closed and empty.
@@ -141,6 +151,7 @@ final class LookupThread {
       noteAway(error)
       return refuse(jobs)
     }
+    recorder.flush()
     shared.counts.withLock { counts in
       counts.tripCount += 1
       counts.tripRequestCount += Int64(jobs.count)
@@ -174,7 +185,7 @@ final class LookupThread {
     }
     let encoded = shared.clock.monotonicNanoseconds
     timing.encode = encoded &- started
-    shared.measures.note(rows, timing, nanoseconds: encoded &- job.receivedAt)
+    recorder.note(rows, timing, nanoseconds: encoded &- job.receivedAt)
     finish(job, .json(out))
   }
 

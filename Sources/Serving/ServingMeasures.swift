@@ -12,7 +12,7 @@ import Synchronization
 
 final class ServingMeasures: Sendable {
   let latency = DurationHistogram()
-  private let phases = ["parse", "queue", "redis", "compute", "encode"].map { (name: $0, duration: DurationHistogram()) }
+  fileprivate let phases = ["parse", "queue", "redis", "compute", "encode"].map { (name: $0, duration: DurationHistogram()) }
   private let plan: ServingPlan
   private let views = Mutex<[Key: View]>([:])
 
@@ -22,7 +22,7 @@ final class ServingMeasures: Sendable {
     var lane: Lane
   }
 
-  private final class View: Sendable {
+  fileprivate final class View: Sendable {
     let name: String
     let lane: Lane
     /// How much later than its watermark a row's newest event may be, in ms.
@@ -40,31 +40,8 @@ final class ServingMeasures: Sendable {
 
   init(_ plan: ServingPlan) { self.plan = plan }
 
-  /// One request has been answered.
-  func note(_ rows: ServedRows, _ timing: ServedTiming, nanoseconds: UInt64) {
-    latency.record(nanoseconds: Int64(clamping: nanoseconds))
-    for (phase, time) in zip(phases, [timing.parse, timing.queue, timing.store, timing.compute, timing.encode]) {
-      phase.duration.record(nanoseconds: Int64(clamping: time))
-    }
-    for (index, group) in rows.request.service.groups.enumerated() {
-      let view = view(of: group)
-      let rowCount = group.entity == nil ? 1 : rows.request.rowCount
-      var counts = [Int64](repeating: 0, count: 5)
-      view.staleness.record { record in
-        for row in 0..<rowCount {
-          let state = rows.state(group: index, row: row)
-          counts[Self.status(state).place] += 1
-          guard state.kind == .found, state.asOf != .min else { continue }
-          record(max(0, rows.now &- state.asOf &- view.lateness) &* 1_000_000, 1)
-        }
-      }
-      view.counts.withLock { total in for place in total.indices { total[place] += counts[place] } }
-      if group.lane == .rt { view.compute.record(nanoseconds: Int64(clamping: timing.compute)) }
-    }
-  }
-
   /// Of a row as a whole.
-  private static func status(_ state: RowState) -> ServedStatus {
+  fileprivate static func status(_ state: RowState) -> ServedStatus {
     switch state.kind {
     case .missing, .empty: .notFound
     case .foreign: .invalid
@@ -72,7 +49,7 @@ final class ServingMeasures: Sendable {
     }
   }
 
-  private func view(of group: ServedGroup) -> View {
+  fileprivate func view(of group: ServedGroup) -> View {
     let key: Key
     switch group.origin {
     case .request(let view): key = Key(isRequestView: true, view: view, lane: .rt)
@@ -118,5 +95,92 @@ final class ServingMeasures: Sendable {
     metrics.family(
       "freshet_serve_compute_seconds", .histogram, "How long computing took in requests for views of the lane rt")
     for view in serve.views where view.lane == Lane.rt.rawValue { metrics.histogram(view.compute, [("view", view.name)]) }
+  }
+}
+
+/// What one thread has noted since its last round trip; handed over at once, so that requests that share a trip share the locks.
+final class ServingRecorder {
+  private let measures: ServingMeasures
+  private var latencies: [Int64] = []
+  private var phases: [[Int64]]
+  /// Per service that was asked for, which is kept alive so that its identity stays its own: what its groups were like.
+  private var services: [ObjectIdentifier: (service: ServedService, groups: [Group])] = [:]
+  private var touched: [ObjectIdentifier] = []
+
+  private final class Group {
+    let view: ServingMeasures.View
+    var staleness: [Int64] = []
+    var compute: [Int64] = []
+    var counts: [Int64] = Array(repeating: 0, count: ServedStatus.allCases.count)
+
+    init(_ view: ServingMeasures.View) { self.view = view }
+  }
+
+  private static let serviceCountMax = 256
+
+  init(_ measures: ServingMeasures) {
+    self.measures = measures
+    phases = measures.phases.map { _ in [] }
+  }
+
+  /// One request has been answered.
+  func note(_ rows: ServedRows, _ timing: ServedTiming, nanoseconds: UInt64) {
+    latencies.append(Int64(clamping: nanoseconds))
+    phases[0].append(Int64(clamping: timing.parse))
+    phases[1].append(Int64(clamping: timing.queue))
+    phases[2].append(Int64(clamping: timing.store))
+    phases[3].append(Int64(clamping: timing.compute))
+    phases[4].append(Int64(clamping: timing.encode))
+    let service = rows.request.service
+    for (index, own) in groups(of: service).enumerated() {
+      let group = service.groups[index]
+      for row in 0..<(group.entity == nil ? 1 : rows.request.rowCount) {
+        let state = rows.state(group: index, row: row)
+        own.counts[ServingMeasures.status(state).place] += 1
+        guard state.kind == .found, state.asOf != .min else { continue }
+        own.staleness.append(max(0, rows.now &- state.asOf &- own.view.lateness) &* 1_000_000)
+      }
+      if group.lane == .rt { own.compute.append(Int64(clamping: timing.compute)) }
+    }
+  }
+
+  private func groups(of service: ServedService) -> [Group] {
+    let identity = ObjectIdentifier(service)
+    touched.append(identity)
+    if let known = services[identity] { return known.groups }
+    if services.count >= Self.serviceCountMax {
+      flush()
+      services.removeAll()
+      touched = [identity]
+    }
+    let groups = service.groups.map { Group(measures.view(of: $0)) }
+    services[identity] = (service, groups)
+    return groups
+  }
+
+  /// Hands over what has been noted.
+  func flush() {
+    guard !latencies.isEmpty else { return }
+    Self.move(&latencies, to: measures.latency)
+    for index in phases.indices { Self.move(&phases[index], to: measures.phases[index].duration) }
+    for identity in touched {
+      for group in services[identity]?.groups ?? [] {
+        Self.move(&group.staleness, to: group.view.staleness)
+        Self.move(&group.compute, to: group.view.compute)
+        group.view.counts.withLock { total in
+          for place in total.indices {
+            total[place] += group.counts[place]
+            group.counts[place] = 0
+          }
+        }
+      }
+    }
+    touched.removeAll(keepingCapacity: true)
+  }
+
+  private static func move(_ values: inout [Int64], to histogram: DurationHistogram) {
+    guard !values.isEmpty else { return }
+    histogram.record { record in for value in values { record(value, 1) } }
+    values.removeAll(keepingCapacity: true)
   }
 }

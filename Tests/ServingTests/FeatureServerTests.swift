@@ -4,6 +4,7 @@ import Base
 import Features
 import Foundation
 import HTTPServer
+import Monitoring
 import Synchronization
 import TestSupport
 import Testing
@@ -94,6 +95,20 @@ private final class Fixture {
     #expect(metrics.samples["freshet_serve_requests_total{endpoint=\"features\",code=\"200\"}"] == 2)
     #expect(metrics.samples["freshet_serve_rows_total"] == 4)
     #expect(metrics.samples["freshet_serve_request_seconds_count"] == 3)
+    #expect(metrics.samples["freshet_serve_phase_seconds_count{phase=\"redis\"}"] == 3)
+    let status = try #require(fixture.get("/status.json"))
+    let document = try MonitoringJSON.decode(StatusDocument.self, from: Data(status.body.utf8))
+    let serve = try #require(document.serve)
+    #expect(document.pipeline == "shop")
+    #expect(document.obstacles.isEmpty)
+    #expect(document.batch?.runs == nil)
+    #expect(serve.requests == ["200": 3])
+    #expect(serve.rows == 4)
+    #expect(serve.latency.count == 3)
+    #expect(serve.phases.map(\.duration.count) == [3, 3, 3, 3, 3])
+    let activity = try #require(serve.views.first { $0.name == "activity" })
+    #expect(activity.statuses == ["PRESENT": 3, "NOT_FOUND": 1])
+    #expect(activity.staleness.count == 3)
   }
 
   @Test(arguments: [
