@@ -182,6 +182,19 @@ struct `The monitor's page` {
     #expect(try page.browser.run("return window.isSamePage") as? Bool == true)
   }
 
+  @Test func `what cannot be shown is not passed off as shown`() throws {
+    let page = try Watched(.well)
+    defer { page.end() }
+    #expect(try page.eventually("#connection", is: "live"))
+    try page.browser.run(
+      "window.kept = document.createElementNS; document.createElementNS = () => { throw new Error('no shapes'); }")
+    #expect(
+      try page.eventually("#connection", is: "this page cannot show what it was sent (no shapes); loading it anew may help"))
+    #expect(page.state == "lost")
+    try page.browser.run("document.createElementNS = window.kept")
+    #expect(try page.eventually("#connection", is: "live"))
+  }
+
   @Test func `all of it is reached by keyboard, sorted and filtered`() throws {
     let page = try Watched(.well)
     defer { page.end() }
