@@ -173,7 +173,10 @@ let package = Package(
     .testTarget(
       name: "VerificationTests", dependencies: ["Base", "Configuration", "Generation", "Records", "Schema", "Verification"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["Base", "Batch", "Records", "RedisStore", "TestSupport", "freshet-test-broker"]),
+      name: "CommandTests",
+      dependencies: [
+        "Base", "Batch", "HTTPServer", "Measuring", "Monitoring", "Records", "RedisStore", "TestSupport", "freshet-test-broker",
+      ]),
     // Runs with `make test-faults` alone.
     .testTarget(
       name: "FaultTests", dependencies: ["Base", "RedisStore", "TestSupport", "freshet-test-broker"],

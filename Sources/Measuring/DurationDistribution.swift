@@ -36,7 +36,7 @@ public struct DurationDistribution: Equatable, Sendable {
     let wanted = max(1, Int64((min(max(percentile, 0), 100) / 100 * Double(total)).rounded(.up)))
     var seen: Int64 = 0
     for (value, count) in zip(values, counts) {
-      seen += count
+      seen &+= count
       if seen >= wanted { return min(value, max(maxNanoseconds, values[0])) }
     }
     return values.last
@@ -47,7 +47,7 @@ public struct DurationDistribution: Equatable, Sendable {
     var seen: Int64 = 0
     for (value, count) in zip(values, counts) {
       if value > nanoseconds { break }
-      seen += count
+      seen &+= count
     }
     return seen
   }
@@ -121,7 +121,7 @@ extension DurationDistribution: Codable {
     let values = try container.decode([Int64].self, forKey: .values)
     let counts = try container.decode([Int64].self, forKey: .counts)
     guard values.count == counts.count, counts.allSatisfy({ $0 > 0 }), values.allSatisfy({ $0 >= 0 }),
-      zip(values, values.dropFirst()).allSatisfy({ $0 < $1 }), counts.allSatisfy({ $0 < 1 << 50 })
+      zip(values, values.dropFirst()).allSatisfy({ $0 < $1 }), counts.allSatisfy({ $0 < 1 << 45 }), counts.count <= 1 << 13
     else {
       throw DecodingError.dataCorruptedError(
         forKey: .values, in: container, debugDescription: "expected ascending values with a count each")

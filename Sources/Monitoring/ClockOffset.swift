@@ -9,7 +9,8 @@ struct ClockOffset {
   /// - Parameters: All in ms; `requested` and `answered` by our clock, `theirs` by the other.
   mutating func note(requested: Double, answered: Double, theirs: Double) {
     guard answered >= requested else { return }
-    samples.append((answered - requested, theirs - (requested + answered) / 2))
+    // Their time is cut to a whole ms: it was half of one more, on the average.
+    samples.append((answered - requested, theirs + 0.5 - (requested + answered) / 2))
     if samples.count > Self.sampleCount { samples.removeFirst() }
   }
 

@@ -1,7 +1,7 @@
 // What a monitor itself says to Prometheus: what it has judged and probed. Documentation/monitoring.md lists them.
 
 enum MonitorMetrics {
-  static func text(_ snapshot: MonitorSnapshot?) -> String {
+  static func text(_ snapshot: MonitorSnapshot?, probes report: ProbeReport? = nil) -> String {
     var metrics = MetricsText()
     guard let snapshot else { return metrics.text }
     metrics.family("freshet_monitor_target_up", .gauge, "1 while a process or store that is looked at answers")
@@ -27,6 +27,13 @@ enum MonitorMetrics {
       for partition in probes.partitions {
         metrics.sample((partition.inFlightAge ?? 0) / 1000, [("partition", "\(partition.partition)")])
       }
+    }
+    if let report {
+      metrics.family(
+        "freshet_monitor_probe_delay_seconds", .histogram,
+        "From a marker's time until its row was read back, of those that have arrived, by where it was read")
+      metrics.histogram(report.delay, [("reader", "store")])
+      if let delay = report.serverDelay { metrics.histogram(delay, [("reader", "server")]) }
     }
     return metrics.text
   }

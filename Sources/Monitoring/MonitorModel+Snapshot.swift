@@ -14,8 +14,9 @@ extension MonitorModel {
   /// How things stand now. Called at least once a second, so that the history has no gaps.
   public func snapshot() -> MonitorSnapshot {
     let wallTime = clock.nowMilliseconds
+    lookAtSilence()
     var snapshot = MonitorSnapshot(
-      pipeline: pipeline.name, now: wallTime, elapsedSeconds: Double(now - startedAt) / 1e9, windowSeconds: windowSeconds)
+      pipeline: pipelineName, now: wallTime, elapsedSeconds: Double(now - startedAt) / 1e9, windowSeconds: windowSeconds)
     snapshot.targets = targetStates()
     snapshot.probes = probes()
     snapshot.stages = stages()
@@ -25,11 +26,19 @@ extension MonitorModel {
     snapshot.views = views(snapshot)
     snapshot.errors = comparisons.errors(since: windowStart)
     snapshot.errorPoints = comparisons.points(since: windowStart)
+    snapshot.truncatedCount = truncatedCount
     judge(&snapshot)
     keep(point(snapshot, wallTime))
     snapshot.events = events
     snapshot.history = history
     return snapshot
+  }
+
+  /// Where no file says it, those that answer do, if they agree.
+  private var pipelineName: String {
+    guard pipeline.name.isEmpty else { return pipeline.name }
+    let names = Set(documents.filter { $0.generate == nil }.map(\.pipeline))
+    return names.count == 1 ? names.first! : ""
   }
 
   // MARK: Targets
@@ -55,9 +64,9 @@ extension MonitorModel {
       return state
     }
     if let store {
-      var state = MonitorSnapshot.Target(address: store.address, roles: ["redis"], health: store.trouble == nil ? .ok : .silent)
+      var state = MonitorSnapshot.Target(address: store.address, roles: ["redis"], health: storeTrouble == nil ? .ok : .silent)
       state.answeredAgo = storeAnsweredAt.map { Double(now - $0) / 1e6 }
-      if let trouble = store.trouble { state.reasons = [trouble] }
+      if let trouble = storeTrouble { state.reasons = [trouble] }
       states.append(state)
     }
     return states
@@ -93,18 +102,19 @@ extension MonitorModel {
 
   private func setHealth(_ lane: inout MonitorSnapshot.LaneState, _ snapshot: MonitorSnapshot) {
     let role = lane.lane == "rt" ? "serve" : lane.lane == "nrt" ? "process" : "batch"
-    switch isSilent(role: role) {
-    case true?:
+    let silent = isSilent(role: role)
+    lane.reasons = silence(of: role)
+    // Of batch the rows are still there, and their age is known.
+    if silent == true, lane.lane != "batch" || published.isEmpty || store == nil || storeTrouble != nil {
       lane.health = .silent
-      lane.reasons = silence(of: role)
-      if lane.lane == "batch", !published.isEmpty, store?.trouble == nil, store != nil {
-        // Its rows are still there, and their age is known.
-        lane.health = .ok
-      }
       return
-    case false?: lane.health = .ok
-    case nil: lane.health = lane.latency == nil && lane.staleness == nil && lane.stalenessNow == nil ? .unknown : .ok
     }
+    lane.reasons += obstacles(of: role)
+    if let trouble = storeTrouble, lane.lane != "rt" || silent == nil {
+      lane.reasons.append("the store does not answer: \(trouble)")
+    }
+    let isKnown = silent != nil || lane.latency != nil || lane.staleness != nil || lane.stalenessNow != nil
+    lane.health = !isKnown ? .unknown : lane.reasons.isEmpty ? .ok : .violated
     guard lane.lane == "nrt" else { return }
     let stuck = snapshot.probes?.partitions.filter { $0.health == .silent } ?? []
     for partition in stuck {
@@ -114,8 +124,23 @@ extension MonitorModel {
     if let pending = oldestPendingAge, pending > Self.stuckMilliseconds {
       lane.reasons.append("a record that was read has been waiting to become visible for \(Self.seconds(pending))")
     }
+    if let lag = snapshot.flow.lag, lag > 0, let idle = unreadMilliseconds, idle > Self.stuckMilliseconds {
+      lane.reasons.append("\(Self.count(Double(lag))) records wait in the log, and none has been read for \(Self.seconds(idle))")
+    }
     if !lane.reasons.isEmpty { lane.health = .violated }
     if let partitions = snapshot.probes?.partitions, !partitions.isEmpty, stuck.count == partitions.count { lane.health = .silent }
+  }
+
+  /// What those say that do this and answer stands between them and their work. An archive is no part of the way to the store.
+  private func obstacles(of role: String) -> [String] {
+    targets.filter { roles(of: $0).contains(role) && !isSilent($0) }.flatMap { $0.history.newest?.document.obstacles ?? [] }
+      .filter { !$0.hasPrefix("archive of ") }
+  }
+
+  /// For how long a processor that has records ahead has read none, in ms; of several the longest.
+  private var unreadMilliseconds: Double? {
+    targets.filter { !isSilent($0) && ($0.history.newest?.document.process?.lagRecords ?? 0) > 0 }
+      .compactMap { $0.history.unchanged { $0.process?.records } }.max().map { Double($0) / 1e6 }
   }
 
   /// How long ago the record happened that has been read and is not visible, in ms.
@@ -137,7 +162,7 @@ extension MonitorModel {
         }
       }
       guard isSilent(role: "process") == nil else {
-        if let age = oldestPendingAge, age > Self.stuckMilliseconds { delay.insert(nanoseconds: Int64(age * 1e6)) }
+        if let age = oldestPendingAge, age > Self.stuckMilliseconds { delay.insert(nanoseconds: Self.nanoseconds(age)) }
         return delay
       }
       return view == nil || view == probeReport?.view ? probeDelay(over: nanoseconds) : delay
@@ -179,9 +204,24 @@ extension MonitorModel {
       guard let document = target.history.newest?.document, let process = document.process else { continue }
       let pending = process.oldestPendingEventAt.map { max(0, Double(document.now - $0)) } ?? 0
       let silence = isSilent(target) ? target.answeredAt.map { Double(now - $0) / 1e6 } ?? 0 : 0
-      ages.append(pending + silence)
+      ages.append(max(pending, ageOfUnread(target, process)) + silence)
     }
     return ages.max()
+  }
+
+  /// Of records that lie ahead of a processor nobody has seen the time. They are as old as those were that it read last, and none is younger than the time
+  /// for which it has read nothing; in ms.
+  private func ageOfUnread(_ target: Target, _ process: StatusDocument.Process) -> Double {
+    guard (process.lagRecords ?? 0) > 0 else { return 0 }
+    let idle = target.history.unchanged { $0.process?.records } ?? 0
+    let before = target.history.earlier(by: Self.pointNanoseconds)?.document.process?.stages.logToRead
+    let waited = process.stages.logToRead.since(before ?? DurationDistribution()).nanoseconds(atPercentile: 50) ?? 0
+    return max(Double(idle), Double(waited)) / 1e6
+  }
+
+  /// Of an age in ms, which may be one of records from long ago.
+  private static func nanoseconds(_ milliseconds: Double) -> Int64 {
+    Int64(min(max(milliseconds, 0) * 1e6, Double(Int64.max / 2)))
   }
 
   private static func curve(_ distribution: DurationDistribution) -> [MonitorSnapshot.CurvePoint] {
@@ -394,6 +434,7 @@ extension MonitorModel {
   public static func milliseconds(_ milliseconds: Double) -> String {
     switch milliseconds {
     case ..<0.01: "0 ms"
+    case ..<0.1: String(format: "%.2f ms", milliseconds)
     case ..<10: String(format: "%.1f ms", milliseconds)
     case ..<1000: String(format: "%.0f ms", milliseconds)
     case ..<120_000: String(format: "%.1f s", milliseconds / 1000)

@@ -15,9 +15,8 @@ public final class MonitorModel {
     var address: String
     var history = StatusHistory()
     var clock = ClockOffset()
-    /// By the monotonic clock in ns, and ms since the epoch.
+    /// By the monotonic clock in ns.
     var answeredAt: UInt64?
-    var answeredWallTime: Int64?
     /// Why it did not answer when it was last asked.
     var failure: String?
     var isRefused = false
@@ -25,8 +24,10 @@ public final class MonitorModel {
     var askedOnce = false
   }
 
-  /// The last answer may be that old: asked twice a second with less than a second's patience, who lives has answered by then.
-  static let silenceNanoseconds: UInt64 = 1_400_000_000
+  /// The last answer may be that old: asked twice a second with 0.7 s of patience, who lives has answered by then.
+  static let silenceNanoseconds: UInt64 = 1_250_000_000
+  /// A store is looked at once a second, and a look is a few round trips.
+  private static let storeSilenceNanoseconds: UInt64 = 2_500_000_000
   /// Markers, and records that have been read, that are not visible for longer are stuck.
   static let stuckMilliseconds: Double = 2000
 
@@ -42,12 +43,14 @@ public final class MonitorModel {
   var probeReport: ProbeReport?
   private var probeHistory: [(at: UInt64, delay: DurationDistribution, server: DurationDistribution?)] = []
   var comparisons = LaneComparisons()
-  /// As the store says it, by view.
+  /// As the store says it, by view; without a store to look at, as those say it who run batches.
   var published: [String: (asOf: Int64, publishedAt: Int64)] = [:]
   /// What is known of the store: nil where it is not looked at.
-  var store: (address: String, trouble: String?)?
+  private(set) var store: (address: String, trouble: String?)?
   /// When the store last answered.
-  var storeAnsweredAt: UInt64?
+  private(set) var storeAnsweredAt: UInt64?
+  /// As the events say it.
+  private var notedTrouble: String?
   /// Values that were not compared, because events that the exact one needs are gone.
   public private(set) var truncatedCount = 0
 
@@ -74,6 +77,12 @@ public final class MonitorModel {
   /// - Parameters:
   ///   - requestedAt: Ms since the epoch by our clock, with fractions; the answer had come at `answeredAt`.
   public func note(_ document: StatusDocument, from target: Int, requestedAt: Double, answeredAt: Double) {
+    if let refusal = document.refusal {
+      return note(failure: "its status cannot be true: \(refusal)", isRefused: true, of: target)
+    }
+    if isForeign(document) {
+      return note(failure: "it is of another pipeline, '\(document.pipeline)'", isRefused: true, of: target)
+    }
     let isAnother = targets[target].history.append(document, at: now)
     if isAnother {
       targets[target].clock.reset()
@@ -81,11 +90,11 @@ public final class MonitorModel {
     }
     targets[target].clock.note(requested: requestedAt, answered: answeredAt, theirs: Double(document.now))
     targets[target].answeredAt = now
-    targets[target].answeredWallTime = Int64(answeredAt)
     targets[target].failure = nil
     targets[target].isRefused = false
     targets[target].askedOnce = true
-    for view in document.batch?.views ?? [] {
+    // Where the store is looked at, it says itself what readers see.
+    for view in store == nil ? document.batch?.views ?? [] : [] {
       guard let asOf = view.asOf, let publishedAt = view.publishedAt else { continue }
       note(publishedView: view.name, asOf: asOf, publishedAt: publishedAt)
     }
@@ -116,9 +125,20 @@ public final class MonitorModel {
     truncatedCount += truncated
   }
 
+  /// Which runs readers see, of all views that have any: those that are not among them have none any more.
+  public func note(published views: [(name: String, asOf: Int64, publishedAt: Int64)]) {
+    for view in published.keys.sorted() where !views.contains(where: { $0.name == view }) {
+      published[view] = nil
+      note(.bad, "no batch run of \(view) is published any more")
+    }
+    for view in views { note(publishedView: view.name, asOf: view.asOf, publishedAt: view.publishedAt) }
+  }
+
   /// Which run of a view readers see.
   public func note(publishedView view: String, asOf: Int64, publishedAt: Int64) {
-    if let before = published[view], before.asOf >= asOf { return }
+    // From the store anything may come.
+    guard abs(Double(asOf)) <= Double(StatusDocument.magnitudeMax) else { return }
+    if let before = published[view], before.asOf == asOf { return }
     if published[view] != nil || !history.isEmpty {
       note(.good, "batch run of \(view) published, \(Self.seconds(Double(clock.nowMilliseconds - asOf))) behind its cutoff")
     }
@@ -127,10 +147,24 @@ public final class MonitorModel {
 
   /// Whether the store answers.
   public func note(store address: String, trouble: String?) {
-    if let before = store?.trouble ?? nil, trouble == nil { note(.good, "the store answers again (was: \(before))") }
-    if let trouble, store.map({ $0.trouble == nil }) ?? true { note(.bad, "the store does not answer: \(trouble)") }
-    store = (address, trouble)
     if trouble == nil { storeAnsweredAt = now }
+    store = (address, trouble)
+    lookAtStore()
+  }
+
+  /// Why the store says nothing; nil while it does, and where there is none.
+  var storeTrouble: String? {
+    guard let store else { return nil }
+    if let trouble = store.trouble { return trouble }
+    guard let storeAnsweredAt, now - storeAnsweredAt > Self.storeSilenceNanoseconds else { return nil }
+    return "no answer in time"
+  }
+
+  private func lookAtStore() {
+    let trouble = storeTrouble
+    if let trouble, notedTrouble == nil { note(.bad, "the store does not answer: \(trouble)") }
+    if let before = notedTrouble, trouble == nil { note(.good, "the store answers again (was: \(before))") }
+    notedTrouble = trouble
   }
 
   /// Something that happened outside of what is measured, such as an incident of a demo.
@@ -146,7 +180,8 @@ public final class MonitorModel {
     return target.isRefused || now - answeredAt > Self.silenceNanoseconds
   }
 
-  private func lookAtSilence() {
+  func lookAtSilence() {
+    lookAtStore()
     for index in targets.indices {
       let silent = targets[index].askedOnce && isSilent(targets[index])
       guard silent != targets[index].wasSilent else { continue }
@@ -170,6 +205,12 @@ public final class MonitorModel {
   func name(of target: Int) -> String {
     let roles = roles(of: targets[target])
     return roles.isEmpty ? targets[target].address : "\(roles.joined(separator: "+")) (\(targets[target].address))"
+  }
+
+  /// Of another pipeline than the one that is looked at: its numbers are none of ours. A generator has no pipeline.
+  func isForeign(_ document: StatusDocument) -> Bool {
+    guard !pipeline.views.isEmpty, document.pipeline != pipeline.name else { return false }
+    return document.process != nil || document.serve != nil || document.archive != nil || document.batch != nil
   }
 
   // MARK: Differences

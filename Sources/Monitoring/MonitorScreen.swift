@@ -17,6 +17,8 @@ public struct MonitorScreen {
     public var showsHelp = false
     /// What the user is writing, as it is edited.
     public var filterBeingWritten: String?
+    /// How many lines below the title are passed over.
+    public var scroll = 0
 
     public init() {}
   }
@@ -33,37 +35,53 @@ public struct MonitorScreen {
   }
 
   /// The whole screen.
-  public func lines(_ snapshot: MonitorSnapshot, _ options: Options = Options()) -> [String] {
-    if options.showsHelp { return cut(title(snapshot, options) + [Line("")] + Self.help.map { Line($0) }) }
-    var sections = [title(snapshot, options), [Line("")] + lanes(snapshot)]
+  public func lines(_ snapshot: MonitorSnapshot, _ options: Options = Options()) -> [String] { view(snapshot, options).lines }
+
+  /// The whole screen, and how far it can be scrolled.
+  public func view(_ snapshot: MonitorSnapshot, _ options: Options = Options()) -> (lines: [String], scrollMax: Int) {
+    let title = title(snapshot, options)
+    if options.showsHelp { return (cut(title + [Line("")] + Self.help.map { Line($0) }), 0) }
+    var sections = [[Line("")] + lanes(snapshot)]
     sections.append(stages(snapshot))
     sections.append(flow(snapshot))
     sections.append(probes(snapshot))
     sections.append(objectives(snapshot))
     sections.append(views(snapshot, options))
-    var all = sections.filter { !$0.isEmpty }.flatMap { $0 }
+    let body = sections.filter { !$0.isEmpty }.flatMap { $0 }
     let events = events(snapshot)
-    if let height {
-      // The newest events fill what is left, and have two lines in any case.
-      let room = max(min(3, events.count), height - 1 - all.count)
-      all = Array(all.prefix(max(0, height - 1 - min(room, events.count))))
-      all += events.prefix(1) + events.dropFirst().suffix(max(0, room - 1))
-    } else {
-      all += events
-    }
-    if options.filterBeingWritten != nil || options.isPaused { all.append(foot(options)) }
-    return cut(all)
+    let foot = foot(options)
+    guard let height else { return (cut(title + body + events + foot), 0) }
+    // The newest events fill what is left, and have two lines in any case.
+    let room = max(0, height - title.count - foot.count)
+    let eventCount = min(events.count, max(min(3, room / 2), room - body.count))
+    let (shown, scrollMax) = scrolled(body, room - eventCount, by: options.scroll)
+    let newest = events.prefix(min(1, eventCount)) + events.dropFirst().suffix(max(0, eventCount - 1))
+    return (cut(title + shown + newest + foot), scrollMax)
+  }
+
+  /// As many lines as there is room for, the last of which says what is beyond it.
+  private func scrolled(_ body: [Line], _ room: Int, by scroll: Int) -> (shown: [Line], scrollMax: Int) {
+    guard body.count > room, room > 1 else { return (Array(body.prefix(max(0, room))), 0) }
+    let shownCount = room - 1
+    let scrollMax = body.count - shownCount
+    let first = min(scroll, scrollMax)
+    let below = scrollMax - first
+    let note = below > 0 ? "\(below) more below" : "\(first) above"
+    return (body[first..<first + shownCount] + [Line("  ... \(note): arrow keys, page up and down", .dim)], scrollMax)
   }
 
   static let help = [
-    "q  end            p  pause           w  window: 10 s, 1 min, 5 min, since the start",
-    "s  order of views /  only views with a name like ...       ?  this",
+    "q  end    p  pause    w  window: 10 s, 1 min, 5 min, since the start",
+    "s  order of the views    /  only views with a name like ...    ?  this",
+    "arrow keys, page up and down: what does not fit",
     "",
-    "latency    rt: from request to answer; nrt: from event to row in Redis; batch: a run",
-    "age        how old a value is that is read: now, and as it was served in the window",
-    "error      of a lane's values against the exact ones, relative: median, 90th percentile",
+    "latency    rt: from request to answer; batch: a run;",
+    "           nrt: from event to row in Redis",
+    "age        of a value that is read: now, and as served in the window",
+    "error      of values against the exact ones, relative: median and p90",
     "grey       too few samples for such a percentile",
-    "+ holds its objectives   ! does not   x silent: nothing is known   - nothing to judge by",
+    "+ holds its objectives    ! does not    x silent, nothing is known",
+    "- nothing to judge by",
   ]
 
   // MARK: Sections
@@ -113,6 +131,9 @@ public struct MonitorScreen {
     for lane in snapshot.lanes {
       if let cost = lane.cost { lines.append(Line("  \(lane.lane) costs \(cost)", .dim)) }
     }
+    if snapshot.truncatedCount > 0 {
+      lines.append(Line("  \(snapshot.truncatedCount) values not compared: events that the exact one needs are gone", .dim))
+    }
     for lane in snapshot.lanes {
       for reason in lane.reasons.prefix(3) {
         lines.append(Line("  \(Self.sign(lane.health)) \(lane.lane): \(reason)", Self.style(lane.health)))
@@ -145,7 +166,7 @@ public struct MonitorScreen {
       let parts = snapshot.phases.compactMap { phase in
         phase.duration.map { "\(phase.name) \(Self.microseconds($0.p50))" }
       }
-      if !parts.isEmpty { lines.append(Line("  a request, p50: \(parts.joined(separator: ", "))", .dim)) }
+      if !parts.isEmpty { lines += wrapped("  a request, p50: ", parts) }
     }
     return lines
   }
@@ -165,13 +186,16 @@ public struct MonitorScreen {
     if let keys = flow.keys { parts.append("keys \(MonitorModel.count(Double(keys)))") }
     guard !parts.isEmpty else { return [] }
     var lines = [Line("")] + wrapped("flow  ", parts)
-    let history = snapshot.history.suffix(max(10, min(60, width - 24)))
-    for (name, values) in [
-      ("events read", history.map(\.read)), ("age of nrt", history.map { $0.stalenessP99["nrt"] }),
-      ("age of batch", history.map { $0.stalenessP99["batch"] }),
-    ] where values.contains(where: { $0 != nil }) {
+    let history = snapshot.history.suffix(max(10, min(60, width - 36)))
+    let rate = { (value: Double) in "\(MonitorModel.count(value))/s" }
+    for (name, values, text) in [
+      ("events read", history.map(\.read), rate), ("age of nrt", history.map { $0.stalenessP99["nrt"] }, MonitorModel.milliseconds),
+      ("age of batch", history.map { $0.stalenessP99["batch"] }, MonitorModel.milliseconds),
+    ] {
+      guard let greatest = values.compactMap({ $0 }).max() else { continue }
       var line = Line("  " + name.padding(toLength: 14, withPad: " ", startingAt: 0), .dim)
       line.add(Self.sparkline(values), .accent)
+      line.add("  at most \(text(greatest))", .dim)
       lines.append(line)
     }
     for (reason, rate) in flow.uncounted.sorted(by: { $0.key < $1.key }) {
@@ -241,11 +265,11 @@ public struct MonitorScreen {
       }
   }
 
-  private func foot(_ options: Options) -> Line {
+  private func foot(_ options: Options) -> [Line] {
     if let filter = options.filterBeingWritten {
-      return Line("only views with: \(filter)_   (enter keeps it, escape ends it)", .strong)
+      return [Line("only views with: \(filter)_   (enter keeps it, escape ends it)", .strong)]
     }
-    return Line("paused; p goes on", .strong)
+    return options.isPaused ? [Line("paused; p goes on", .strong)] : []
   }
 
   // MARK: Parts

@@ -27,6 +27,8 @@ public struct MonitorSnapshot: Codable, Equatable, Sendable {
   public var errors: [FeatureError] = []
   /// Single comparisons, for a plot of error against age; the newest few hundred.
   public var errorPoints: [ErrorPoint] = []
+  /// Values that were sampled and not compared since the monitor began: events that the exact value needs are gone.
+  public var truncatedCount = 0
   /// What has happened, oldest first; the last hundred.
   public var events: [Event] = []
   /// One point per second, oldest first, at most ten minutes. The page's stream sends the whole once, and from then on only the newest point.

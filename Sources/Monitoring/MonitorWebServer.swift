@@ -19,11 +19,11 @@ public final class MonitorWebServer: Sendable {
   /// Listens from now on.
   ///
   /// - Parameters:
-  ///   - metrics: More than the snapshot's own, in Prometheus' text format.
+  ///   - probes: For `/metrics`, which have all markers since the start.
   ///   - snapshot: The newest one; nil before the first.
   public init(
     _ address: ListenAddress, logger: Logger = Logger(label: "freshet.monitor"), clock: any Clock = SystemClock(),
-    snapshot: @escaping @Sendable () -> MonitorSnapshot?
+    probes: @escaping @Sendable () -> ProbeReport? = { nil }, snapshot: @escaping @Sendable () -> MonitorSnapshot?
   ) throws {
     let feed = Feed(snapshot)
     self.feed = feed
@@ -51,7 +51,9 @@ public final class MonitorWebServer: Sendable {
     router.on("GET", "/livez", .immediate { _ in MonitorPage.text("live") })
     router.on(
       "GET", "/metrics",
-      .immediate { _ in MonitorPage.answer(MetricsText.contentType, Array(MonitorMetrics.text(snapshot()).utf8)) })
+      .immediate { _ in
+        MonitorPage.answer(MetricsText.contentType, Array(MonitorMetrics.text(snapshot(), probes: probes()).utf8))
+      })
     var limits = HTTPLimits()
     limits.connectionCountMax = 64
     // The history of ten minutes and a thousand views are less than this; a client that leaves more untaken is cut off.

@@ -108,7 +108,7 @@ public struct FeatureInquiry {
       remarks.append("partition \(position[0]) before offset \(position[1])")
     }
     if let written = rows.detail(.writtenAt, group: column.group, row: row).flatMap({ Int64($0) }) {
-      remarks.append("written \(max(0, rows.now - written)) ms ago")
+      remarks.append("written \(max(0, rows.now &- written)) ms ago")
     }
     if let run = state.run { remarks.append("run \(run)") }
     if state.isTruncated { remarks.append("older events are missing") }

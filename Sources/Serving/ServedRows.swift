@@ -89,8 +89,14 @@ final class ServedRows {
     pending = states.count
   }
 
+  /// ms since the epoch that differences can be taken of: 270,000 years to both sides.
+  private static let dates: ClosedRange<Int64> = -8_640_000_000_000_000...8_640_000_000_000_000
+
   func append(_ state: RowState, maxAge: Int64?) {
     var state = state
+    // What a row says of its time may be anything; beyond what dates reach it is none.
+    if !Self.dates.contains(state.asOf) { state.asOf = .min }
+    if !Self.dates.contains(state.rowAsOf) { state.rowAsOf = .min }
     if let maxAge, state.kind == .found {
       // Without a time nobody can say that it is young.
       state.isStale = state.asOf == .min || now - state.asOf > maxAge

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Base
 import Configuration
+import Features
 import Foundation
 import HTTPServer
 import KafkaTransport
@@ -65,11 +66,12 @@ struct MonitorCommand: ParsableCommand {
 
   func run() throws {
     Interrupts.install()
-    let (setup, targets) = try subjectsByKind()
-    if failOn == .slo, setup?.pipeline.objectives.isEmpty ?? true {
+    let (pipeline, setup, targets) = try subjectsByKind()
+    if failOn == .slo, pipeline?.objectives.isEmpty ?? true {
       throw Failure(
         .usage,
-        "--fail-on slo: \(setup == nil ? "no pipeline is given" : "the pipeline has no 'slo:'"), so there is nothing to judge by")
+        "--fail-on slo: \(pipeline == nil ? "no pipeline is given" : "the pipeline has no 'slo:'"), so there is nothing to judge by"
+      )
     }
     let length = try given(length, "for").map { try Arguments.duration($0, "--for") }
     if once, length != nil { throw Failure(.usage, "--once and --for exclude each other") }
@@ -77,9 +79,9 @@ struct MonitorCommand: ParsableCommand {
     settings.windowSeconds = try windowSeconds()
     let probes = try probeRun(setup, targets)
     if let probes { settings.probes = { probes.report } }
-    let run = try MonitorRun(setup, targets: targets, settings: settings)
+    let run = try MonitorRun(setup, definition: pipeline, targets: targets, settings: settings)
     let page = try given(web, "web").map { try ListenAddress($0, option: "--web") }
-    let web = try page.map { address in try MonitorWebServer(address, snapshot: { run.snapshot }) }
+    let web = try page.map { address in try MonitorWebServer(address, probes: { probes?.report }, snapshot: { run.snapshot }) }
     if let web {
       Terminal.print(toError: "the monitor's page: http://\(web.address)/")
       if !web.address.isLoopback {
@@ -99,22 +101,35 @@ struct MonitorCommand: ParsableCommand {
 
   private func given(_ flag: String?, _ name: String) -> String? { Arguments.option(flag, name, of: "monitor") }
 
-  private func subjectsByKind() throws -> (ServingSetup?, [String]) {
-    let targets = subjects.filter { $0.hasPrefix("http://") || $0.hasPrefix("https://") }
-    let files = subjects.filter { !targets.contains($0) }
+  private func subjectsByKind() throws -> (PipelineDefinition?, ServingSetup?, [String]) {
+    let isAddress = { (subject: String) in subject.hasPrefix("http://") || subject.hasPrefix("https://") }
+    let files = subjects.filter { !isAddress($0) }
+    var targets: [String] = []
+    for subject in subjects where isAddress(subject) {
+      var address = subject
+      while address.hasSuffix("/"), !address.hasSuffix("//") { address.removeLast() }
+      // Who is asked twice would count twice.
+      if !targets.contains(address) { targets.append(address) }
+    }
     guard files.count <= 1 else {
       throw Failure(.usage, "expected one pipeline's file at most, found \(files.map { "'\($0)'" }.joined(separator: " and "))")
     }
     guard !subjects.isEmpty else {
       throw Failure(.usage, "expected a pipeline's file, or addresses of processes like http://127.0.0.1:9464, or both")
     }
-    return (try files.first.map { try ServingSetup(pipelinePath: $0, redis: given(redis, "redis")) }, targets)
+    guard let file = files.first else { return (nil, nil, targets) }
+    let redis = given(redis, "redis")
+    let pipeline = try PipelineReader.load(path: file) { Terminal.print(toError: $0.description) }
+    if case .feast = pipeline.sink?.layout { return (pipeline, nil, targets) }
+    guard redis != nil || pipeline.sink != nil else { return (pipeline, nil, targets) }
+    return (pipeline, try ServingSetup(pipeline, redis: redis), targets)
   }
 
   private func probeRun(_ setup: ServingSetup?, _ targets: [String]) throws -> ProbeRun? {
     guard let text = given(probe, "probe") else { return nil }
     guard let setup else {
-      throw Failure(.usage, "--probe: a pipeline's file is needed, which says where markers go and what they look like")
+      throw Failure(
+        .usage, "--probe: a pipeline's file is needed, with a Redis that is not in Feast's layout: where markers go and come back")
     }
     let every = try Arguments.duration(text, "--probe")
     guard (100...3_600_000).contains(every) else {

@@ -9,6 +9,8 @@ final class MonitorDisplay {
   private let run: MonitorRun
   private var options = MonitorScreen.Options()
   private var paused: MonitorSnapshot?
+  /// How far can be scrolled, as it was drawn last.
+  private var scrollMax = 0
   private let hasColors: Bool
 
   private static let windows = [10, 60, 300, 0]
@@ -33,43 +35,23 @@ final class MonitorDisplay {
     let (columns, rows) = session.size
     let screen = MonitorScreen(width: columns, height: head == nil ? rows : rows - 1, hasColors: hasColors)
     guard let snapshot = paused ?? run.snapshot else { return session.draw([head ?? "", "waiting for the first look ..."]) }
-    session.draw((head.map { [String($0.prefix(columns - 1))] } ?? []) + screen.lines(snapshot, options))
+    let view = screen.view(snapshot, options)
+    scrollMax = view.scrollMax
+    session.draw((head.map { [String($0.prefix(columns - 1))] } ?? []) + view.lines)
   }
 
   /// True where the user asks for the end.
-  private func press(_ key: UInt8) -> Bool {
-    if options.filterBeingWritten != nil {
-      edit(key)
-      return false
-    }
-    switch key {
-    case UInt8(ascii: "q"), 4: return true
-    case UInt8(ascii: "p"), UInt8(ascii: " "):
+  private func press(_ key: MonitorKey) -> Bool {
+    switch options.press(key, scrollMax: scrollMax) {
+    case .end?: return true
+    case .pause?:
       paused = paused == nil ? run.snapshot : nil
       options.isPaused = paused != nil
-    case UInt8(ascii: "w"):
+    case .window?:
       let place = Self.windows.firstIndex(of: run.windowSeconds) ?? 0
       run.windowSeconds = Self.windows[(place + 1) % Self.windows.count]
-    case UInt8(ascii: "s"):
-      let orders = MonitorScreen.Options.Order.allCases
-      options.order = orders[(orders.firstIndex(of: options.order)! + 1) % orders.count]
-    case UInt8(ascii: "/"): options.filterBeingWritten = options.filter
-    case UInt8(ascii: "?"), UInt8(ascii: "h"): options.showsHelp.toggle()
-    case 27: (options.showsHelp, options.filter) = (false, "")
-    default: break
+    case nil: break
     }
     return false
-  }
-
-  private func edit(_ key: UInt8) {
-    switch key {
-    case 10, 13:
-      options.filter = options.filterBeingWritten ?? ""
-      options.filterBeingWritten = nil
-    case 27: options.filterBeingWritten = nil
-    case 8, 127: _ = options.filterBeingWritten?.popLast()
-    case 32..<127: options.filterBeingWritten?.append(Character(UnicodeScalar(key)))
-    default: break
-    }
   }
 }

@@ -28,15 +28,18 @@ final class MonitorRun: Sendable {
   private let settings: Settings
   private let isStopping = Atomic<Bool>(false)
   private let threads = Mutex<[JoinableThread]>([])
-  private let client = HTTPClient(timeoutMilliseconds: 800)
+  private let client = HTTPClient(timeoutMilliseconds: 700)
   private let clock = SystemClock()
 
   private static let pollMicroseconds: UInt64 = 500_000
 
   /// - Parameters:
-  ///   - setup: The pipeline and its store; nil where only addresses are known.
+  ///   - setup: The pipeline and its store; nil where it has none that can be looked into.
+  ///   - definition: The pipeline where there is no store; nil where only addresses are known.
   ///   - targets: Addresses of processes, `http://HOST:PORT`.
-  init(_ setup: ServingSetup?, targets: [String], settings: Settings = Settings()) throws(Failure) {
+  init(
+    _ setup: ServingSetup?, definition: PipelineDefinition? = nil, targets: [String], settings: Settings = Settings()
+  ) throws(Failure) {
     var urls: [URL] = []
     for target in targets {
       var text = target
@@ -49,7 +52,7 @@ final class MonitorRun: Sendable {
     self.targets = urls
     self.setup = setup
     self.settings = settings
-    let pipeline = setup.map { MonitoredPipeline($0.pipeline) } ?? MonitoredPipeline(name: "")
+    let pipeline = (setup?.pipeline ?? definition).map { MonitoredPipeline($0) } ?? MonitoredPipeline(name: "")
     let model = MonitorModel(pipeline, targets: targets, windowSeconds: settings.windowSeconds, clock: clock)
     self.model = Mutex(model)
   }
@@ -126,7 +129,7 @@ final class MonitorRun: Sendable {
         let seen = try store!.look()
         model.withLock { model in
           model.note(store: setup.address.description, trouble: nil)
-          for view in seen.published { model.note(publishedView: view.name, asOf: view.asOf, publishedAt: view.publishedAt) }
+          model.note(published: seen.published)
           model.note(seen.samples, truncated: seen.truncated)
         }
       } catch {

@@ -23,7 +23,11 @@ struct ServingSetup: Sendable {
 
   /// - Parameter redis: An address in place of the pipeline's.
   init(pipelinePath: String, redis: String?) throws {
-    pipeline = try PipelineReader.load(path: pipelinePath) { Terminal.print(toError: $0.description) }
+    try self.init(PipelineReader.load(path: pipelinePath) { Terminal.print(toError: $0.description) }, redis: redis)
+  }
+
+  init(_ pipeline: PipelineDefinition, redis: String?) throws {
+    self.pipeline = pipeline
     if case .feast = pipeline.sink?.layout {
       throw Failure(
         .usage, "pipeline '\(pipeline.name)' writes Feast's layout, which Feast's own server reads; this one reads 'layout: native'"

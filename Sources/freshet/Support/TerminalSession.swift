@@ -2,6 +2,7 @@
 
 import Base
 import Foundation
+import Monitoring
 import Synchronization
 
 final class TerminalSession: Sendable {
@@ -15,6 +16,10 @@ final class TerminalSession: Sendable {
     let before = state
     Self.saved.withLock { $0 = before }
     state.c_lflag &= ~tcflag_t(ICANON | ECHO)
+    // Ctrl-Z and ctrl-\ would leave the screen as it is. Ctrl-C asks for the end.
+    withUnsafeMutableBytes(of: &state.c_cc) { characters in
+      for key in [VSUSP, VQUIT] { characters[Int(key)] = 0 }
+    }
     tcsetattr(STDIN_FILENO, TCSANOW, &state)
     // Also where something ends the process from elsewhere.
     atexit { TerminalSession.restore() }
@@ -41,12 +46,17 @@ final class TerminalSession: Sendable {
   }
 
   /// What has been pressed, waiting up to `milliseconds` for it; empty where nothing was.
-  func keys(waiting milliseconds: Int32) -> [UInt8] {
+  func keys(waiting milliseconds: Int32) -> [MonitorKey] {
     var poller = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
     guard poll(&poller, 1, milliseconds) > 0 else { return [] }
     var bytes = [UInt8](repeating: 0, count: 64)
     let count = read(STDIN_FILENO, &bytes, bytes.count)
-    return count > 0 ? Array(bytes[..<count]) : []
+    if count <= 0 {
+      // The terminal has gone, and is ready to say so forever.
+      usleep(UInt32(milliseconds) * 1000)
+      return []
+    }
+    return MonitorKey.all(in: Array(bytes[..<count]))
   }
 
   /// Draws over what is there.
