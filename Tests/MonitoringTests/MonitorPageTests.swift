@@ -87,6 +87,7 @@ struct `The monitor's page` {
     #expect(try page.count(".tile.rt .few") == 0)
     #expect(try page.count("#staleness .series") == 3)
     #expect(try page.count("#staleness .silence") == 0)
+    #expect(try page.browser.text("#truncated").hasPrefix("3 more were not compared"))
     #expect(try page.browser.nameless() == [])
     try page.shoot("well")
     #expect(try page.browser.console() == [])

@@ -134,6 +134,8 @@ function errors() {
     element("td", {}, percent(error.compared_count ? error.equal_count / error.compared_count : null)),
     element("td", {}, percent(error.median)), element("td", {}, percent(error.p90)), element("td", {}, time(error.age))));
   replace(byId("error-table").querySelector("tbody"), ...rows);
+  const left = snapshot.truncated_count;
+  say("truncated", left ? `${count(left)} more were not compared: events that the exact value needs are gone.` : "");
   const names = [...new Set([...(snapshot.errors || []).map((error) => `${error.view}.${error.feature}`), ...errorPoints.map((point) => point.feature)])].sort();
   const choice = byId("feature");
   const chosen = choice.value;
