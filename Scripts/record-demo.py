@@ -9,6 +9,7 @@ import html
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -25,7 +26,10 @@ TERMINAL_AT, PAGE_AT = 41, 63
 class Browser:
     """A page in headless Chromium, by the WebDriver protocol."""
 
-    def __init__(self, port=9515):
+    def __init__(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
         self.driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL)
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1280,1500"]
@@ -47,9 +51,25 @@ class Browser:
     def open(self, url):
         self.send("POST", f"/session/{self.session}/url", {"url": url})
 
-    def picture(self, path):
+    def command(self, name, **parameters):
+        return self.send("POST", f"/session/{self.session}/goog/cdp/execute", {"cmd": name, "params": parameters})
+
+    def run(self, script):
+        return self.send("POST", f"/session/{self.session}/execute/sync", {"script": script, "args": []})
+
+    def resize(self, width, height):
+        self.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
+
+    def picture(self, path, until=None):
+        """The page down to the end of an element, or all of it."""
+        height = "document.documentElement.scrollHeight"
+        if until:
+            height = f"Math.round(document.querySelector('{until}').getBoundingClientRect().bottom + scrollY) + 14"
+        width, height = self.run(f"return [innerWidth, {height}]")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        shot = self.command("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         with open(path, "wb") as file:
-            file.write(base64.b64decode(self.send("GET", f"/session/{self.session}/screenshot")))
+            file.write(base64.b64decode(shot["data"]))
 
     def close(self):
         self.send("DELETE", f"/session/{self.session}")
@@ -108,10 +128,16 @@ def main():
         with open(f"{IMAGES}/monitor-terminal.svg", "w", encoding="utf-8") as file:
             file.write(svg(capture(), columns))
         time.sleep(max(0, started + PAGE_AT - time.time()))
+        browser.resize(1280, 900)
+        browser.open(f"{PAGE}/?theme=light")
+        time.sleep(2)
+        browser.picture(f"{IMAGES}/monitor-page.png")
         for theme in ("light", "dark"):
-            browser.open(f"{PAGE}/?theme={theme}")
-            time.sleep(1.5)
-            browser.picture(f"{IMAGES}/monitor-{theme}.png")
+            browser.run(f"document.documentElement.dataset.theme = '{theme}'")
+            browser.picture(f"{IMAGES}/monitor-{theme}.png", until="section[aria-labelledby=curve-title]")
+        browser.resize(360, 780)
+        time.sleep(1)
+        browser.picture(f"{IMAGES}/monitor-phone.png", until="#staleness")
         while "What to take away" not in capture() and time.time() < started + 120:
             time.sleep(0.5)
         time.sleep(1)

@@ -95,4 +95,34 @@ struct MonitorPageTests {
     _ = demo.program.wait()
     #expect(try waitUntil { try demo.browser.run("return document.body.className") as? String == "lost" })
   }
+
+  @Test func `a processor that freezes, goes on and dies is seen on the page each time`() throws {
+    let process = try Program(
+      "freshet", ["process", "Pipelines/shop_features.yaml", "--from", "-", "--to", "null", "--listen", "127.0.0.1:0"], input: .open
+    )
+    defer { process.send(signal: SIGKILL) }
+    #expect(waitUntil { process.errorsSoFar.contains(#/http=127\.0\.0\.1:\d+/#) })
+    let found = try #require(process.errorsSoFar.firstMatch(of: #/http=(127\.0\.0\.1:\d+)/#))
+    let monitor = try Program("freshet", ["monitor", "http://\(found.1)", "--web", "127.0.0.1:0"])
+    defer {
+      monitor.send(signal: SIGINT)
+      _ = monitor.wait()
+    }
+    #expect(waitUntil { monitor.errorsSoFar.contains(#/page: http:\S+\//#) })
+    let page = try #require(monitor.errorsSoFar.firstMatch(of: #/page: (http:\S+)\//#))
+    let browser = try WebDriver()
+    defer { browser.close() }
+    try browser.open("\(page.1)/")
+    let state = { try browser.run("return document.querySelector('#targets li')?.className") as? String }
+    #expect(try waitUntil { try state() == "ok" })
+    for (signal, expected) in [(SIGSTOP, "silent"), (SIGCONT, "ok"), (SIGKILL, "silent")] {
+      process.send(signal: signal)
+      let sent = Date()
+      #expect(try waitUntil { try state() == expected }, "\(expected)")
+      // Printed, and not judged: a machine that is busy with other tests is late.
+      print("after signal \(signal) the page says \(expected) within \(Date().timeIntervalSince(sent)) s")
+    }
+    #expect(try browser.text("#connection") == "live")
+    #expect(try waitUntil { try browser.text("#targets").contains("process, silent for") })
+  }
 }

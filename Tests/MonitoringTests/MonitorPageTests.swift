@@ -87,6 +87,7 @@ struct `The monitor's page` {
     #expect(try page.count(".tile.rt .few") == 0)
     #expect(try page.count("#staleness .series") == 3)
     #expect(try page.count("#staleness .silence") == 0)
+    #expect(try page.browser.text("#truncated").hasPrefix("3 more were not compared"))
     #expect(try page.browser.nameless() == [])
     try page.shoot("well")
     #expect(try page.browser.console() == [])
@@ -180,6 +181,19 @@ struct `The monitor's page` {
     #expect(try page.eventually("#connection", is: "live"))
     #expect(try page.eventually("#elapsed", is: "watched for 1:35"))
     #expect(try page.browser.run("return window.isSamePage") as? Bool == true)
+  }
+
+  @Test func `what cannot be shown is not passed off as shown`() throws {
+    let page = try Watched(.well)
+    defer { page.end() }
+    #expect(try page.eventually("#connection", is: "live"))
+    try page.browser.run(
+      "window.kept = document.createElementNS; document.createElementNS = () => { throw new Error('no shapes'); }")
+    #expect(
+      try page.eventually("#connection", is: "this page cannot show what it was sent (no shapes); loading it anew may help"))
+    #expect(page.state == "lost")
+    try page.browser.run("document.createElementNS = window.kept")
+    #expect(try page.eventually("#connection", is: "live"))
   }
 
   @Test func `all of it is reached by keyboard, sorted and filtered`() throws {

@@ -142,6 +142,7 @@ final class MovingMonitor: Sendable {
       (error.median, error.p90, error.age) = (0.2, 0.8, batchAge(state.second))
       return error
     }
+    snapshot.truncatedCount = 3
     snapshot.probes = probes(isSilent, state)
     (snapshot.history, snapshot.errorPoints, snapshot.events) = (state.history, state.errorPoints, state.events)
     return snapshot

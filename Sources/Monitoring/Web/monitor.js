@@ -134,6 +134,8 @@ function errors() {
     element("td", {}, percent(error.compared_count ? error.equal_count / error.compared_count : null)),
     element("td", {}, percent(error.median)), element("td", {}, percent(error.p90)), element("td", {}, time(error.age))));
   replace(byId("error-table").querySelector("tbody"), ...rows);
+  const left = snapshot.truncated_count;
+  say("truncated", left ? `${count(left)} more were not compared: events that the exact value needs are gone.` : "");
   const names = [...new Set([...(snapshot.errors || []).map((error) => `${error.view}.${error.feature}`), ...errorPoints.map((point) => point.feature)])].sort();
   const choice = byId("feature");
   const chosen = choice.value;
@@ -251,7 +253,11 @@ function take(event, isFull) {
   }
   snapshot = received;
   hear("live", "live");
-  render();
+  try { render(); } catch (error) {
+    // Half a picture must not look like a whole one.
+    console.error(error);
+    hear("lost", `this page cannot show what it was sent (${error.message}); loading it anew may help`);
+  }
 }
 function open() {
   if (source) source.close();

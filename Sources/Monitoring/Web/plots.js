@@ -9,6 +9,7 @@ export const DASH = "–";
 export function time(ms) {
   if (ms == null) return DASH;
   if (ms < 0.01) return "0 ms";
+  if (ms < 0.1) return `${(ms * 1000).toFixed(0)} µs`;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${ms.toFixed(0)} ms`;
   if (ms < 120000) return `${(ms / 1000).toFixed(1)} s`;
@@ -21,7 +22,7 @@ export function percent(fraction) {
   const value = fraction * 100;
   return value === 0 || value >= 10 ? `${value.toFixed(0)} %` : `${value.toFixed(1)} %`;
 }
-export const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour12: false });
+export const clock = (ms) => new Date(ms).toLocaleTimeString([], { hourCycle: "h23" });
 
 // Shapes
 
@@ -106,10 +107,11 @@ export function stalenessPlot(figure, history, lanes) {
   const start = points[0].at;
   const x = (at) => area.left + ((at - start) / Math.max(1, last.at - start)) * (area.right - area.left);
   const scale = timeScale(points.flatMap((point) => Object.values(point.staleness_p99 || {})), area.bottom, area.top, 1);
-  lanes.forEach((lane) => silences(points, lane).forEach(([from, to]) => {
+  const labels = [];
+  lanes.forEach((lane, index) => silences(points, lane).forEach(([from, to]) => {
     const [left, right] = [x(from), Math.max(x(to), x(from) + 2)];
     area.plot.append(shape("rect", { class: "silence", x: left, y: area.top, width: right - left, height: area.bottom - area.top }));
-    if (right - left > 64) area.plot.append(shape("text", { class: "bad", x: left + 5, y: area.top + 13 + 14 * lanes.indexOf(lane) }, `${lane} silent`));
+    if (right - left > 64) labels.push(shape("text", { class: "bad", x: left + 5, y: area.top + 14 + 14 * index }, `${lane} silent`));
   }));
   timeAxis(area, scale, true);
   const step = [5, 10, 15, 30, 60, 120, 300].map((seconds) => seconds * 1000).find((step) => ((area.right - area.left) * step) / Math.max(1, last.at - start) > 92) || 300000;
@@ -119,6 +121,7 @@ export function stalenessPlot(figure, history, lanes) {
     area.plot.append(shape("text", { x: x(at), y: area.height - 5, "text-anchor": "middle" }, clock(at)));
   }
   for (const lane of lanes) area.plot.append(...line(points, (point) => (point.staleness_p99 || {})[lane], (point) => x(point.at), scale.at, lane));
+  area.plot.append(...labels);
   return area.plot;
 }
 /// From when to when nothing was heard of a lane.
