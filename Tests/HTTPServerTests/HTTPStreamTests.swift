@@ -10,38 +10,47 @@ import Testing
 
 /// A server whose streams are kept until somebody writes to them.
 private final class Fixture: Sendable {
-  let server: HTTPServer
-  let streams = Mutex<[HTTPStream]>([])
-  let endCount = Mutex(0)
+  /// What the server's handlers note.
+  private final class Taken: Sendable {
+    let streams = Mutex<[HTTPStream]>([])
+    let endCount = Mutex(0)
 
-  init(_ change: (inout HTTPLimits) -> Void = { _ in }) throws {
-    var limits = HTTPLimits()
-    change(&limits)
-    var router = HTTPRouter()
-    nonisolated(unsafe) var take: (@Sendable (HTTPStream, _ begins: Bool) -> Void)!
-    router.on("GET", "/events", .streaming { _, stream in take(stream, true) })
-    router.on("GET", "/unbegun", .streaming { _, stream in take(stream, false) })
-    router.on("GET", "/full", .streaming { _, stream in stream.refuse(with: .text("too many streams", status: 503)) })
-    router.on("GET", "/echo", .immediate { .text($0.query ?? "-") })
-    server = try HTTPServer(ListenAddress(port: 0), router, limits: limits)
-    take = { [self] stream, begins in
+    func take(_ stream: HTTPStream, begins: Bool) {
       stream.onEnd { [self] in endCount.withLock { $0 += 1 } }
       if begins { stream.begin(headers: [("Cache-Control", "no-store"), ("X-Two", "a\r\nX-Three: b")]) }
       streams.withLock { $0.append(stream) }
     }
   }
 
+  let server: HTTPServer
+  private let taken: Taken
+
+  init(_ change: (inout HTTPLimits) -> Void = { _ in }) throws {
+    var limits = HTTPLimits()
+    change(&limits)
+    let taken = Taken()
+    var router = HTTPRouter()
+    router.on("GET", "/events", .streaming { taken.take($1, begins: true) })
+    router.on("GET", "/unbegun", .streaming { taken.take($1, begins: false) })
+    router.on("GET", "/full", .streaming { _, stream in stream.refuse(with: .text("too many streams", status: 503)) })
+    router.on("GET", "/echo", .immediate { .text($0.query ?? "-") })
+    server = try HTTPServer(ListenAddress(port: 0), router, limits: limits)
+    self.taken = taken
+  }
+
   func stop() { server.stop(graceMilliseconds: 5000) }
 
-  var ends: Int { endCount.withLock { $0 } }
+  var ends: Int { taken.endCount.withLock { $0 } }
+
+  var streams: [HTTPStream] { taken.streams.withLock { $0 } }
 
   /// Asks, and waits until the server has taken the request.
   func open(_ request: String = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n") throws -> (RawConnection, HTTPStream) {
-    let before = streams.withLock { $0.count }
+    let before = streams.count
     let client = try RawConnection(port: server.address.port)
     client.send(request)
-    #expect(waitUntil { streams.withLock { $0.count } > before })
-    return (client, streams.withLock { $0[before] })
+    #expect(waitUntil { streams.count > before })
+    return (client, streams[before])
   }
 }
 
@@ -196,7 +205,8 @@ struct HTTPStreamTests {
     #expect(client.text.hasPrefix("HTTP/1.1 503 Service Unavailable\r\n"))
     #expect(client.text.contains("HTTP/1.1 504 Gateway Timeout\r\n"))
     #expect(fixture.ends == 1)
-    #expect(fixture.streams.withLock { !$0[0].begin() && !$0[0].refuse(with: .text("")) })
+    #expect(!fixture.streams[0].begin())
+    #expect(!fixture.streams[0].refuse(with: .text("")))
     client.send("GET /echo?next HTTP/1.1\r\nHost: x\r\n\r\n")
     #expect(client.read { $0.text.hasSuffix("\r\n\r\nnext\n") })
   }
