@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the README's pictures from a real demo with incidents: the monitor's page in both themes, and the terminal as SVG.
+"""Makes the README's recording and pictures from a real demo with incidents: the terminal from start to end as an SVG that moves; the
+monitor's page in both themes and on a phone.
 
 usage: record-demo.py [PROGRAM]        needs chromium, chromedriver and tmux; writes into Documentation/images
 """
@@ -12,6 +13,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -19,8 +21,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else f"{ROOT}/.build/release/freshet")
 IMAGES = f"{ROOT}/Documentation/images"
 PAGE = "http://127.0.0.1:9465"
-# In the middle of the second incident, and after the last.
-TERMINAL_AT, PAGE_AT = 41, 63
+# After the last incident.
+PAGE_AT = 63
 
 
 class Browser:
@@ -77,57 +79,116 @@ class Browser:
         self.driver.wait()
 
 
-COLOURS = {"31": "#ff8a80", "32": "#7bd88f", "33": "#f2c14e", "36": "#6cb8ea"}
+COLOURS = {"31": "red", "32": "green", "33": "yellow", "36": "blue"}
+STYLE = (
+    "text{font:14px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre;fill:#e8edf2}"
+    ".red{fill:#ff8a80}.green{fill:#7bd88f}.yellow{fill:#f2c14e}.blue{fill:#6cb8ea}.bold{font-weight:bold}.dim{opacity:.6}"
+)
+COLUMN, LINE, MARGIN = 8.4, 18, 12
 
 
-def svg(text, columns):
-    """A terminal's lines, with the few escapes that the monitor uses, as a picture."""
-    width, height, lines = 8.4, 18, text.rstrip("\n").split("\n")
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * width + 24:.0f}" height="{len(lines) * height + 24}" '
-        'font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="14">',
-        '<rect width="100%" height="100%" rx="8" fill="#14191f"/>',
-    ]
-    for row, line in enumerate(lines):
-        column, style = 0, {}
-        for part in re.split(r"(\x1b\[[0-9;]*m)", line):
-            if part.startswith("\x1b["):
-                for code in part[2:-1].split(";") or ["0"]:
-                    if code in ("", "0"):
-                        style = {}
-                    elif code in COLOURS:
-                        style["fill"] = COLOURS[code]
-                    elif code == "1":
-                        style["font-weight"] = "bold"
-                    elif code == "2":
-                        style["opacity"] = "0.6"
-                    elif code == "39":
-                        style.pop("fill", None)
-            elif part:
-                attributes = "".join(f' {name}="{value}"' for name, value in {"fill": "#e8edf2", **style}.items())
-                if part.strip():
-                    out.append(
-                        f'<text x="{12 + column * width:.1f}" y="{24 + row * height}" xml:space="preserve" '
-                        f'textLength="{len(part) * width:.1f}"{attributes}>{html.escape(part)}</text>'
-                    )
-                column += len(part)
-    return "\n".join(out + ["</svg>", ""])
+class Recording:
+    """A command on a terminal of its own, looked at once a second."""
+
+    TMUX = ["tmux", "-L", "record-demo"]
+
+    def __init__(self, command, columns, rows):
+        self.columns, self.rows = columns, rows
+        self.frames = []
+        subprocess.run(self.TMUX + ["new-session", "-d", "-x", str(columns), "-y", str(rows), command], check=True)
+        self.started = time.time()
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def capture(self):
+        return subprocess.run(self.TMUX + ["capture-pane", "-p", "-e"], check=True, capture_output=True, text=True).stdout
+
+    def watch(self):
+        while not self.is_over.wait(1):
+            text = self.capture()
+            if not self.frames or self.frames[-1][1] != text:
+                self.frames.append((time.time() - self.started, text))
+
+    def sleep(self, until):
+        time.sleep(max(0, self.started + until - time.time()))
+
+    def stop(self):
+        self.is_over.set()
+        self.thread.join()
+        subprocess.run(self.TMUX + ["kill-server"], check=False)
+
+    def film(self, speed, hold):
+        """All that was seen, `speed` times as fast, the last for `hold` seconds, again and again: frames beside each other, and one in view."""
+        width, height = self.columns * COLUMN + 2 * MARGIN, self.rows * LINE + 2 * MARGIN
+        numbers, lines, reel, steps = {}, [], [], []
+        length = self.frames[-1][0] / speed + hold
+        for number, (at, text) in enumerate(self.frames):
+            uses, style = [], Style()
+            for row, line in enumerate(text.rstrip("\n").split("\n")):
+                body = spans(line, style)
+                if not body:
+                    continue
+                if body not in numbers:
+                    numbers[body] = len(numbers)
+                    lines.append(f'<g id="l{numbers[body]}">{body}</g>')
+                uses.append(f'<use href="#l{numbers[body]}" y="{row * LINE}"/>')
+            reel.append(f'<g transform="translate({number * width:.0f})">{"".join(uses)}</g>')
+            steps.append(f"{100 * at / speed / length if number else 0:.2f}%{{transform:translateX({-number * width:.0f}px)}}")
+        steps.append(f"100%{{transform:translateX({-(len(self.frames) - 1) * width:.0f}px)}}")
+        # Who wants nothing to move sees the end.
+        style = (
+            f"{STYLE}.reel{{animation:reel {length:.1f}s step-end infinite}}@keyframes reel{{{''.join(steps)}}}"
+            f"@media(prefers-reduced-motion:reduce){{.reel{{animation:none;transform:translateX({-(len(self.frames) - 1) * width:.0f}px)}}}}"
+        )
+        size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{style}</style><rect width="100%" height="100%" rx="8" fill="#14191f"/>\n'
+            + "\n".join(["<defs>", *lines, "</defs>", '<g class="reel">', *reel, "</g></svg>", ""])
+        )
+
+
+class Style:
+    """What the escapes so far have set; it stays from line to line."""
+
+    colour, weights = None, frozenset()
+
+    def take(self, code):
+        if code in ("", "0"):
+            self.colour, self.weights = None, frozenset()
+        elif code == "39":
+            self.colour = None
+        elif code in COLOURS:
+            self.colour = COLOURS[code]
+        elif code in ("1", "2"):
+            self.weights |= {"bold" if code == "1" else "dim"}
+
+    def names(self):
+        return " ".join(sorted(self.weights | ({self.colour} if self.colour else set())))
+
+
+def spans(line, style):
+    """A line of a terminal, with the few escapes that the monitor uses, as SVG."""
+    out, column = [], 0
+    for part in re.split(r"(\x1b\[[0-9;]*m)", line):
+        if part.startswith("\x1b["):
+            for code in part[2:-1].split(";"):
+                style.take(code)
+            continue
+        if text := part.rstrip():
+            names = f' class="{style.names()}"' if style.names() else ""
+            place = f'x="{MARGIN + column * COLUMN:.1f}" y="{2 * MARGIN}" textLength="{len(text) * COLUMN:.1f}"'
+            out.append(f"<text {place}{names}>{html.escape(text, quote=False)}</text>")
+        column += len(part)
+    return "".join(out)
 
 
 def main():
     os.makedirs(IMAGES, exist_ok=True)
-    columns = 110
-    tmux = ["tmux", "-L", "record-demo"]
-    command = f"'{PROGRAM}' demo --incident; sleep 30"
-    subprocess.run(tmux + ["new-session", "-d", "-x", str(columns), "-y", "46", command], check=True)
-    started = time.time()
-    capture = lambda: subprocess.run(tmux + ["capture-pane", "-p", "-e"], check=True, capture_output=True, text=True).stdout
+    terminal = Recording(f"echo '$ freshet demo --incident'; '{PROGRAM}' demo --incident; sleep 60", columns=110, rows=46)
     browser = Browser()
     try:
-        time.sleep(max(0, started + TERMINAL_AT - time.time()))
-        with open(f"{IMAGES}/monitor-terminal.svg", "w", encoding="utf-8") as file:
-            file.write(svg(capture(), columns))
-        time.sleep(max(0, started + PAGE_AT - time.time()))
+        terminal.sleep(PAGE_AT)
         browser.resize(1280, 900)
         browser.open(f"{PAGE}/?theme=light")
         time.sleep(2)
@@ -138,14 +199,16 @@ def main():
         browser.resize(360, 780)
         time.sleep(1)
         browser.picture(f"{IMAGES}/monitor-phone.png", until="#staleness")
-        while "What to take away" not in capture() and time.time() < started + 120:
+        while "requests failed" not in terminal.capture():
+            if time.time() > terminal.started + 180:
+                raise SystemExit(f"the demo does not end:\n{terminal.capture()}")
             time.sleep(0.5)
-        time.sleep(1)
-        with open(f"{IMAGES}/demo-summary.svg", "w", encoding="utf-8") as file:
-            file.write(svg(capture(), columns))
+        time.sleep(2)
     finally:
         browser.close()
-        subprocess.run(tmux + ["kill-server"], check=False)
+        terminal.stop()
+    with open(f"{IMAGES}/demo.svg", "w", encoding="utf-8") as file:
+        file.write(terminal.film(speed=2, hold=15))
     print("\n".join(sorted(f"Documentation/images/{name}" for name in os.listdir(IMAGES))))
 
 

@@ -9,6 +9,7 @@ usage: measure.py [--events N] [--keys N] [--partitions N] [--runs N] [--rate N]
   recovery     kill -9 with all keys in the state; from the start of the next process to its first row, by what it says on the way
   freshness    event -> visible at half of the highest rate, by polling Redis for keys that have few events
   probes       what `freshet probe` says beside what Tests/Oracles/probes.py has seen of the same markers, and of events of its own, at that rate
+  monitor      what `freshet monitor` says of the lane nrt beside what Tests/Oracles/probes.py has seen of the same events, all of them its own
   soak         resident memory over --soak seconds at that rate
 
 Rates are wall clock; beside them stands the CPU time per event, which other work on the machine disturbs less.
@@ -259,14 +260,49 @@ def probes(options):
             sys.exit(f"the prober ended with {prober.returncode}: {errors}")
         said = json.loads(said)["delay"]
         print(f"probes at {options.rate}/s, emit.every 100 ms, {options.partitions} partitions; looks were {seen['pauses']['p50']:.1f} ms apart, {seen['pauses']['p99']:.1f} ms at the 99th percentile")
-        for name, values in [("the prober", said), ("the same markers, seen by Python", seen["markers"]), ("events of Python's own", seen["own"])]:
-            print(f"  {name}: " + ", ".join(f"{part} {values[part]:.1f} ms" for part in ("p50", "p90", "p99", "max")) + f", of {values['count']}")
-        for part in ("p50", "p90", "p99"):
-            difference = said[part] - seen["markers"][part]
-            fits = abs(difference) <= max(2, 0.05 * seen["markers"][part])
-            print(f"  {part}: the prober is off by {difference:+.1f} ms, {'within' if fits else 'NOT within'} 5 % or 2 ms")
+        judge("the prober", said, "the same markers, seen by Python", seen["markers"])
+        print(f"  events of Python's own: {shown(seen['own'])}")
         generator.terminate()
         generator.wait()
+        process.terminate()
+        process.wait()
+
+
+def shown(values):
+    return ", ".join(f"{part} {values[part]:.1f} ms" for part in ("p50", "p90", "p99", "max")) + f", of {values['count']}"
+
+
+def judge(name, said, other, seen):
+    """Two measurements of the same events, and whether they agree."""
+    print(f"  {name}: {shown(said)}\n  {other}: {shown(seen)}")
+    for part in ("p50", "p90", "p99"):
+        difference = said[part] - seen[part]
+        fits = abs(difference) <= max(2, 0.05 * seen[part])
+        print(f"  {part}: {name} is off by {difference:+.1f} ms, {'within' if fits else 'NOT within'} 5 % or 2 ms")
+
+
+def monitor(options):
+    """Events stamped by a script that also sees them become visible, and no others: what it has seen and what the monitor says are about the same events."""
+    with Place(options) as place:
+        process = place.process("monitor", "--listen", "127.0.0.1:0", EMIT_EVERY="100ms")
+        wait_for_partitions(place, process)
+        address = re.search(r"http=(\S+)", place.said(process))[1]
+        seconds = min(options.freshness, 55)
+        watcher = subprocess.Popen(
+            [f"{options.build}/freshet", "monitor", f"http://{address}", "--for", f"{seconds + 4}s", "--output", "json"], stdout=subprocess.PIPE, text=True
+        )  # fmt: skip
+        time.sleep(1)
+        # Two events of a key lie further apart than emit.every: each is seen by itself.
+        checker = subprocess.run(
+            [sys.executable, os.path.join(ROOT, "Tests", "Oracles", "probes.py"), place.redis_address, "load:activity", str(seconds)]
+            + ["--kafka", place.servers.split(",")[0], "clicks", str(options.partitions), "user", "at", "--extra", '{"price": 1, "page": 1}', "--every", "0.5"],
+            stdout=subprocess.PIPE, text=True, check=True,
+        )  # fmt: skip
+        seen = json.loads(checker.stdout)
+        lanes = json.loads(watcher.communicate()[0].strip().split("\n")[-1])["lanes"]
+        said = next(lane["latency"] for lane in lanes if lane["lane"] == "nrt")
+        print(f"the monitor, emit.every 100 ms, {options.partitions} partitions; looks were {seen['pauses']['p50']:.1f} ms apart, {seen['pauses']['p99']:.1f} ms at the 99th percentile")
+        judge("the monitor", said, "the same events, seen by Python", seen["own"])
         process.terminate()
         process.wait()
 
@@ -289,7 +325,7 @@ def soak(options):
 
 
 def main():
-    kinds = {"throughput": throughput, "checkpoint": checkpoint, "recovery": recovery, "freshness": freshness, "probes": probes, "soak": soak}
+    kinds = {"throughput": throughput, "checkpoint": checkpoint, "recovery": recovery, "freshness": freshness, "probes": probes, "monitor": monitor, "soak": soak}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS)
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"all of them where none is given: {', '.join(kinds)}")
     parser.add_argument("--events", type=int, default=2_000_000)

@@ -23,12 +23,40 @@ extension PipelineReader {
       }
     }
     if let ages = reader.mapping("max_age") {
-      for lane in Lane.allCases { if let age = ages.duration(lane.rawValue) { service.maxAgeMilliseconds[lane] = age } }
+      for lane in Lane.allCases {
+        guard let age = ages.duration(lane.rawValue) else { continue }
+        service.maxAgeMilliseconds[lane] = age
+        checkReach(of: age, lane, at: ages.node(lane.rawValue)?.location ?? reader.location, in: service)
+      }
       ages.finish()
     }
     service.timeoutMilliseconds = reader.duration("timeout")
     reader.finish(notBuilt: ["description", "owner", "tags", "entities", "log", "fallback"])
     return service
+  }
+
+  /// Points out an age that values have by their making.
+  private func checkReach(of age: Int64, _ lane: Lane, at location: SourceLocation, in service: ServiceDefinition) {
+    for case .view(let index, lane) in service.selections.map(\.subject) {
+      let view = views[index]
+      let reason: String
+      switch lane {
+      case .rt: continue
+      case .nrt:
+        let lateness = sources[view.source].latenessMilliseconds
+        guard lateness >= age else { continue }
+        reason =
+          "is never younger than the \(Units.durationText(milliseconds: lateness)) of 'lateness' of source '\(sources[view.source].name)', so every value would be STALE"
+      case .batch:
+        guard let schedule = view.schedule, schedule.everyMilliseconds + schedule.offsetMilliseconds >= age else { continue }
+        reason =
+          "is \(Units.durationText(milliseconds: schedule.everyMilliseconds + schedule.offsetMilliseconds)) old before the next run of its 'schedule', so its values would be STALE in between"
+      }
+      diagnostics.warning(
+        "wrong-value", at: location,
+        "'\(lane.rawValue)' of 'max_age' of service '\(service.name)': \(Units.durationText(milliseconds: age)), but view '\(view.name)' \(reason)"
+      )
+    }
   }
 
   /// Adds what `view`, `view.feature`, `view@lane` or `view@lane.feature` names.

@@ -33,6 +33,11 @@ private final class WatchedDemo {
     try browser.run("const t = document.querySelector('.tile.\(lane)'); return t ? t.dataset.health : ''") as? String ?? ""
   }
 
+  /// Whether a lane has a latency. It may be more than the objective allows, on a machine that is busy with other tests.
+  func isMeasured(_ lane: String) throws -> Bool {
+    try ["ok", "violated"].contains(state(lane)) && figure(lane, "latency").contains(#/^[\d.]+ (us|µs|ms|s)$/#)
+  }
+
   /// The number of a lane's tile.
   func figure(_ lane: String, _ field: String) throws -> String { try browser.text(".tile.\(lane) [data-field=\(field)]") }
 }
@@ -42,8 +47,8 @@ struct MonitorPageTests {
   @Test func `lanes, numbers that move, both themes and a phone, nothing from elsewhere, no complaint`() throws {
     let demo = try WatchedDemo()
     defer { demo.end() }
-    #expect(try waitUntil { try demo.state("nrt") == "ok" && demo.figure("nrt", "latency").hasSuffix("ms") })
-    #expect(try waitUntil { try demo.figure("batch", "now").hasSuffix("s") && demo.figure("rt", "latency").hasSuffix("ms") })
+    #expect(try waitUntil { try demo.isMeasured("nrt") })
+    #expect(try waitUntil { try demo.figure("batch", "now").hasSuffix("s") && demo.isMeasured("rt") })
     #expect(try demo.browser.text("#pipeline") == "shop_lanes")
     #expect(try demo.browser.text("#connection") == "live")
     // Numbers move: the age of what batch runs have published grows by itself.
@@ -81,7 +86,7 @@ struct MonitorPageTests {
   @Test func `a monitor that stops or goes is seen on the page, and so is one that goes on`() throws {
     let demo = try WatchedDemo()
     defer { demo.browser.close() }
-    #expect(try waitUntil { try demo.state("nrt") == "ok" && demo.figure("nrt", "latency").hasSuffix("ms") })
+    #expect(try waitUntil { try demo.isMeasured("nrt") })
     demo.program.send(signal: SIGSTOP)
     let stopped = Date()
     #expect(try waitUntil(seconds: 10) { try demo.browser.text("#connection").hasPrefix("no word from the monitor since") })

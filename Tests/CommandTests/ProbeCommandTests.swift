@@ -99,6 +99,15 @@ private struct ProbeOutput: Decodable {
   var trouble: String?
 }
 
+private struct WatchedProbes: Decodable {
+  struct Probes: Decodable {
+    struct Delay: Decodable { var count: Int }
+    var visible: Int
+    var server_delay: Delay?
+  }
+  var probes: Probes
+}
+
 private struct Figures: Decodable {
   struct Part: Decodable {
     var count: Int
@@ -146,8 +155,15 @@ private struct Figures: Decodable {
     }
     #expect(seen.own.count > 20)
     // Through the server nothing is seen before it is in the store.
-    let served = try #require(said.server_delay)
-    #expect(served.count >= said.visible - 4 && served.p50 >= delay.p50)
+    let servedDelay = try #require(said.server_delay)
+    #expect(servedDelay.count >= said.visible - 4 && servedDelay.p50 >= delay.p50)
+    // A monitor finds the feature server among the addresses that it is given.
+    let monitor = try route.start("monitor", address, "--probe", "150ms", "--for", "5s", "--output", "json").wait()
+    #expect(monitor.status == 0, "\(monitor.errors)")
+    let line = try #require(monitor.lines.last)
+    let probes = try JSONDecoder().decode(WatchedProbes.self, from: Data(line.utf8)).probes
+    let served = try #require(probes.server_delay, "\(line)")
+    #expect(probes.visible > 10 && served.count > 10, "\(line)")
     server.send(signal: SIGTERM)
     processor.send(signal: SIGTERM)
     #expect(server.wait().status == 0 && processor.wait().status == 0)

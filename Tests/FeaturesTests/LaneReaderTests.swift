@@ -138,6 +138,14 @@ private let lanesPipeline = soundPipeline.replacingOccurrences(
         "39:35: error[wrong-value]: 'features' of service 'ranking': view 'windows' has windows that close, and no current value to serve"
       ),
       (
+        "max_age: { nrt: 30s", "max_age: { nrt: 5s",
+        "39:83: warning[wrong-value]: 'nrt' of 'max_age' of service 'ranking': 5s, but view 'activity' is never younger than the 5s of 'lateness' of source 'clicks', so every value would be STALE"
+      ),
+      (
+        "batch: 26h }", "batch: 1h }",
+        "39:95: warning[wrong-value]: 'batch' of 'max_age' of service 'ranking': 1h, but view 'activity' is 65m old before the next run of its 'schedule', so its values would be STALE in between"
+      ),
+      (
         "event_time: { field: timestamp }", "event_time: { format: record }",
         "40:10: error[not-built]: 'archive': source 'clicks' takes event times from the records' own timestamps, and an archive keeps only values"
       ),

@@ -137,6 +137,7 @@ struct MonitorCommand: ParsableCommand {
     }
     return try ProbeRun(
       pipeline: setup.pipeline, kafka: given(from, "from").map { try KafkaAddress($0) }, redis: setup.address,
+      server: MonitorRun.featureServer(of: setup.pipeline.name, among: targets),
       properties: try KafkaProperties(environment: ProcessInfo.processInfo.environment).overlaid(
         with: KafkaProperties(arguments: kafkaProperties)), every: every)
   }

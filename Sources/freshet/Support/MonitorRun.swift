@@ -40,21 +40,32 @@ final class MonitorRun: Sendable {
   init(
     _ setup: ServingSetup?, definition: PipelineDefinition? = nil, targets: [String], settings: Settings = Settings()
   ) throws(Failure) {
-    var urls: [URL] = []
-    for target in targets {
-      var text = target
-      while text.hasSuffix("/") { text.removeLast() }
-      guard let url = URL(string: text + StatusDocument.path), ["http", "https"].contains(url.scheme ?? ""), url.host != nil else {
-        throw Failure(.usage, "expected a pipeline's file or an address like http://127.0.0.1:9464, found '\(target)'")
-      }
-      urls.append(url)
-    }
-    self.targets = urls
+    self.targets = try targets.map { target throws(Failure) in try Self.statusURL(target) }
     self.setup = setup
     self.settings = settings
     let pipeline = (setup?.pipeline ?? definition).map { MonitoredPipeline($0) } ?? MonitoredPipeline(name: "")
     let model = MonitorModel(pipeline, targets: targets, windowSeconds: settings.windowSeconds, clock: clock)
     self.model = Mutex(model)
+  }
+
+  private static func statusURL(_ target: String) throws(Failure) -> URL {
+    var text = target
+    while text.hasSuffix("/") { text.removeLast() }
+    guard let url = URL(string: text + StatusDocument.path), ["http", "https"].contains(url.scheme ?? ""), url.host != nil else {
+      throw Failure(.usage, "expected a pipeline's file or an address like http://127.0.0.1:9464, found '\(target)'")
+    }
+    return url
+  }
+
+  /// The first of the targets that answers as a feature server of a pipeline now.
+  static func featureServer(of pipeline: String, among targets: [String]) throws(Failure) -> String? {
+    let client = HTTPClient(timeoutMilliseconds: 700)
+    for target in targets {
+      if let document = try? document(at: statusURL(target), client), document.serve != nil, document.pipeline == pipeline {
+        return target
+      }
+    }
+    return nil
   }
 
   /// How things stand; nil before the first look.
@@ -95,7 +106,7 @@ final class MonitorRun: Sendable {
       let begun = clock.monotonicNanoseconds
       let requestedAt = Date().timeIntervalSince1970 * 1000
       do {
-        let document = try document(at: targets[index])
+        let document = try Self.document(at: targets[index], client)
         let answeredAt = Date().timeIntervalSince1970 * 1000
         model.withLock { $0.note(document, from: index, requestedAt: requestedAt, answeredAt: answeredAt) }
       } catch {
@@ -109,7 +120,7 @@ final class MonitorRun: Sendable {
     }
   }
 
-  private func document(at url: URL) throws -> StatusDocument {
+  private static func document(at url: URL, _ client: HTTPClient) throws -> StatusDocument {
     let response = try client.send("GET", url)
     guard response.status == 200 else {
       throw Failure(.unavailable, "HTTP \(response.status) from \(url.path): is it a process of Freshet, and not an older one?")
