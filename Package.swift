@@ -108,7 +108,7 @@ let package = Package(
       dependencies: [
         "Base", "Batch", "CReference", "Codec", "Compression", "Configuration", "Features", "Generation", "HTTPServer",
         "KafkaTransport", "LocalTransport", "Processing", "Records", "RedisStore", "Schema", "Serving", "Windowing",
-        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
       ], path: "Benchmarks/FreshetBench"),
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "BaseTests", dependencies: ["Base"]),

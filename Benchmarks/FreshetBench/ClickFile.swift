@@ -5,7 +5,6 @@ import Configuration
 import Features
 import Foundation
 import LocalTransport
-import Logging
 import Processing
 import Records
 
@@ -59,7 +58,7 @@ final class ClickFile {
       pipeline, source: 0, recentViewNames: recentEvents == nil ? [] : pipeline.viewNames(in: .rt))
     let worker = Worker(
       plan: plan, source: try LineSource(path: path), store: store, checkpoints: nil, recentEvents: recentEvents,
-      clock: SystemClock(), settings: WorkerSettings(), status: status, logger: Logger(label: "bench"), isStopRequested: { false })
+      clock: SystemClock(), settings: WorkerSettings(), status: status, logger: .silent, isStopRequested: { false })
     try worker.run()
     precondition(status.current.records == Int64(count) && status.current.rejectedCount == 0, "every event was counted")
     return status.current

@@ -1,6 +1,7 @@
 // Clocks and the shape of a result line.
 
 import Foundation
+import Logging
 
 /// CPU time that the calling thread has used, in seconds.
 func threadSeconds() -> Double { seconds(CLOCK_THREAD_CPUTIME_ID) }
@@ -45,3 +46,8 @@ func printRatio(_ name: String, _ ratio: Double, target: String) {
 func printDetail(_ name: String, _ value: String, _ note: String) { print("  \(pad(name, 52))\(pad(value, 20))\(note)") }
 
 private func pad(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(1, width - text.count)) }
+
+extension Logger {
+  /// Figures are all that a benchmark says.
+  static let silent = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
+}

@@ -1,5 +1,6 @@
 // What it costs to measure how long records take: the worker of `freshet process` over records of a log in memory to a store that keeps nothing, with
-// measuring and without, in turns. Clicks come as a topic's do, 4096 a poll from four partitions, out of order, with times of the log's own.
+// measuring and without, in turns. Clicks come as a topic's do, 4096 a poll from four partitions, out of order, with times of the log's own: a backlog of
+// 100 s that ends with what happens now.
 
 import Base
 import Features
@@ -60,19 +61,19 @@ private final class ClickLog {
   let count: Int
   private let batches: [RecordBatch]
   private static let partitionCount = 4
+  private static let start: Int64 = 1_767_225_600_000
 
   init(count: Int, userCount: UInt64) {
     self.count = count
     var batches: [RecordBatch] = []
     var random = Random(seed: 1, 2, 3)
     var offsets = [Offset](repeating: 0, count: Self.partitionCount)
-    let start: Int64 = 1_767_225_600_000
     var written = 0
     while written < count {
       let batch = RecordBatch(slotCapacity: 4096, byteCapacity: 2 << 20)
       for partition in 0..<Self.partitionCount {
         for _ in 0..<1024 where written < count {
-          let now = start + Int64(written) * 100_000 / Int64(count)
+          let now = Self.start + Int64(written) * 100_000 / Int64(count)
           var click = ClickFile.click(now, userCount, &random)
           click.removeLast()
           click.withUTF8 {
@@ -97,10 +98,21 @@ private final class ClickLog {
     // The clicks have no keys.
     settings.hasRecordKeys = false
     let worker = Worker(
-      plan: plan, source: source, store: NullRowStore(), checkpoints: nil, clock: SystemClock(), settings: settings, status: status,
-      logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }, isStopRequested: { log.isAtEnd }, measures: measures)
+      plan: plan, source: source, store: NullRowStore(), checkpoints: nil, clock: LogClock(), settings: settings, status: status,
+      logger: .silent, isStopRequested: { log.isAtEnd }, measures: measures)
     try worker.run()
     precondition(status.current.records == Int64(count) && status.current.rejectedCount == 0, "every event was counted")
+  }
+
+  /// The system's, and its wall clock shows the end of the log when it is made.
+  private final class LogClock: Clock {
+    private let system = SystemClock()
+    private let offset: Int64
+
+    init() { offset = ClickLog.start + 100_000 - system.nowMilliseconds }
+
+    var nowMilliseconds: Int64 { system.nowMilliseconds + offset }
+    var monotonicNanoseconds: UInt64 { system.monotonicNanoseconds }
   }
 
   /// Copies batch after batch, as a source does.

@@ -26,12 +26,14 @@ struct PendingRecords {
   var oldestEventTime: Int64? { events.oldest ?? open.least }
 
   /// Records that have been applied together.
-  mutating func append(_ times: ContiguousArray<Int64>, appliedAt: UInt64) {
+  ///
+  /// - Parameter now: Ms since the epoch: where all of them are late by more than 8 s, times are rounded down by less than a four-thousandth of it.
+  mutating func append(_ times: UnsafeBufferPointer<Int64>, appliedAt: UInt64, now: Int64) {
     guard !times.isEmpty, events.hasRhythms else { return }
     applied.append(Int64(appliedAt), count: times.count)
-    times.withUnsafeBufferPointer { times in
-      open.add(count: times.count, value: { times[$0] }) { events.append($0, count: $1) }
-    }
+    var latest = times[0]
+    for time in times { latest = max(latest, time) }
+    open.add(count: times.count, value: { times[$0] }, ofSize: now &- latest) { events.append($0, count: $1) }
   }
 
   func hasDrained(rhythm: Int) -> Bool { events.hasDrained(rhythm: rhythm) }

@@ -67,10 +67,10 @@ extension Worker {
   /// The batch is in state.
   func noteApplied(polledAt: UInt64) {
     guard let measures else { return }
-    let appliedAt = clock.monotonicNanoseconds
+    let (appliedAt, now) = (clock.monotonicNanoseconds, clock.nowMilliseconds)
     if measuredCount > 0 { measures.readToApplied.record(nanoseconds: Int64(appliedAt &- polledAt), count: measuredCount) }
     for state in partitions.values {
-      if !state.isSilent { state.pending.append(state.engine.foldedTimes, appliedAt: appliedAt) }
+      if !state.isSilent { state.pending.append(state.engine.foldedTimes, appliedAt: appliedAt, now: now) }
       state.engine.clearFoldedTimes()
     }
   }

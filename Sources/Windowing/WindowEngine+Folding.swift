@@ -41,9 +41,10 @@ extension WindowEngine {
     let changed = (space.hasTimeToLive ? record.accepted : record.changed & record.accepted) & space.changeViews
     if changed != 0 {
       space.markDirty(record.entryNumber, entry, views: changed)
-      if tracksTimes, row != lastTimedRow, foldedTimes.count < Self.foldedTimesMax {
+      if tracksTimes, row != lastTimedRow {
         lastTimedRow = row
-        foldedTimes.append(time)
+        timesStart[timeCount] = time
+        timeCount &+= 1
       }
     }
   }

@@ -84,13 +84,15 @@ public final class WindowEngine {
     return counts
   }
   var foldCounts = FoldCounts()
-  /// Event times of records folded into `change` views since they were last drained; only kept when `tracksTimes`.
-  public internal(set) var foldedTimes: ContiguousArray<Int64> = []
+  /// Event times of records that have changed rows of `change` views since `clearFoldedTimes`; only kept when `tracksTimes`.
+  public var foldedTimes: UnsafeBufferPointer<Int64> { UnsafeBufferPointer(start: timesStart, count: timeCount) }
+  /// With room for every record of the call that folds.
+  var timesStart = UnsafeMutablePointer<Int64>.allocate(capacity: 1)
+  var timeCount = 0
+  private var timeCapacity = 1
   /// The last of them by row: a record that several key spaces fold is there once.
   var lastTimedRow = -1
   let tracksTimes: Bool
-  /// More than these between two writes are not tracked.
-  static let foldedTimesMax = 1 << 20
   /// What views have refused since `clearRefusals`, in the order of the records: the first of each view and reason, and every late record where
   /// `keepsLateRecords` holds.
   public internal(set) var refusals: ContiguousArray<Refusal> = []
@@ -136,6 +138,7 @@ public final class WindowEngine {
 
   deinit {
     keyRows.deallocate()
+    timesStart.deallocate()
     keyValues.deallocate()
     spacePointers.deallocate()
   }
@@ -169,6 +172,7 @@ public final class WindowEngine {
     return input.columns.withUnsafeBufferPointer { columns in
       input.predicates.withUnsafeBufferPointer { predicates in
         scratch.prepare(keySpaces, rows, columns)
+        if tracksTimes { reserveTimes(rows.count) }
         var taken = 0
         while taken < rows.count {
           let block = min(KeySpace.blockCount, rows.count - taken)
@@ -293,6 +297,15 @@ public final class WindowEngine {
     return true
   }
 
-  /// Forgets the times in `foldedTimes`, once their rows have been written.
-  public func clearFoldedTimes() { foldedTimes.removeAll(keepingCapacity: true) }
+  /// Forgets the times in `foldedTimes`.
+  public func clearFoldedTimes() { timeCount = 0 }
+
+  private func reserveTimes(_ additional: Int) {
+    guard timeCount + additional > timeCapacity else { return }
+    timeCapacity = max(timeCount + additional, 2 * timeCapacity)
+    let larger = UnsafeMutablePointer<Int64>.allocate(capacity: timeCapacity)
+    larger.update(from: timesStart, count: timeCount)
+    timesStart.deallocate()
+    timesStart = larger
+  }
 }

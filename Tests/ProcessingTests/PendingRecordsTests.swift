@@ -9,6 +9,8 @@ import Testing
   /// One record, as the model keeps it.
   private struct Record {
     var time: Int64
+    /// By how much it may count as older, where all that came with it was late.
+    var rounding: Int64
     var applied: Int64
     var isDrained: [Bool]
     var isVisible: [Bool]
@@ -30,14 +32,18 @@ import Testing
       now += UInt64(random.below(5_000_000))
       switch random.below(10) {
       case 0..<6:
+        let wall = Int64(now / 1_000_000)
+        let isLate = random.below(10) == 0
         let times = ContiguousArray(
           (0..<random.integer(in: 0...50)).map { _ in
-            Int64(now / 1_000_000) - (random.below(20) == 0 ? random.integer(in: 0...100_000) : random.integer(in: 0...20))
+            wall - (isLate || random.below(20) == 0 ? random.integer(in: 0...100_000) : random.integer(in: 0...20))
           })
-        pending.append(times, appliedAt: now)
+        times.withUnsafeBufferPointer { pending.append($0, appliedAt: now, now: wall) }
+        let least = wall - (times.max() ?? wall)
         model += times.map {
           Record(
-            time: $0, applied: Int64(now), isDrained: Array(repeating: false, count: rhythmCount),
+            time: $0, rounding: least < 1 << 13 ? 0 : least >> 12, applied: Int64(now),
+            isDrained: Array(repeating: false, count: rhythmCount),
             isVisible: Array(repeating: false, count: rhythmCount))
         }
         #expect(pending.events.runs.count <= bound && pending.applied.runs.count <= bound, "seed \(seed)")
@@ -57,8 +63,9 @@ import Testing
         told.sort()
         #expect(told.count == expected.count, "seed \(seed)")
         largestTolerance = max(largestTolerance, pending.events.tolerance)
-        #expect(
-          zip(told, expected).allSatisfy { $0 <= $1 && $1 - $0 <= pending.events.tolerance }, "seed \(seed)")
+        let least = shown.map { model[$0].time - model[$0].rounding }.sorted()
+        #expect(zip(told, expected).allSatisfy { $0 <= $1 }, "seed \(seed)")
+        #expect(zip(told, least).allSatisfy { $1 - $0 <= pending.events.tolerance }, "seed \(seed)")
         // They come in order, and are told in it.
         let applied = shown.map { model[$0].applied }
         #expect(
@@ -80,7 +87,8 @@ import Testing
     for batch in 0..<360_000 {
       now += 10_000_000
       let time = Int64(now / 1_000_000)
-      pending.append(ContiguousArray((0..<20).map { time - Int64($0 % 10) }), appliedAt: now)
+      let times = (0..<20).map { time - Int64($0 % 10) }
+      times.withUnsafeBufferPointer { pending.append($0, appliedAt: now, now: time) }
       if batch % 20 == 0 {
         pending.noteDrained(rhythm: 0)
         pending.noteVisible(rhythm: 0)
@@ -125,5 +133,29 @@ import Testing
     }
     table.drain { counts[$0, default: 0] += $1 }
     #expect(counts == expected, "seed \(seed)")
+  }
+
+  @Test(arguments: 0..<100 as Range<UInt64>)
+  func `rounds times down by less than a four-thousandth of the least delay, and not at all below 8 s`(seed: UInt64) {
+    var random = Random(state: seed)
+    var table = MillisecondTable()
+    let now: Int64 = 1_700_000_000_000
+    var isRounded = false
+    for _ in 0..<20 {
+      let least = Int64(1) << Int64(random.below(40)) + random.integer(in: -1...1)
+      let times = [now - least] + (0..<Int(random.below(200))).map { _ in now - least - random.integer(in: 0...2000) }
+      var told: [Int64] = []
+      let body = { (time: Int64, count: Int) in told += Array(repeating: time, count: count) }
+      table.add(count: times.count, value: { times[$0] }, ofSize: least, spilling: body)
+      #expect(table.least! <= times.min()!)
+      table.drain(body)
+      told.sort()
+      #expect(told.count == times.count, "seed \(seed)")
+      for (time, exact) in zip(told, times.sorted()) {
+        #expect(time <= exact && (exact - time) * 4000 <= (least < 1 << 13 ? 0 : least), "seed \(seed)")
+        if time < exact { isRounded = true }
+      }
+    }
+    #expect(isRounded)
   }
 }

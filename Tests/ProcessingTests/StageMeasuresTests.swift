@@ -238,9 +238,10 @@ private func measure(
         var records: [ScriptedSource.LoggedRecord] = []
         for _ in 0..<random.integer(in: 1...30) {
           let partition = Int(random.below(2))
-          // Mostly of the moment, at times of long ago, rarely ahead.
+          // Mostly of the moment, at times of long ago, rarely ahead. Where all of a partition came from long ago, its times would be rounded.
+          let isLate = random.below(20) == 0 && records.contains { $0.partition == partition }
           let event =
-            now - begin - (random.below(20) == 0 ? random.integer(in: 0...90_000) : random.integer(in: -5...400))
+            now - begin - (isLate ? random.integer(in: 0...90_000) : random.integer(in: -5...400))
           let log = event + random.integer(in: -3...60)
           records.append(
             record(
