@@ -286,7 +286,7 @@ def monitor(options):
     with Place(options) as place:
         process = place.process("monitor", "--listen", "127.0.0.1:0", EMIT_EVERY="100ms")
         wait_for_partitions(place, process)
-        address = re.search(r"http=(\S+)", place.said(process))[1]
+        address = re.search(r"http=([\w.:]+)", place.said(process))[1]
         seconds = min(options.freshness, 55)
         watcher = subprocess.Popen(
             [f"{options.build}/freshet", "monitor", f"http://{address}", "--for", f"{seconds + 4}s", "--output", "json"], stdout=subprocess.PIPE, text=True

@@ -54,9 +54,11 @@ public struct HTTPResponse: Sendable {
     self.body = body
   }
 
-  /// Plain text; a line's end is added where it lacks one.
+  /// Plain text, and to be taken for nothing else; a line's end is added where it lacks one.
   public static func text(_ text: String, status: Int = 200) -> HTTPResponse {
-    HTTPResponse(
+    var response = HTTPResponse(
       status: status, contentType: "text/plain; charset=utf-8", body: Array((text.hasSuffix("\n") ? text : text + "\n").utf8))
+    response.headers = [("X-Content-Type-Options", "nosniff")]
+    return response
   }
 }

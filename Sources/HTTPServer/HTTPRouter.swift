@@ -78,7 +78,7 @@ public struct HTTPRouter: Sendable {
     if let handler = handlers[method] ?? (method == "HEAD" ? handlers["GET"] : nil) { return .handler(handler) }
     let allowed = (Array(handlers.keys) + (handlers["GET"] == nil ? [] : ["HEAD"])).sorted().joined(separator: ", ")
     var refusal = HTTPResponse.text("this path takes \(allowed)", status: 405)
-    refusal.headers = [("Allow", allowed)]
+    refusal.headers.append(("Allow", allowed))
     return .refusal(refusal)
   }
 
