@@ -151,6 +151,7 @@ final class FaultRun {
   func wait(until what: String, _ condition: () throws -> Bool) throws {
     let end = Date().addingTimeInterval(FaultSettings.patience)
     while try !condition() {
+      try cluster.check()
       for member in members where !member.isRunning {
         throw Failure(.failure, "process \(member.processID) ended by itself with \(member.wait().status)")
       }

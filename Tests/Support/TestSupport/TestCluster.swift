@@ -45,6 +45,12 @@ public final class TestCluster {
     lineCount += 1
   }
 
+  /// Throws where the broker has ended by itself: whatever waits for it waits in vain.
+  public func check() throws {
+    guard let broker, !broker.isRunning else { return }
+    throw Failure(.unavailable, "the test broker ended by itself, with \(broker.wait().status): \(broker.errorsSoFar.prefix(500))")
+  }
+
   /// What a group has committed, by partition.
   public func committedOffsets(of group: String) throws -> [PartitionIndex: Offset] {
     let source = try KafkaSource(address, group: group, properties: KafkaProperties(Self.groupProperties))
