@@ -9,7 +9,7 @@ import Testing
 
 @testable import KafkaTransport
 
-struct KafkaGroupTests {
+@Suite(.waiting) struct KafkaGroupTests {
   private func polls(_ readers: [Reader], until condition: () -> Bool) throws {
     let end = Date().addingTimeInterval(60)
     while !condition() {

@@ -7,7 +7,7 @@ import Records
 import TestSupport
 import Testing
 
-@Suite struct `Markers into a topic` {
+@Suite(.waiting) struct `Markers into a topic` {
   @Test func `each goes to its partition with key, value and time as they were`() throws {
     let cluster = try TestCluster(partitionCount: 3)
     let output = try KafkaMarkerOutput(cluster.address)

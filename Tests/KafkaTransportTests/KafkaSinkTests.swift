@@ -6,7 +6,7 @@ import Testing
 
 @testable import KafkaTransport
 
-struct KafkaSinkTests {
+@Suite(.waiting) struct KafkaSinkTests {
   // org.apache.kafka.common.utils.UtilsTest.testMurmur2
   @Test(
     arguments: [

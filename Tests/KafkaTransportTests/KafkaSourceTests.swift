@@ -6,7 +6,7 @@ import Testing
 
 @testable import KafkaTransport
 
-struct KafkaSourceTests {
+@Suite(.waiting) struct KafkaSourceTests {
   private func fill(_ cluster: TestCluster, _ count: Int) throws {
     let sink = try KafkaSink(cluster.address)
     try sink.write(RecordBatch((0..<count).map { TestRecord(key: "k\($0)", value: "\($0)") }))
