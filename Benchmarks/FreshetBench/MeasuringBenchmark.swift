@@ -27,15 +27,19 @@ let measuringBenchmark = Benchmark(name: "measuring") { scale in
         measures.rhythms.allSatisfy { $0.eventToVisible.distribution.count == Int64(log.count) }, "every event became visible")
     }
     var least = [Double](repeating: .infinity, count: 2)
+    var ratios: [Double] = []
     // Each as often first as second: what the one leaves behind in memory is the other's.
     for round in 0..<scale.rounds * 3 {
       let seconds = try leastSeconds(rounds: 1, round % 2 == 0 ? [without, with] : [with, without])
-      for index in 0...1 { least[index] = min(least[index], seconds[round % 2 == 0 ? index : 1 - index]) }
+      let pair = round % 2 == 0 ? seconds : seconds.reversed()
+      for index in 0...1 { least[index] = min(least[index], pair[index]) }
+      ratios.append(pair[1] / pair[0])
     }
     precondition(recorded == log.count, "every event was measured")
     printFigure("\(name), nothing measured", seconds: least[0], events: log.count)
     printFigure("the same, every stage of every event measured", seconds: least[1], events: log.count)
-    printRatio("  ratio to nothing measured", least[1] / least[0], target: "less than 1.03")
+    // What is sought is less than the machine's moods: the middle of the ratios of neighbours is steadier than the ratio of the best.
+    printRatio("  ratio to nothing measured", ratios.sorted()[ratios.count / 2], target: "less than 1.03")
   }
 }
 

@@ -35,6 +35,8 @@ public final class Worker {
   /// Delays in ms since counts were last published.
   var eventsToLog = MillisecondTable()
   var logToRead = MillisecondTable()
+  /// When the rows of a partition that is being measured were put into the log.
+  var logTimes: ContiguousArray<Int64> = []
   /// Records of the last batch whose stages are measured.
   var measuredCount = 0
 
