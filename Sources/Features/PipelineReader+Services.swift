@@ -48,9 +48,11 @@ extension PipelineReader {
         reason =
           "is never younger than the \(Units.durationText(milliseconds: lateness)) of 'lateness' of source '\(sources[view.source].name)', so every value would be STALE"
       case .batch:
-        guard let schedule = view.schedule, schedule.everyMilliseconds + schedule.offsetMilliseconds >= age else { continue }
+        guard let schedule = view.schedule else { continue }
+        let oldest = schedule.everyMilliseconds + schedule.offsetMilliseconds
+        guard oldest >= age else { continue }
         reason =
-          "is \(Units.durationText(milliseconds: schedule.everyMilliseconds + schedule.offsetMilliseconds)) old before the next run of its 'schedule', so its values would be STALE in between"
+          "is \(Units.durationText(milliseconds: oldest)) old before the next run of its 'schedule', so its values would be STALE in between"
       }
       diagnostics.warning(
         "wrong-value", at: location,

@@ -28,10 +28,12 @@ final class MonitorRun: Sendable {
   private let settings: Settings
   private let isStopping = Atomic<Bool>(false)
   private let threads = Mutex<[JoinableThread]>([])
-  private let client = HTTPClient(timeoutMilliseconds: 700)
+  private let client = HTTPClient(timeoutMilliseconds: MonitorRun.answerMilliseconds)
   private let clock = SystemClock()
 
   private static let pollMicroseconds: UInt64 = 500_000
+  /// How long a process has to answer.
+  private static let answerMilliseconds = 700
 
   /// - Parameters:
   ///   - setup: The pipeline and its store; nil where it has none that can be looked into.
@@ -58,14 +60,12 @@ final class MonitorRun: Sendable {
   }
 
   /// The first of the targets that answers as a feature server of a pipeline now.
-  static func featureServer(of pipeline: String, among targets: [String]) throws(Failure) -> String? {
-    let client = HTTPClient(timeoutMilliseconds: 700)
-    for target in targets {
-      if let document = try? document(at: statusURL(target), client), document.serve != nil, document.pipeline == pipeline {
-        return target
-      }
+  static func featureServer(of pipeline: String, among targets: [String]) -> String? {
+    let client = HTTPClient(timeoutMilliseconds: answerMilliseconds)
+    return targets.first { target in
+      guard let document = try? document(at: statusURL(target), client) else { return false }
+      return document.serve != nil && document.pipeline == pipeline
     }
-    return nil
   }
 
   /// How things stand; nil before the first look.
